@@ -1,0 +1,28 @@
+//! The built-in guests, built, made components and precompiled by this crate's build script.
+#![forbid(unsafe_code)]
+
+/// A built-in guest.
+pub struct Bundled {
+    /// The mount type.
+    pub name: &'static str,
+    /// The component, as any host of the contract could load it.
+    pub component: &'static [u8],
+    /// The same, compiled to native code for this host's settings.
+    pub precompiled: &'static [u8],
+}
+
+macro_rules! bundled {
+    ($name:literal) => {
+        Bundled {
+            name: $name,
+            component: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".component.wasm")),
+            precompiled: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".cwasm")),
+        }
+    };
+}
+
+/// The smallest whole guest.
+pub const ECHO: Bundled = bundled!("echo");
+
+/// All of them.
+pub const ALL: &[Bundled] = &[ECHO];

@@ -1,0 +1,119 @@
+//! How an engine refuses and fails.
+
+use crate::bindings::innkeeper::engine::types as wit;
+use crate::keys::{KeyError, KeyErrorKind};
+use crate::storage::StorageError;
+
+/// What sort of refusal. The host makes one HTTP status of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// 400
+    InvalidRequest,
+    /// 403
+    Denied,
+    /// 404
+    NotFound,
+    /// 405
+    UnsupportedOperation,
+    /// 415
+    UnsupportedMediaType,
+    /// 413
+    TooLarge,
+    /// 503
+    Unavailable,
+    /// 500
+    Internal,
+}
+
+/// The engine's refusal. Everything that the request wrote is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What sort of refusal.
+    pub kind: FaultKind,
+    /// What the client reads, one entry each in `errors`.
+    pub messages: Vec<String>,
+    /// What only the log reads. No secrets.
+    pub detail: Option<String>,
+    /// Seconds to wait before trying again.
+    pub retry_after: Option<u32>,
+}
+
+impl Fault {
+    /// A refusal with one message.
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self { kind, messages: vec![message.into()], detail: None, retry_after: None }
+    }
+
+    /// 400: say which field, what was wrong, what would be right.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::InvalidRequest, message)
+    }
+
+    /// 404 with an empty list of errors, for an object that is not there.
+    pub fn not_found() -> Self {
+        Self { kind: FaultKind::NotFound, messages: Vec::new(), detail: None, retry_after: None }
+    }
+
+    /// 500: the client reads `internal error`, the log reads the detail.
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::new(FaultKind::Internal, "internal error") }
+    }
+
+    /// The same with words in front of each message, to say what was being done.
+    #[must_use]
+    pub fn context(mut self, doing: &str) -> Self {
+        for message in &mut self.messages {
+            *message = format!("{doing}: {message}");
+        }
+        self
+    }
+}
+
+impl From<StorageError> for Fault {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::InvalidKey => Self::invalid(
+                "a name in the path cannot be stored: it is empty, too long, or holds '.', '..' or control characters",
+            ),
+            StorageError::TooLarge => {
+                Self::new(FaultKind::TooLarge, "too large to store: a value may have 1 MiB, a request 16 MiB")
+            }
+            StorageError::Unavailable => Self::new(FaultKind::Unavailable, "storage is unavailable"),
+            StorageError::NotGranted | StorageError::Conflict | StorageError::Internal => {
+                Self::internal(format!("storage: {error:?}"))
+            }
+        }
+    }
+}
+
+impl From<KeyError> for Fault {
+    fn from(error: KeyError) -> Self {
+        let kind = match error.kind {
+            KeyErrorKind::NotFound
+            | KeyErrorKind::UsageDenied
+            | KeyErrorKind::NotGranted
+            | KeyErrorKind::Unsupported
+            | KeyErrorKind::Invalid
+            | KeyErrorKind::NotExportable => FaultKind::InvalidRequest,
+            KeyErrorKind::Unavailable | KeyErrorKind::Timeout => FaultKind::Unavailable,
+            KeyErrorKind::Internal => FaultKind::Internal,
+        };
+        Self { kind, messages: vec![error.message], detail: None, retry_after: error.retry_after }
+    }
+}
+
+impl From<Fault> for wit::Fault {
+    fn from(fault: Fault) -> Self {
+        let kind = match fault.kind {
+            FaultKind::InvalidRequest => wit::FaultKind::InvalidRequest,
+            FaultKind::Denied => wit::FaultKind::Denied,
+            FaultKind::NotFound => wit::FaultKind::NotFound,
+            FaultKind::UnsupportedOperation => wit::FaultKind::UnsupportedOperation,
+            FaultKind::UnsupportedMediaType => wit::FaultKind::UnsupportedMediaType,
+            FaultKind::TooLarge => wit::FaultKind::TooLarge,
+            FaultKind::Unavailable => wit::FaultKind::Unavailable,
+            FaultKind::Internal => wit::FaultKind::Internal,
+        };
+        Self { kind, messages: fault.messages, detail: fault.detail, retry_after: fault.retry_after }
+    }
+}

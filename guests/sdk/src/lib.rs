@@ -1,0 +1,83 @@
+//! Write a secrets engine for Innkeeper.
+//!
+//! An engine is a type that implements [`Engine`]: a name, tables of [`Route`]s, and plain functions that answer. It
+//! runs in the host's sandbox, in a fresh instance per request; whatever should last goes into [`storage`], and
+//! whatever needs a private key goes through a [`keys::Key`], which the engine can use but never see.
+//!
+//! ```
+//! use innkeeper_guest::prelude::*;
+//!
+//! struct Greeter;
+//!
+//! body! {
+//!     /// What `hello/{name}` takes.
+//!     pub struct Hello {
+//!         /// How often to say it; numbers may come as text, because clients send them so.
+//!         pub times: u32 = 1,
+//!     }
+//! }
+//!
+//! fn hello(request: &Request) -> Answer {
+//!     let Hello { times } = request.body()?;
+//!     if times > 10 {
+//!         return Err(Fault::invalid("times: must be at most 10"));
+//!     }
+//!     let text = format!("hello {}", request.capture("name")).repeat(times as usize);
+//!     Response::data(&json!({ "text": text }))
+//! }
+//!
+//! const ROUTES: &[Route] = &[Route::new("hello/{name}", "Greets.", &[
+//!     Action::update("Greets somebody.", hello).fields(Hello::FIELDS),
+//! ])];
+//!
+//! impl Engine for Greeter {
+//!     const NAME: &'static str = "greeter";
+//!     const VERSION: &'static str = "1.0.0";
+//!     const ABOUT: &'static str = "Greets.";
+//!     const ROUTES: &'static [&'static [Route]] = &[ROUTES];
+//! }
+//!
+//! innkeeper_guest::export!(Greeter);
+//! # fn main() {}
+//! ```
+//!
+//! Meet first: [`Engine`], [`Route`], [`Action`], [`Request`], [`Response`], [`Fault`]. Unit tests of an engine run
+//! natively: storage, clock, randomness and log then have stand-ins in memory; keys do not.
+
+mod body;
+pub mod clock;
+mod engine;
+mod fault;
+pub mod keys;
+mod lenient;
+pub mod log;
+pub mod random;
+mod request;
+mod response;
+mod route;
+pub mod storage;
+
+#[doc(hidden)]
+pub mod bindings;
+#[doc(hidden)]
+pub mod guest;
+
+pub use body::{Field, FieldKind, Map, Seconds, Shape};
+pub use engine::{Context, Engine, Mount};
+pub use fault::{Fault, FaultKind};
+pub use request::{Operation, Request};
+pub use response::{Answer, Lease, Response};
+pub use route::{Action, Handler, Route};
+#[doc(hidden)]
+pub use serde;
+pub use serde_json;
+
+/// What most engines use.
+pub mod prelude {
+    pub use crate::keys::Key;
+    pub use crate::{
+        Action, Answer, Context, Engine, Fault, FaultKind, Lease, Map, Mount, Operation, Request, Response, Route,
+        Seconds, body, clock, keys, log, random, storage,
+    };
+    pub use serde_json::json;
+}

@@ -1,0 +1,175 @@
+//! The request that a handler answers.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::bindings::innkeeper::engine::types as wit;
+use crate::lenient::Lenient;
+use crate::{Context, Fault, Mount};
+
+/// What a request wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// GET.
+    Read,
+    /// LIST.
+    List,
+    /// POST or PUT where an existence check found nothing.
+    Create,
+    /// POST or PUT.
+    Update,
+    /// PATCH.
+    Patch,
+    /// DELETE.
+    Delete,
+}
+
+/// One request.
+pub struct Request {
+    pub(crate) context: Context,
+    operation: Operation,
+    captures: Vec<(String, String)>,
+    body: String,
+    raw: Option<wit::RawBody>,
+    headers: Vec<(String, String)>,
+    caller: wit::Caller,
+}
+
+impl Request {
+    pub(crate) fn new(request: wit::Request) -> Self {
+        Self {
+            context: Context(request.context),
+            operation: request.operation.into(),
+            captures: request.captures,
+            body: request.body,
+            raw: request.raw,
+            headers: request.headers,
+            caller: request.caller,
+        }
+    }
+
+    /// A request for unit tests: update, with these captures and this JSON body, from a mount `test/` with a default
+    /// time to live of 768 hours.
+    pub fn for_test(captures: &[(&str, &str)], body: &Value) -> Self {
+        let mount = wit::MountFacts {
+            accessor: "test_00000000".into(),
+            namespace: String::new(),
+            path: "test/".into(),
+            default_lease_ttl: 2_764_800,
+            max_lease_ttl: 2_764_800,
+            options: Vec::new(),
+        };
+        Self {
+            context: Context(wit::Context { request_id: "test".into(), mount, deadline: 90_000 }),
+            operation: Operation::Update,
+            captures: captures.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            body: body.to_string(),
+            raw: None,
+            headers: Vec::new(),
+            caller: wit::Caller {
+                entity_id: None,
+                display_name: "test".into(),
+                metadata: Vec::new(),
+                client_certificate: None,
+            },
+        }
+    }
+
+    /// Identifies the request in logs.
+    pub fn id(&self) -> &str {
+        self.context.request_id()
+    }
+
+    /// What is wanted.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// What every entry carries: the mount, the deadline.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The mount that the request came in through.
+    pub fn mount(&self) -> Mount<'_> {
+        self.context.mount()
+    }
+
+    /// The captured part of the path with this name; empty if the route has no such capture.
+    pub fn capture(&self, name: &str) -> &str {
+        self.captures.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body (or the query parameters of a read, list or delete) as a type made by [`crate::body!`] or any other
+    /// that deserialises. Numbers, booleans and lists may come as text, because stock clients send them so; `null`
+    /// counts as not sent. The error names the field.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        let value = Value::Object(self.json()?);
+        T::deserialize(Lenient::new(&value)).map_err(|e| Fault::invalid(e.to_string()))
+    }
+
+    /// The body as JSON, for what [`Self::body`] cannot tell: which fields were sent at all, and which were `null`.
+    pub fn json(&self) -> Result<serde_json::Map<String, Value>, Fault> {
+        match serde_json::from_str(&self.body) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(_) => Err(Fault::invalid("the request body must be a JSON object")),
+            Err(e) => Err(Fault::invalid(format!("the request body is not JSON: {e}"))),
+        }
+    }
+
+    /// The body as sent and its content type, for actions with a raw body.
+    pub fn raw(&self) -> Option<(&str, &[u8])> {
+        self.raw.as_ref().map(|raw| (raw.content_type.as_str(), raw.bytes.as_slice()))
+    }
+
+    /// A request header that the mount passes on, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The identity entity of the caller.
+    pub fn entity_id(&self) -> Option<&str> {
+        self.caller.entity_id.as_deref()
+    }
+
+    /// The display name of the caller's token; empty for requests without one.
+    pub fn display_name(&self) -> &str {
+        &self.caller.display_name
+    }
+
+    /// One piece of the metadata that the caller's login left on the token.
+    pub fn caller_metadata(&self, name: &str) -> Option<&str> {
+        self.caller.metadata.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// DER of the certificate that the client presented in its TLS handshake.
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        self.caller.client_certificate.as_deref()
+    }
+}
+
+impl From<wit::Operation> for Operation {
+    fn from(operation: wit::Operation) -> Self {
+        match operation {
+            wit::Operation::Read => Self::Read,
+            wit::Operation::List => Self::List,
+            wit::Operation::Create => Self::Create,
+            wit::Operation::Update => Self::Update,
+            wit::Operation::Patch => Self::Patch,
+            wit::Operation::Delete => Self::Delete,
+        }
+    }
+}
+
+impl From<Operation> for wit::Operation {
+    fn from(operation: Operation) -> Self {
+        match operation {
+            Operation::Read => Self::Read,
+            Operation::List => Self::List,
+            Operation::Create => Self::Create,
+            Operation::Update => Self::Update,
+            Operation::Patch => Self::Patch,
+            Operation::Delete => Self::Delete,
+        }
+    }
+}

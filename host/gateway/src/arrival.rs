@@ -1,0 +1,34 @@
+//! A request as it arrives at the corridor: HTTP has become nouns, nothing has been decided.
+
+use std::net::SocketAddr;
+
+use model::Operation;
+use secrecy::SecretString;
+
+/// What the door hands over.
+pub struct Arrival {
+    /// Identifies the request in logs, audit and the answer: a UUID in text.
+    pub id: String,
+    /// From the method, before any existence check.
+    pub operation: Operation,
+    /// Below `/v1/`, percent-decoded, without a leading `/`.
+    pub path: String,
+    /// The value of `X-Vault-Namespace`, when sent.
+    pub namespace: Option<String>,
+    /// From `X-Vault-Token` or `Authorization: Bearer`.
+    pub token: Option<SecretString>,
+    /// Query parameters in order, decoded, without those that the door itself used (`list`, `help`).
+    pub query: Vec<(String, String)>,
+    /// The body as sent, bounded by the door.
+    pub body: Vec<u8>,
+    /// Media type of the body, empty when none was sent.
+    pub content_type: String,
+    /// Request headers, names in lower case, without those that carry credentials.
+    pub headers: Vec<(String, String)>,
+    /// Where the connection came from.
+    pub peer: SocketAddr,
+    /// DER of the client's certificate, when the TLS handshake had one.
+    pub client_certificate: Option<Vec<u8>>,
+    /// `?help=1`: explain the path instead of doing anything.
+    pub help: bool,
+}

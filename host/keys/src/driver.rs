@@ -1,0 +1,94 @@
+//! What a home of keys must be able to do.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::registry::{Locator, Provider};
+use crate::{Error, Hash, Input, KeyType, Scheme};
+
+/// What is known of a key without its private half.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// DER SubjectPublicKeyInfo (RFC 5280 section 4.1).
+    #[serde(with = "base64_bytes")]
+    pub public_key: Vec<u8>,
+    /// What the key is.
+    pub key_type: KeyType,
+    /// What it can sign, most usual first.
+    pub schemes: Vec<Scheme>,
+}
+
+/// A signature that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct SignRequest<'a> {
+    /// The scheme, one of the key's.
+    pub scheme: Scheme,
+    /// The digest by the scheme's hash, for ECDSA cut to the length of the curve's order; the message itself for
+    /// Ed25519.
+    pub input: Input<'a>,
+}
+
+/// A home of keys: an HSM or a KMS.
+///
+/// Every call has a deadline, after which it answers [`Error::Timeout`]. A home that is too busy answers
+/// [`Error::Busy`] at once. Calls must not block the async runtime.
+#[async_trait]
+pub trait Driver: Send + Sync + 'static {
+    /// The public half and the abilities of a key. [`Error::Absent`] when there is no such key.
+    async fn describe(&self, provider: &Provider, locator: &Locator, deadline: Instant) -> Result<Description, Error>;
+
+    /// Makes the key if it is absent; one that is there is described and left alone.
+    async fn generate(&self, provider: &Provider, locator: &Locator, deadline: Instant) -> Result<Description, Error>;
+
+    /// Signs. ECDSA signatures are DER.
+    async fn sign(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SignRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error>;
+
+    /// Whether the provider can be reached and takes the credentials.
+    async fn health(&self, provider: &Provider, deadline: Instant) -> Result<(), Error>;
+
+    /// Forgets what is held for a provider, because its record was rewritten or deleted: sessions, handles, and that
+    /// its credentials were refused.
+    async fn forget(&self, provider: &Provider);
+
+    /// The power to encrypt and decrypt, for drivers that have it.
+    fn cipher(&self) -> Option<&dyn Cipher> {
+        None
+    }
+}
+
+/// RSAES-OAEP (RFC 8017 section 7.1), MGF1 with the same hash, an empty label.
+#[async_trait]
+pub trait Cipher: Send + Sync {
+    /// Decrypts what was encrypted to the key's public half. (Encrypting needs no private key: it is done here.)
+    async fn decrypt(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        hash: Hash,
+        ciphertext: &[u8],
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error>;
+}
+
+mod base64_bytes {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map_err(serde::de::Error::custom)
+    }
+}

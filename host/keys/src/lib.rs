@@ -1,0 +1,33 @@
+//! Private keys: which there are, who may use them, and how they are used.
+//!
+//! **For:** the registry of managed keys (keys that an operator registered and that live in an HSM or a KMS), the
+//! [`Driver`] trait of their homes, and the internal keys of a mount, which are made and kept here.
+//! **Never:** knows HTTP or wasm, gives a PIN back, lets a user name a file to load, or gives private bytes out of a
+//! key that was not made exportable. **In, out:** names, messages and digests in; public keys and signatures out.
+//! **Meet first:** [`ManagedKeys`] and [`ManagedKey`], [`InternalKeys`] and [`InternalKey`], [`Driver`], [`verify()`].
+//! **Errors:** [`Error`], with a [`Reason`] for guests, a [`model::Kind`] for native endpoints, and two texts.
+//!
+//! On each use of a managed key the checks come in this order: namespace, grant, usages, presence, token. A refusal
+//! names the check that refused, and nothing was asked of the token.
+#![forbid(unsafe_code)]
+
+mod algorithm;
+mod driver;
+mod error;
+mod internal;
+mod libraries;
+mod managed;
+mod random;
+pub mod registry;
+pub mod spki;
+mod verify;
+
+pub use algorithm::{Curve, Hash, Input, KeyType, MESSAGE_MAX, Scheme, Usage, Usages};
+pub use driver::{Cipher, Description, Driver, SignRequest};
+pub use error::{Error, PUBLIC_TEXT_MAX, Reason};
+pub use internal::{InternalKey, InternalKeys, PRIVATE_DER_MAX, Policy, PrivateFormat};
+pub use libraries::{Libraries, Library};
+pub use managed::{Caller, ManagedKey, ManagedKeys, Place, TestSign};
+pub use registry::{Locator, Provider, ProviderType};
+pub use spki::{SPKI_MAX, key_type_of};
+pub use verify::verify;

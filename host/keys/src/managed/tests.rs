@@ -1,0 +1,366 @@
+//! The order of checks, seen by a driver that counts what it is asked.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::{Id, NamespacePath};
+use serde_json::{Map, Value, json};
+use storage::memory::Memory;
+use storage::{Drawer, Store, Transaction};
+use tokio::time::Instant;
+
+use crate::{
+    Caller, Curve, Description, Driver, Error, Hash, Input, InternalKey, InternalKeys, KeyType, Libraries, Library,
+    Locator, ManagedKey, ManagedKeys, Place, Policy, Provider, ProviderType, Reason, Scheme, SignRequest, TestSign,
+};
+
+static ROOT: NamespacePath = NamespacePath::root();
+const KIND: ProviderType = ProviderType::Pkcs11;
+const SCHEME: Scheme = Scheme::Ecdsa(Hash::Sha256);
+
+/// A home of one key.
+struct Fake {
+    key: InternalKey,
+    present: AtomicBool,
+    busy: AtomicBool,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl Fake {
+    fn note(&self, call: &'static str) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+    }
+
+    fn description(&self) -> Description {
+        Description {
+            public_key: self.key.public_key().to_vec(),
+            key_type: self.key.key_type(),
+            schemes: self.key.schemes(),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for Fake {
+    async fn describe(&self, _: &Provider, _: &Locator, _: Instant) -> Result<Description, Error> {
+        self.note("describe");
+        if self.present.load(Ordering::Relaxed) { Ok(self.description()) } else { Err(Error::Absent) }
+    }
+
+    async fn generate(&self, _: &Provider, _: &Locator, _: Instant) -> Result<Description, Error> {
+        self.note("generate");
+        self.present.store(true, Ordering::Relaxed);
+        Ok(self.description())
+    }
+
+    async fn sign(&self, _: &Provider, _: &Locator, request: SignRequest<'_>, _: Instant) -> Result<Vec<u8>, Error> {
+        self.note("sign");
+        if self.busy.load(Ordering::Relaxed) {
+            return Err(Error::Busy { retry_after: Duration::from_secs(1) });
+        }
+        // What comes is cut to the curve's order: 32 bytes of any hash are one number (FIPS 186-5 section 6.4.1).
+        let Input::Digest(digest) = request.input else { return Err(Error::invalid("not a digest")) };
+        self.key.sign(SCHEME, Input::Digest(digest))
+    }
+
+    async fn health(&self, _: &Provider, _: Instant) -> Result<(), Error> {
+        self.note("health");
+        Ok(())
+    }
+
+    async fn forget(&self, _: &Provider) {
+        self.note("forget");
+    }
+}
+
+struct Bench {
+    keys: ManagedKeys,
+    fake: Arc<Fake>,
+    store: Store,
+}
+
+fn libraries() -> Arc<Libraries> {
+    let only = vec![NamespacePath::parse("team").unwrap()];
+    let library = |name: &str, namespaces| Library { name: name.into(), path: "/usr/lib/x.so".into(), namespaces };
+    Arc::new(Libraries::new([library("hsm", None), library("closed", Some(only))]).unwrap())
+}
+
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(5)
+}
+
+fn caller(allowed_managed_keys: &[String]) -> Caller<'_> {
+    Caller { namespace: Id::nil(), path: &ROOT, mount: Id::from_random([1; 16]), allowed_managed_keys }
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let store = Store::new(Memory::new());
+        let mut transaction = store.begin().await.unwrap();
+        let policy = Policy { ephemeral: true, exportable: false };
+        let made = InternalKeys::new();
+        let drawer = Drawer::new(&["fake"]);
+        let key = made.generate(&mut transaction, &drawer, KeyType::Ec(Curve::P256), policy).await.unwrap();
+        let fake = Fake { key, present: AtomicBool::new(true), busy: AtomicBool::new(false), calls: Mutex::default() };
+        let fake = Arc::new(fake);
+        Self { keys: Self::service(&fake), fake, store }
+    }
+
+    /// A service that has nothing in memory.
+    fn service(fake: &Arc<Fake>) -> ManagedKeys {
+        ManagedKeys::new(libraries(), [(KIND, Arc::clone(fake) as Arc<dyn Driver>)])
+    }
+
+    async fn begin(&self) -> Transaction {
+        self.store.begin().await.unwrap()
+    }
+
+    /// Writes the record `k`, with these fields over the usual ones.
+    async fn register(&self, path: &NamespacePath, over: Value) {
+        let usual = json!({ "library": "hsm", "token_label": "t", "pin": "1234", "key_label": "k", "mechanism": 4161 });
+        let mut fields = usual.as_object().unwrap().clone();
+        fields.extend(over.as_object().unwrap().clone());
+        let mut transaction = self.begin().await;
+        let place = Place { namespace: Id::nil(), path };
+        self.keys.write(&mut transaction, place, KIND, "k", &fields).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    async fn open(&self, caller: &Caller<'_>, reference: &str) -> Result<ManagedKey, Error> {
+        self.keys.open(&mut self.begin().await, caller, reference).await
+    }
+
+    /// Opens by these hands and signs, in a transaction of its own that is committed.
+    async fn sign(&self, caller: &Caller<'_>, reference: &str) -> Result<Vec<u8>, Error> {
+        let mut transaction = self.begin().await;
+        let key = self.keys.open(&mut transaction, caller, reference).await?;
+        let signature = key.sign(&mut transaction, SCHEME, Input::Message(b"m"), deadline()).await?;
+        transaction.commit().await.unwrap();
+        Ok(signature)
+    }
+
+    /// What the driver was asked since the last time.
+    fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.fake.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[tokio::test]
+async fn each_check_refuses_in_its_turn_with_its_own_text_and_asks_the_token_nothing() {
+    let bench = Bench::new().await;
+    bench.fake.present.store(false, Ordering::Relaxed);
+    let team = NamespacePath::parse("team").unwrap();
+    // All five checks fail at first; then they are mended one after the other.
+    bench.register(&team, json!({ "library": "closed", "usages": "verify" })).await;
+
+    let stranger = Caller { namespace: Id::from_random([9; 16]), ..caller(&[]) };
+    let refused = bench.sign(&stranger, "k").await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::NotFound);
+    assert!(refused.public().contains("not in this namespace"), "{}", refused.public());
+
+    let refused = bench.sign(&caller(&[]), "k").await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::NotGranted);
+    assert!(refused.public().contains("allowed_managed_keys"), "{}", refused.public());
+
+    let granted = ["k".to_owned()];
+    let refused = bench.sign(&caller(&granted), "k").await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::NotGranted);
+    assert!(refused.public().contains("library \"closed\" is not open"), "{}", refused.public());
+
+    let at_home = Caller { path: &team, ..caller(&granted) };
+    let refused = bench.sign(&at_home, "k").await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::UsageDenied);
+    assert!(refused.public().contains("may not be used to sign"), "{}", refused.public());
+    assert_eq!(bench.calls(), [""; 0]);
+
+    bench.register(&team, json!({ "usages": "sign,verify", "library": "closed" })).await;
+    assert_eq!(bench.calls(), ["forget"]);
+    let refused = bench.sign(&at_home, "k").await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::NotFound);
+    assert!(refused.public().contains("allow_generate_key"), "{}", refused.public());
+    assert_eq!(bench.calls(), ["describe"]);
+
+    bench.register(&team, json!({ "allow_generate_key": true, "library": "closed" })).await;
+    bench.sign(&at_home, "k").await.unwrap();
+    assert_eq!(bench.calls(), ["forget", "describe", "generate", "sign"]);
+}
+
+#[tokio::test]
+async fn each_use_needs_its_usage() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({ "any_mount": true, "usages": "wrap" })).await;
+    let mut transaction = bench.begin().await;
+    let key = bench.keys.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+    let input = Input::Message(b"m");
+    let refusals = [
+        key.sign(&mut transaction, SCHEME, input, deadline()).await.map(drop),
+        key.verify(&mut transaction, SCHEME, input, b"s", deadline()).await.map(drop),
+        key.encrypt(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
+        key.decrypt(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
+    ];
+    for (refused, word) in refusals.into_iter().zip(["sign", "verify", "encrypt", "decrypt"]) {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.reason(), Reason::UsageDenied, "{word}");
+        assert!(refused.public().contains(&format!("may not be used to {word}")), "{}", refused.public());
+    }
+    assert_eq!(bench.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_grant_is_checked_at_each_use() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({})).await;
+    let granted = ["other".to_owned(), "k".to_owned()];
+    bench.sign(&caller(&granted), "k").await.unwrap();
+    assert_eq!(bench.sign(&caller(&granted[..1]), "k").await.unwrap_err().reason(), Reason::NotGranted);
+    bench.register(&ROOT, json!({ "any_mount": "true" })).await;
+    bench.sign(&caller(&[]), "k").await.unwrap();
+    bench.register(&ROOT, json!({ "any_mount": "false" })).await;
+    assert_eq!(bench.sign(&caller(&[]), "k").await.unwrap_err().reason(), Reason::NotGranted);
+}
+
+#[tokio::test]
+async fn a_key_is_opened_by_its_uuid_too_and_the_grant_is_by_its_name() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({})).await;
+    let granted = ["k".to_owned()];
+    let uuid = bench.open(&caller(&granted), "k").await.unwrap().uuid().to_string();
+    let key = bench.open(&caller(&granted), &uuid).await.unwrap();
+    assert_eq!((key.name(), key.uuid().to_string()), ("k", uuid.clone()));
+    let by_uuid = [uuid.clone()];
+    assert_eq!(bench.open(&caller(&by_uuid), &uuid).await.err().unwrap().reason(), Reason::NotGranted);
+    let stranger = Caller { namespace: Id::from_random([9; 16]), ..caller(&granted) };
+    assert_eq!(bench.open(&stranger, &uuid).await.err().unwrap().reason(), Reason::NotFound);
+    let long = "x".repeat(100_000);
+    assert!(bench.open(&caller(&granted), &long).await.err().unwrap().public().len() <= crate::PUBLIC_TEXT_MAX);
+}
+
+#[tokio::test]
+async fn a_warm_signature_asks_for_the_signature_only_also_after_a_restart() {
+    let mut bench = Bench::new().await;
+    bench.register(&ROOT, json!({ "any_mount": true })).await;
+    let signature = bench.sign(&caller(&[]), "k").await.unwrap();
+    assert_eq!(bench.calls(), ["describe", "sign"]);
+    assert!(crate::verify(bench.fake.key.public_key(), SCHEME, Input::Message(b"m"), &signature).unwrap());
+    bench.sign(&caller(&[]), "k").await.unwrap();
+    assert_eq!(bench.calls(), ["sign"]);
+    bench.keys = Bench::service(&bench.fake);
+    bench.sign(&caller(&[]), "k").await.unwrap();
+    assert_eq!(bench.calls(), ["sign"]);
+    // A record that was rewritten may name another key.
+    bench.register(&ROOT, json!({ "key_label": "k2" })).await;
+    bench.sign(&caller(&[]), "k").await.unwrap();
+    assert_eq!(bench.calls(), ["forget", "describe", "sign"]);
+}
+
+#[tokio::test]
+async fn a_reader_that_never_commits_asks_once() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({ "any_mount": true })).await;
+    for _ in 0..3 {
+        let mut transaction = bench.begin().await;
+        let key = bench.keys.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+        assert_eq!(key.key_type(&mut transaction, deadline()).await.unwrap(), KeyType::Ec(Curve::P256));
+    }
+    assert_eq!(bench.calls(), ["describe"]);
+}
+
+#[tokio::test]
+async fn a_scheme_that_the_key_cannot_do_is_refused_before_it_is_asked_to_sign() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({ "any_mount": true })).await;
+    let mut transaction = bench.begin().await;
+    let key = bench.keys.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+    let scheme = Scheme::Pss(Hash::Sha256);
+    let refused = key.sign(&mut transaction, scheme, Input::Message(b"m"), deadline()).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Unsupported);
+    assert!(refused.public().starts_with("managed key \"k\": this key cannot sign RSA PSS"), "{}", refused.public());
+    let refused = key.sign(&mut transaction, SCHEME, Input::Digest(&[0; 31]), deadline()).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Invalid);
+    assert_eq!(bench.calls(), ["describe"]);
+}
+
+#[tokio::test]
+async fn the_drivers_failures_keep_their_meaning_and_name_the_key() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({ "any_mount": true })).await;
+    bench.fake.busy.store(true, Ordering::Relaxed);
+    let busy = bench.sign(&caller(&[]), "k").await.unwrap_err();
+    assert_eq!((busy.reason(), busy.kind()), (Reason::Unavailable, model::Kind::Unavailable));
+    assert_eq!(busy.retry_after(), Some(Duration::from_secs(1)));
+    assert!(busy.public().starts_with("managed key \"k\": "), "{}", busy.public());
+
+    let none = ManagedKeys::new(libraries(), []);
+    let mut transaction = bench.begin().await;
+    let key = none.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+    let refused = key.public_key(&mut transaction, deadline()).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Unsupported);
+}
+
+#[tokio::test]
+async fn test_sign_signs_and_verifies_and_needs_both_usages() {
+    let bench = Bench::new().await;
+    let place = Place { namespace: Id::nil(), path: &ROOT };
+    let test = TestSign { use_pss: false, hash: Hash::Sha384 };
+    bench.register(&ROOT, json!({})).await;
+    let mut transaction = bench.begin().await;
+    bench.keys.test_sign(&mut transaction, place, KIND, "k", test, deadline()).await.unwrap();
+    bench.keys.health(&mut transaction, place, KIND, "k", deadline()).await.unwrap();
+    assert_eq!(bench.calls(), ["describe", "sign", "health"]);
+    for usages in ["sign", "verify"] {
+        bench.register(&ROOT, json!({ "usages": usages })).await;
+        bench.calls();
+        let mut transaction = bench.begin().await;
+        let refused = bench.keys.test_sign(&mut transaction, place, KIND, "k", test, deadline()).await.unwrap_err();
+        assert_eq!(refused.reason(), Reason::UsageDenied);
+        assert_eq!(bench.calls(), [""; 0]);
+    }
+    let unknown = bench.keys.test_sign(&mut bench.begin().await, place, KIND, "x", test, deadline()).await;
+    assert_eq!(unknown.unwrap_err().reason(), Reason::NotFound);
+}
+
+#[test]
+fn the_parameters_of_test_sign_are_read_as_clients_send_them() {
+    let read = |value: Value| TestSign::from_params(value.as_object().unwrap_or(&Map::new()));
+    for (given, use_pss, hash) in [
+        (json!({}), false, Hash::Sha256),
+        (json!({ "use_pss": "", "hash_algorithm": "" }), false, Hash::Sha256),
+        (json!({ "use_pss": "true", "hash_algorithm": "sha2-512" }), true, Hash::Sha512),
+        (json!({ "use_pss": true, "hash_algorithm": "sha1" }), true, Hash::Sha1),
+    ] {
+        assert_eq!(read(given.clone()).unwrap(), TestSign { use_pss, hash }, "{given}");
+    }
+    for bad in [json!({ "use_pss": "maybe" }), json!({ "use_pss": 1 }), json!({ "hash_algorithm": "md5" })] {
+        assert!(read(bad.clone()).is_err(), "{bad} was accepted");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_key_is_gone_for_its_users() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({ "any_mount": true })).await;
+    bench.sign(&caller(&[]), "k").await.unwrap();
+    bench.calls();
+    let mut transaction = bench.begin().await;
+    let used_by = ["pki/".to_owned()];
+    assert!(bench.keys.delete(&mut transaction, Id::nil(), KIND, "k", &used_by).await.is_err());
+    assert_eq!(bench.calls(), [""; 0]);
+    bench.keys.delete(&mut transaction, Id::nil(), KIND, "k", &[]).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(bench.sign(&caller(&[]), "k").await.unwrap_err().reason(), Reason::NotFound);
+    assert_eq!(bench.calls(), ["forget"]);
+}
+
+#[test]
+fn public_texts_are_bounded_and_keep_the_inside_to_themselves() {
+    let long = Error::invalid("ü".repeat(4000)).public();
+    assert!(long.len() <= crate::PUBLIC_TEXT_MAX && long.chars().all(|c| c == 'ü'));
+    let inside = "CKR_DEVICE_ERROR at /usr/lib/x.so";
+    for error in [Error::Internal(inside.into()), Error::unavailable(inside), Error::Login(inside.into())] {
+        assert!(error.to_string().contains("CKR_"), "the log must have it");
+        let text = error.of("k").public();
+        assert!(!text.contains("CKR_") && !text.contains("/usr"), "{text}");
+    }
+}

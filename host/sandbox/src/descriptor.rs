@@ -1,0 +1,160 @@
+//! What a guest says of itself, checked.
+
+use matchit::Router;
+use model::Operation;
+
+use crate::bindings::exports::innkeeper::engine::engine as wit;
+use crate::error::LoadError;
+use crate::limits::{ABOUT_MAX, CAPTURES_MAX, FIELDS_MAX, HEADERS_MAX, ROUTES_MAX, TEMPLATE_MAX};
+use crate::services::convert;
+
+pub use crate::bindings::exports::innkeeper::engine::engine::FieldKind;
+
+/// A guest's name, version and routes.
+pub struct Descriptor {
+    /// The mount type.
+    pub name: String,
+    /// A semantic version.
+    pub version: String,
+    /// One or two sentences.
+    pub about: String,
+    /// In the guest's order: requests carry the index.
+    pub routes: Vec<Route>,
+    /// Whether it wants `tick`.
+    pub wants_tick: bool,
+    router: Router<usize>,
+}
+
+/// A path below the mount.
+pub struct Route {
+    /// Segments, `{name}` and `{*name}`.
+    pub template: String,
+    /// One sentence.
+    pub about: String,
+    /// One per operation.
+    pub actions: Vec<Action>,
+}
+
+/// What one operation does and needs.
+pub struct Action {
+    /// POST and PUT are [`Operation::Update`].
+    pub operation: Operation,
+    /// One sentence.
+    pub about: String,
+    /// Answered without a token.
+    pub unauthenticated: bool,
+    /// Needs `sudo`.
+    pub sudo: bool,
+    /// Whether the guest decides between create and update.
+    pub existence_check: bool,
+    /// Takes the body as it came.
+    pub raw_body: bool,
+    /// The fields of the body.
+    pub fields: Vec<Field>,
+    /// Response headers that it may set, in lower case.
+    pub response_headers: Vec<String>,
+}
+
+/// One field of a body.
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub kind: FieldKind,
+    /// What it is for.
+    pub about: String,
+    /// Whether it must be sent.
+    pub required: bool,
+    /// Its default, as text.
+    pub default: Option<String>,
+}
+
+/// A route that a path matched.
+pub struct Matched<'a> {
+    /// Its index in the descriptor.
+    pub index: usize,
+    /// The route.
+    pub route: &'a Route,
+    /// Captured parts of the path.
+    pub captures: Vec<(String, String)>,
+}
+
+impl Descriptor {
+    /// The route that a path below the mount matches. Paths come without a leading or trailing `/`.
+    pub fn find(&self, path: &str) -> Option<Matched<'_>> {
+        let found = self.router.at(path).ok()?;
+        let captures = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let route = self.routes.get(*found.value)?;
+        Some(Matched { index: *found.value, route, captures })
+    }
+
+    pub(crate) fn check(raw: wit::Descriptor) -> Result<Self, LoadError> {
+        let name_ok = raw.name.len() <= 63
+            && raw.name.starts_with(|c: char| c.is_ascii_lowercase())
+            && raw.name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
+        refuse_unless(name_ok, "name: must be [a-z][a-z0-9-]{0,62}")?;
+        refuse_unless(!raw.version.is_empty() && raw.version.len() <= 64, "version: must have 1 to 64 bytes")?;
+        refuse_unless(raw.about.len() <= ABOUT_MAX, "about: at most 2048 bytes")?;
+        refuse_unless(raw.routes.len() <= ROUTES_MAX, "routes: at most 512")?;
+        let mut router = Router::new();
+        let mut routes = Vec::with_capacity(raw.routes.len());
+        for (index, route) in raw.routes.into_iter().enumerate() {
+            let route = check_route(route)?;
+            let clash = |e| LoadError::Descriptor(format!("route {:?}: {e}", route.template));
+            router.insert(route.template.clone(), index).map_err(clash)?;
+            routes.push(route);
+        }
+        Ok(Self { name: raw.name, version: raw.version, about: raw.about, routes, wants_tick: raw.wants_tick, router })
+    }
+}
+
+impl Route {
+    /// The action for an operation; create and update share one.
+    pub fn action(&self, operation: Operation) -> Option<&Action> {
+        let wanted = if operation == Operation::Create { Operation::Update } else { operation };
+        self.actions.iter().find(|action| action.operation == wanted)
+    }
+}
+
+fn check_route(raw: wit::Route) -> Result<Route, LoadError> {
+    let template = raw.template;
+    refuse_unless(template.len() <= TEMPLATE_MAX, "a template has more than 256 bytes")?;
+    refuse_unless(!template.starts_with('/') && !template.ends_with('/'), "a template begins or ends with '/'")?;
+    refuse_unless(template.matches('{').count() <= CAPTURES_MAX, "a template has more than 8 captures")?;
+    refuse_unless(raw.about.len() <= ABOUT_MAX, "about of a route: at most 2048 bytes")?;
+    refuse_unless(raw.actions.len() <= 5, "a route has more than one action per operation")?;
+    let actions = raw.actions.into_iter().map(check_action).collect::<Result<_, _>>()?;
+    Ok(Route { template, about: raw.about, actions })
+}
+
+fn check_action(raw: wit::Action) -> Result<Action, LoadError> {
+    let operation = convert::operation_from(raw.operation);
+    refuse_unless(operation != Operation::Create, "an action is declared as create: declare update")?;
+    refuse_unless(raw.about.len() <= ABOUT_MAX, "about of an action: at most 2048 bytes")?;
+    refuse_unless(raw.fields.len() <= FIELDS_MAX, "an action has more than 128 fields")?;
+    refuse_unless(raw.response_headers.len() <= HEADERS_MAX, "an action declares more than 16 response headers")?;
+    let existence_ok = !raw.existence_check || operation == Operation::Update;
+    refuse_unless(existence_ok, "an existence check is only for update")?;
+    let fields = raw.fields.into_iter().map(check_field).collect::<Result<_, _>>()?;
+    Ok(Action {
+        operation,
+        about: raw.about,
+        unauthenticated: raw.unauthenticated,
+        sudo: raw.sudo,
+        existence_check: raw.existence_check,
+        raw_body: raw.raw_body,
+        fields,
+        response_headers: raw.response_headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
+    })
+}
+
+fn check_field(raw: wit::Field) -> Result<Field, LoadError> {
+    refuse_unless(!raw.name.is_empty() && raw.name.len() <= 128, "a field's name must have 1 to 128 bytes")?;
+    refuse_unless(raw.about.len() <= ABOUT_MAX, "about of a field: at most 2048 bytes")?;
+    refuse_unless(raw.default.as_ref().is_none_or(|d| d.len() <= 256), "default of a field: at most 256 bytes")?;
+    Ok(Field { name: raw.name, kind: raw.kind, about: raw.about, required: raw.required, default: raw.default })
+}
+
+fn refuse_unless(fine: bool, why: &str) -> Result<(), LoadError> {
+    if fine { Ok(()) } else { Err(LoadError::Descriptor(why.to_owned())) }
+}

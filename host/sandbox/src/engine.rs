@@ -1,0 +1,85 @@
+//! The engine that all guests share, and its clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use crate::bindings::SecretsEngine;
+use crate::error::LoadError;
+use crate::guest::Guest;
+use crate::limits::TICK;
+use crate::state::State;
+use crate::tuning;
+
+/// The room itself: one per process.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<State>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Sandbox {
+    /// Sets up wasmtime and starts its clock, a thread of its own: it must tick even when every worker of the async
+    /// runtime is inside a guest.
+    pub fn new() -> Result<Self, LoadError> {
+        let engine = Engine::new(&tuning::config()).map_err(unreadable)?;
+        let mut linker = Linker::new(&engine);
+        SecretsEngine::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(unreadable)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ticking, stopped) = (engine.clone(), Arc::clone(&stop));
+        let clock = move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::sleep(TICK);
+                ticking.increment_epoch();
+            }
+        };
+        std::thread::Builder::new()
+            .name("guest-clock".into())
+            .spawn(clock)
+            .map_err(|e| LoadError::Unreadable(e.to_string()))?;
+        Ok(Self { engine, linker, stop })
+    }
+
+    /// Loads a guest from code that was compiled while this very program was built.
+    ///
+    /// # Safety
+    /// The bytes must come from [`wasmtime::Engine::precompile_component`] and must not have passed through anybody
+    /// else's hands: they are run as native code.
+    #[allow(unsafe_code, reason = "wasmtime runs precompiled bytes as native code; the caller vouches for them")]
+    pub async unsafe fn load_precompiled(&self, code: &[u8]) -> Result<Guest, LoadError> {
+        // SAFETY: the caller vouches for the bytes; wasmtime itself checks that version and settings are equal.
+        let component = unsafe { Component::deserialize(&self.engine, code) }.map_err(unreadable)?;
+        self.admit(&component).await
+    }
+
+    /// Compiles and loads a guest from a component. Takes a moment: not for a request's way.
+    pub async fn load(&self, component: &[u8]) -> Result<Guest, LoadError> {
+        let component = Component::new(&self.engine, component).map_err(unreadable)?;
+        self.admit(&component).await
+    }
+
+    /// Checks what a component imports and what it says of itself.
+    async fn admit(&self, component: &Component) -> Result<Guest, LoadError> {
+        for (import, _) in component.component_type().imports(&self.engine) {
+            if !import.starts_with(CONTRACT) {
+                return Err(LoadError::ForeignImport(import.to_owned()));
+            }
+        }
+        Guest::describe(&self.engine, &self.linker, component).await
+    }
+}
+
+/// What every permitted import begins with.
+const CONTRACT: &str = "innkeeper:engine/";
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn unreadable(error: wasmtime::Error) -> LoadError {
+    LoadError::Unreadable(format!("{error:#}"))
+}

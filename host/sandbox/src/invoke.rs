@@ -1,0 +1,185 @@
+//! One entry into a guest: in with a grant, out with an outcome.
+
+use model::{Fault, Kind, Reply};
+use serde_json::value::RawValue;
+use storage::Transaction;
+use tokio::time::Instant;
+
+use crate::bindings::innkeeper::engine::types as wit;
+use crate::grant::{Call, Grant};
+use crate::guest::{Guest, store};
+use crate::limits::{BODY_MAX, HEADERS_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
+use crate::services::convert;
+use crate::state::{Ended, State};
+
+/// What came of an entry. Only [`Outcome::Answered`] gives the transaction back: after a fault or a trap there is
+/// nothing left that could be committed.
+pub enum Outcome {
+    /// The guest answered; its writes wait in the transaction.
+    Answered(Reply, Transaction),
+    /// The guest refused, or trapped. What it wrote is gone.
+    Refused(Fault),
+}
+
+impl Guest {
+    /// Answers a request in a fresh instance.
+    pub async fn handle(&self, grant: Grant, call: Call) -> Outcome {
+        let deadline = grant.deadline;
+        let request = request(&grant, call);
+        let mount_type = self.descriptor.name.clone();
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_handle(&mut store, &request).await
+        };
+        let result = tokio::time::timeout_at(deadline, entry).await;
+        let state = store.into_data();
+        match result {
+            Ok(Ok(Ok(response))) => answered(response, mount_type, state),
+            Ok(Ok(Err(fault))) => Outcome::Refused(refused(fault)),
+            Ok(Err(trap)) => Outcome::Refused(trapped(&trap, &state)),
+            Err(_elapsed) => Outcome::Refused(ended(&Ended::Deadline)),
+        }
+    }
+
+    /// Asks whether what a request writes to is already there.
+    pub async fn exists(&self, grant: Grant, call: Call) -> Result<(bool, Transaction), Fault> {
+        let deadline = grant.deadline;
+        let request = request(&grant, call);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_exists(&mut store, &request).await
+        };
+        let result = tokio::time::timeout_at(deadline, entry).await;
+        let state = store.into_data();
+        match (result, state.grant) {
+            (Ok(Ok(Ok(exists))), Some(grant)) => Ok((exists, grant.transaction)),
+            (Ok(Ok(Err(fault))), _) => Err(refused(fault)),
+            (Ok(Err(trap)), grant) => Err(trapped(&trap, &State::new(grant, deadline))),
+            _ => Err(ended(&Ended::Deadline)),
+        }
+    }
+}
+
+fn request(grant: &Grant, call: Call) -> wit::Request {
+    let mount = wit::MountFacts {
+        accessor: grant.mount.accessor.clone(),
+        namespace: grant.namespace.path.as_str().to_owned(),
+        path: grant.mount.path.as_str().to_owned(),
+        default_lease_ttl: grant.default_lease_ttl,
+        max_lease_ttl: grant.max_lease_ttl,
+        options: grant.mount.options.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+    };
+    let left = grant.deadline.saturating_duration_since(Instant::now());
+    let deadline = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    wit::Request {
+        context: wit::Context { request_id: grant.request_id.clone(), mount, deadline },
+        operation: convert::operation_to(call.operation),
+        route: u32::try_from(call.route).unwrap_or(u32::MAX),
+        captures: call.captures,
+        body: call.body,
+        raw: call.raw.map(|raw| wit::RawBody { content_type: raw.content_type, bytes: raw.bytes }),
+        headers: call.headers,
+        caller: wit::Caller {
+            entity_id: call.caller.entity_id,
+            display_name: call.caller.display_name,
+            metadata: call.caller.metadata,
+            client_certificate: call.caller.client_certificate,
+        },
+    }
+}
+
+fn answered(response: wit::Response, mount_type: String, state: State) -> Outcome {
+    match (reply(response, mount_type), state.grant) {
+        (Ok(reply), Some(grant)) => Outcome::Answered(reply, grant.transaction),
+        (Err(why), _) => Outcome::Refused(Fault::internal(format!("the guest's answer is out of bounds: {why}"))),
+        (Ok(_), None) => Outcome::Refused(Fault::internal("an entry without a grant")),
+    }
+}
+
+/// Checks an answer: a guest is as foreign as a client.
+fn reply(response: wit::Response, mount_type: String) -> Result<Reply, &'static str> {
+    if response.warnings.len() > WARNINGS_MAX {
+        return Err("more than 64 warnings");
+    }
+    let payload = match response.payload {
+        wit::Payload::Nothing => model::Payload::Nothing,
+        wit::Payload::Data(text) if text.len() > BODY_MAX => return Err("more than 8 MiB of data"),
+        wit::Payload::Data(text) => model::Payload::Data(data(text)?),
+        wit::Payload::Raw(raw) => raw_payload(raw)?,
+    };
+    if response.status.is_some_and(|status| !(200..300).contains(&status)) {
+        return Err("a status outside 200 to 299");
+    }
+    let warnings = response.warnings.into_iter().map(cut).collect();
+    Ok(Reply { payload, status: response.status, warnings, headers: headers(response.headers)?, mount_type })
+}
+
+/// A JSON object or null, and nothing else.
+fn data(text: String) -> Result<Box<RawValue>, &'static str> {
+    let value = RawValue::from_string(text).map_err(|_| "data that is not JSON")?;
+    let object = value.get().starts_with('{') || value.get() == "null";
+    if object { Ok(value) } else { Err("data that is not a JSON object") }
+}
+
+fn raw_payload(raw: wit::RawResponse) -> Result<model::Payload, &'static str> {
+    if !(200..600).contains(&raw.status) {
+        return Err("a status outside 200 to 599");
+    }
+    if raw.bytes.len() > BODY_MAX {
+        return Err("more than 8 MiB of raw bytes");
+    }
+    if raw.content_type.len() > 256 || !visible(&raw.content_type) {
+        return Err("a content type that is not visible ASCII");
+    }
+    Ok(model::Payload::Raw { status: raw.status, content_type: raw.content_type, bytes: raw.bytes })
+}
+
+fn headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, &'static str> {
+    if headers.len() > HEADERS_MAX {
+        return Err("more than 16 response headers");
+    }
+    if !headers
+        .iter()
+        .all(|(name, value)| !name.is_empty() && visible(name) && visible(value) && value.len() <= TEXT_MAX)
+    {
+        return Err("a response header that is not visible ASCII");
+    }
+    Ok(headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
+}
+
+fn visible(text: &str) -> bool {
+    text.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
+fn refused(fault: wit::Fault) -> Fault {
+    let messages = fault.messages.into_iter().take(MESSAGES_MAX).map(cut).collect();
+    Fault {
+        kind: convert::kind(fault.kind),
+        messages,
+        detail: fault.detail.map(cut),
+        retry_after: fault.retry_after.map(|seconds| std::time::Duration::from_secs(seconds.into())),
+    }
+}
+
+/// A trap costs the instance and this answer, nothing else.
+fn trapped(trap: &wasmtime::Error, state: &State) -> Fault {
+    if let Some(reason) = trap.downcast_ref::<Ended>() {
+        return ended(reason);
+    }
+    let why = if state.memory_refused { "the guest ran out of memory: " } else { "the guest trapped: " };
+    Fault::internal(format!("{why}{trap:?}"))
+}
+
+fn ended(reason: &Ended) -> Fault {
+    Fault::new(Kind::Internal, "the engine took too long and was stopped").detail(reason.to_string())
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT_MAX {
+        let end = (0..=TEXT_MAX).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
+}

@@ -1,0 +1,42 @@
+//! What a guest may at most use and hand over. The contract states the same numbers.
+
+use std::time::Duration;
+
+/// Longest body that goes to a guest, and longest answer that comes back, in bytes.
+pub const BODY_MAX: usize = 8 << 20;
+/// Longest message that a guest may have signed, hashed or verified, in bytes.
+pub const MESSAGE_MAX: usize = 8 << 20;
+/// Most time of a processor that one entry into a guest may use.
+pub const CPU_MAX: Duration = Duration::from_secs(5);
+/// How often running guests are interrupted, to look at the clock and let others run.
+pub const TICK: Duration = Duration::from_millis(10);
+/// Most random bytes in one call.
+pub const RANDOM_MAX: u32 = 65_536;
+/// Most log lines that one entry may write; the rest is counted.
+pub const LOG_LINES_MAX: u32 = 100;
+/// Longest log message, in bytes; longer is cut.
+pub const LOG_MESSAGE_MAX: usize = 4096;
+/// Most fields of a log line.
+pub const LOG_FIELDS_MAX: usize = 16;
+/// Most key handles that live at once in one instance.
+pub const HANDLES_MAX: usize = 64;
+/// Most routes of one guest.
+pub const ROUTES_MAX: usize = 512;
+/// Longest route template, in bytes.
+pub const TEMPLATE_MAX: usize = 256;
+/// Most captures in one template.
+pub const CAPTURES_MAX: usize = 8;
+/// Most fields of one action.
+pub const FIELDS_MAX: usize = 128;
+/// Longest explanation in a descriptor, in bytes.
+pub const ABOUT_MAX: usize = 2048;
+/// Longest message to a client, in bytes; longer is cut.
+pub const TEXT_MAX: usize = 8192;
+/// Most messages of a fault.
+pub const MESSAGES_MAX: usize = 16;
+/// Most warnings of an answer.
+pub const WARNINGS_MAX: usize = 64;
+/// Most response headers of an answer.
+pub const HEADERS_MAX: usize = 16;
+/// Most table elements of one instance.
+pub const TABLE_ELEMENTS_MAX: usize = 20_000;

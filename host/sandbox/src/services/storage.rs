@@ -1,0 +1,62 @@
+//! `storage`: the mount's own drawer, inside the request's transaction.
+
+use storage::{Drawer, Transaction};
+
+use crate::bindings::innkeeper::engine::storage::{Host, Page, StorageError};
+use crate::state::State;
+
+type Result<T> = wasmtime::Result<std::result::Result<T, StorageError>>;
+
+impl State {
+    fn drawer(&mut self) -> std::result::Result<(Drawer, &mut Transaction), StorageError> {
+        let grant = self.grant.as_mut().ok_or(StorageError::NotGranted)?;
+        Ok((tenancy::mount_drawer(grant.mount.id), &mut grant.transaction))
+    }
+}
+
+impl Host for State {
+    async fn get(&mut self, key: String) -> Result<Option<Vec<u8>>> {
+        let (drawer, transaction) = match self.drawer() {
+            Ok(granted) => granted,
+            Err(e) => return Ok(Err(e)),
+        };
+        Ok(transaction.get(&drawer, &key).await.map(|value| value.map(|v| v.to_vec())).map_err(translate))
+    }
+
+    async fn put(&mut self, key: String, value: Vec<u8>) -> Result<()> {
+        Ok(self.drawer().and_then(|(drawer, transaction)| transaction.put(&drawer, &key, value).map_err(translate)))
+    }
+
+    async fn delete(&mut self, key: String) -> Result<()> {
+        Ok(self.drawer().and_then(|(drawer, transaction)| transaction.delete(&drawer, &key).map_err(translate)))
+    }
+
+    async fn list(&mut self, prefix: String, after: Option<String>, limit: u32) -> Result<Page> {
+        let (drawer, transaction) = match self.drawer() {
+            Ok(granted) => granted,
+            Err(e) => return Ok(Err(e)),
+        };
+        let page = transaction.list(&drawer, &prefix, after.as_deref(), limit as usize).await;
+        Ok(page.map(|page| Page { names: page.names, more: page.more }).map_err(translate))
+    }
+
+    async fn checkpoint(&mut self) -> Result<()> {
+        match self.drawer() {
+            Ok((_, transaction)) => Ok(transaction.checkpoint().await.map_err(translate)),
+            Err(e) => Ok(Err(e)),
+        }
+    }
+}
+
+fn translate(error: storage::Error) -> StorageError {
+    match error {
+        storage::Error::InvalidKey(_) => StorageError::InvalidKey,
+        storage::Error::TooLarge(_) => StorageError::TooLarge,
+        storage::Error::Conflict => StorageError::Conflict,
+        storage::Error::Unavailable(_) => StorageError::Unavailable,
+        storage::Error::Damaged { .. } => {
+            tracing::error!(%error, "a guest met a damaged record");
+            StorageError::Internal
+        }
+    }
+}

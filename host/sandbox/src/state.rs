@@ -1,0 +1,70 @@
+//! What the host keeps beside one guest instance.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
+
+use crate::grant::Grant;
+use crate::limits::{CPU_MAX, TABLE_ELEMENTS_MAX, TICK};
+use crate::tuning::MEMORY_MAX;
+
+/// The data of a store: the grant, the handles, and what was used of the limits.
+pub(crate) struct State {
+    /// `None` while a guest describes itself: it then has no powers.
+    pub(crate) grant: Option<Grant>,
+    #[allow(dead_code, reason = "key handles live here once the key rooms are connected")]
+    pub(crate) handles: ResourceTable,
+    pub(crate) log_lines: u32,
+    /// Set when memory was refused, so that the trap that follows can be explained.
+    pub(crate) memory_refused: bool,
+    ticks: u32,
+    deadline: Instant,
+}
+
+/// Why the host ended a guest.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    #[error("the guest used more than {CPU_MAX:?} of processor time")]
+    Cpu,
+    #[error("the guest did not answer before the request's deadline")]
+    Deadline,
+}
+
+impl State {
+    pub(crate) fn new(grant: Option<Grant>, deadline: Instant) -> Self {
+        Self { grant, handles: ResourceTable::new(), log_lines: 0, memory_refused: false, ticks: 0, deadline }
+    }
+
+    /// Runs at every tick while the guest itself is running: ends it, or lets others run for a moment.
+    pub(crate) fn tick(mut store: StoreContextMut<'_, Self>) -> wasmtime::Result<UpdateDeadline> {
+        let state = store.data_mut();
+        state.ticks += 1;
+        if TICK * state.ticks > CPU_MAX {
+            return Err(wasmtime::Error::new(Ended::Cpu));
+        }
+        if Instant::now() >= state.deadline {
+            return Err(wasmtime::Error::new(Ended::Deadline));
+        }
+        Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// Time that is left for a call to something outside.
+    #[allow(dead_code, reason = "for calls to key homes, once they are connected")]
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= MEMORY_MAX;
+        self.memory_refused |= !fits;
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

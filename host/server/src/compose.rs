@@ -1,0 +1,87 @@
+//! Puts the rooms together.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use access::Tokens;
+use gateway::{Gateway, Rooms};
+use model::Fault;
+use sandbox::{Catalog, Guest, Sandbox};
+use secrecy::SecretString;
+use storage::Store;
+use storage::memory::Memory;
+use system::{Info, System};
+use tenancy::Tenancy;
+
+use crate::config::Config;
+
+/// Longest time that one request may take.
+const REQUEST_TIME: Duration = Duration::from_secs(90);
+/// How often removed mounts and namespaces are cleared away.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// A house that is ready to serve.
+pub struct House {
+    /// The corridor.
+    pub gateway: Arc<Gateway>,
+    /// The root token that was made, once.
+    pub root_token: SecretString,
+    /// Runs the guests; when it is dropped their clock stops.
+    pub sandbox: Sandbox,
+}
+
+/// Puts a house in memory together, unsealed, with a root token: this one or a random one. `more` are guests beside
+/// the built-in ones.
+pub async fn compose(config: &Config, root: Option<SecretString>, more: &[&[u8]]) -> Result<House, Fault> {
+    let store = Store::new(Memory::new());
+    let tenancy = Tenancy::open(&store).await?;
+    let tokens = Tokens::open(&store).await?;
+    let root_token = make_root(&store, &tokens, root).await?;
+    let sandbox = Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?;
+    let catalog = Catalog::new(guests(&sandbox, more).await?);
+    let info = Info {
+        reported_version: config.reported_version.clone(),
+        cluster_name: config.cluster_name.clone(),
+        storage_type: "inmem",
+        default_lease_ttl: config.default_lease_ttl,
+        max_lease_ttl: config.max_lease_ttl,
+    };
+    let system = System::new(info, catalog.clone())?;
+    tokio::spawn(sweep(store.clone()));
+    let rooms = Rooms { store, tenancy, tokens, catalog, system, request_time: REQUEST_TIME };
+    Ok(House { gateway: Arc::new(Gateway::new(rooms)), root_token, sandbox })
+}
+
+async fn make_root(store: &Store, tokens: &Tokens, root: Option<SecretString>) -> Result<SecretString, Fault> {
+    let broken = |e: storage::Error| Fault::internal(e.to_string());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut transaction = store.begin().await.map_err(broken)?;
+    let token = tokens.create_root(&mut transaction, root, now).await?;
+    transaction.commit().await.map_err(broken)?;
+    Ok(token)
+}
+
+#[allow(unsafe_code, reason = "the built-in guests were precompiled by this build and are part of this binary")]
+async fn guests(sandbox: &Sandbox, more: &[&[u8]]) -> Result<Vec<Guest>, Fault> {
+    let mut guests = Vec::new();
+    for bundled in bundle::ALL {
+        // SAFETY: the bytes were made by this build's precompile_component and are constants of this binary.
+        let guest = unsafe { sandbox.load_precompiled(bundled.precompiled) }.await;
+        guests.push(guest.map_err(|e| Fault::internal(format!("the built-in guest {}: {e}", bundled.name)))?);
+    }
+    for component in more {
+        guests.push(sandbox.load(component).await.map_err(|e| Fault::internal(e.to_string()))?);
+    }
+    Ok(guests)
+}
+
+/// Clears away what removed mounts and namespaces kept, as long as the server runs.
+async fn sweep(store: Store) {
+    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tick.tick().await;
+        if let Err(error) = tenancy::sweep(&store).await {
+            tracing::warn!(%error, "clearing away failed; it goes on at the next turn");
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The configuration: HCL or JSON in Vault's shape, one file, or all of a folder in the order of their names.
+
+use std::path::{Path, PathBuf};
+
+use model::NamespacePath;
+use serde_json::{Map, Value};
+
+/// Largest configuration file, in bytes.
+const FILE_MAX: u64 = 1 << 20;
+/// The version that clients are told unless configured: they unlock managed keys and namespaces by it.
+pub const REPORTED_VERSION: &str = "1.21.0+ent";
+/// Keys that are understood elsewhere and mean nothing here.
+const IGNORED: [&str; 8] = [
+    "disable_mlock",
+    "ui",
+    "api_addr",
+    "cluster_addr",
+    "pid_file",
+    "plugin_directory",
+    "raw_storage_endpoint",
+    "telemetry",
+];
+
+/// What the server is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listeners: Vec<Listener>,
+    /// PKCS#11 libraries by name.
+    pub libraries: Vec<Library>,
+    /// trace, debug, info, warn or error.
+    pub log_level: String,
+    /// standard or json.
+    pub log_format: String,
+    /// The version that clients are told.
+    pub reported_version: String,
+    /// The name of the cluster.
+    pub cluster_name: String,
+    /// Default time to live, in seconds.
+    pub default_lease_ttl: u64,
+    /// Longest time to live, in seconds.
+    pub max_lease_ttl: u64,
+    /// Things to tell the operator: keys that nobody knows.
+    pub warnings: Vec<String>,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Host and port.
+    pub address: String,
+    /// Certificate chain and key, PEM; `None` for plain HTTP.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Largest request body, in bytes.
+    pub max_request_size: usize,
+}
+
+/// A PKCS#11 library. Users of the API name it; only who runs the server says where it lies.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// Its name, compared without regard to case.
+    pub name: String,
+    /// Absolute path of the module.
+    pub path: PathBuf,
+    /// Namespaces that may use it; `None` for all.
+    pub namespaces: Option<Vec<NamespacePath>>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder that cannot be read.
+    #[error("{path}: {reason}")]
+    Unreadable {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A value that is not what it should be.
+    #[error("{file}: {key}: {wanted}")]
+    Wrong {
+        /// In which file.
+        file: String,
+        /// Under which key.
+        key: String,
+        /// What would be right.
+        wanted: String,
+    },
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            libraries: Vec::new(),
+            log_level: "info".into(),
+            log_format: "standard".into(),
+            reported_version: REPORTED_VERSION.into(),
+            cluster_name: "innkeeper".into(),
+            default_lease_ttl: system::LEASE_TTL,
+            max_lease_ttl: system::LEASE_TTL,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl Listener {
+    /// Plain HTTP at this address.
+    pub fn plain(address: &str) -> Self {
+        Self { address: address.to_owned(), tls: None, max_request_size: 32 << 20 }
+    }
+}
+
+/// Reads files and folders; later ones add to and override earlier ones.
+pub fn read(paths: &[PathBuf]) -> Result<Config, Error> {
+    let mut config = Config::default();
+    for path in paths {
+        for file in files(path)? {
+            let text = text(&file)?;
+            let name = file.display().to_string();
+            Reader { file: &name, config: &mut config }.top(parse(&file, &text)?)?;
+        }
+    }
+    Ok(config)
+}
+
+fn unreadable(path: &Path, reason: impl ToString) -> Error {
+    Error::Unreadable { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let meta = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
+    if meta.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path).map_err(|e| unreadable(path, e))?;
+    let wanted = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "hcl" || ending == "json");
+    let mut found: Vec<PathBuf> =
+        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(wanted).collect();
+    found.sort();
+    if found.is_empty() { Err(unreadable(path, "the folder holds no *.hcl or *.json file")) } else { Ok(found) }
+}
+
+fn text(file: &Path) -> Result<String, Error> {
+    let length = std::fs::metadata(file).map_err(|e| unreadable(file, e))?.len();
+    if length > FILE_MAX {
+        return Err(unreadable(file, "is larger than 1 MiB"));
+    }
+    std::fs::read_to_string(file).map_err(|e| unreadable(file, e))
+}
+
+fn parse(file: &Path, text: &str) -> Result<Map<String, Value>, Error> {
+    let value: Value = if file.extension().is_some_and(|ending| ending == "json") {
+        serde_json::from_str(text).map_err(|e| unreadable(file, e))?
+    } else {
+        hcl::from_str(text).map_err(|e| unreadable(file, e))?
+    };
+    match value {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(unreadable(file, "must hold an object")),
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    config: &'a mut Config,
+}
+
+impl Reader<'_> {
+    fn wrong(&self, key: impl Into<String>, wanted: impl Into<String>) -> Error {
+        Error::Wrong { file: self.file.to_owned(), key: key.into(), wanted: wanted.into() }
+    }
+
+    fn unknown(&mut self, key: &str) {
+        self.config.warnings.push(format!("{}: unknown key {key:?} is ignored", self.file));
+    }
+
+    fn top(&mut self, fields: Map<String, Value>) -> Result<(), Error> {
+        for (key, value) in fields {
+            match key.as_str() {
+                "listener" => self.each("listener", &value, &["tcp"], Self::listener)?,
+                "kms_library" => self.each("kms_library", &value, &["pkcs11"], Self::library)?,
+                "storage" | "backend" => self.storage(&value)?,
+                "log_level" => {
+                    self.config.log_level =
+                        self.one_of("log_level", &value, &["trace", "debug", "info", "warn", "error"])?
+                }
+                "log_format" => self.config.log_format = self.one_of("log_format", &value, &["standard", "json"])?,
+                "cluster_name" => self.config.cluster_name = self.text("cluster_name", &value)?,
+                "reported_version" => self.config.reported_version = self.version(&value)?,
+                "default_lease_ttl" => self.config.default_lease_ttl = self.seconds("default_lease_ttl", &value)?,
+                "max_lease_ttl" => self.config.max_lease_ttl = self.seconds("max_lease_ttl", &value)?,
+                ignored if IGNORED.contains(&ignored) => {}
+                unknown => self.unknown(unknown),
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `take` for each block of a kind, however it was repeated.
+    fn each(
+        &mut self,
+        key: &str,
+        value: &Value,
+        labels: &[&str],
+        take: fn(&mut Self, &Map<String, Value>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for labelled in flat(value) {
+            let Value::Object(labelled) = labelled else { return Err(self.wrong(key, "must be a block with a label")) };
+            for (label, bodies) in labelled {
+                if !labels.contains(&label.as_str()) {
+                    return Err(self.wrong(format!("{key} {label:?}"), format!("the label must be one of {labels:?}")));
+                }
+                for body in flat(bodies) {
+                    let Value::Object(body) = body else { return Err(self.wrong(key, "must be a block")) };
+                    take(self, body)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn listener(&mut self, body: &Map<String, Value>) -> Result<(), Error> {
+        let mut listener = Listener::plain("127.0.0.1:8200");
+        let (mut certificate, mut key, mut disabled) = (None, None, false);
+        for (name, value) in body {
+            match name.as_str() {
+                "address" => listener.address = self.text("listener.address", value)?,
+                "tls_disable" => disabled = matches!(self.text(name, value)?.as_str(), "true" | "1"),
+                "tls_cert_file" => certificate = Some(PathBuf::from(self.text("listener.tls_cert_file", value)?)),
+                "tls_key_file" => key = Some(PathBuf::from(self.text("listener.tls_key_file", value)?)),
+                "max_request_size" => {
+                    let number = self.text(name, value)?.parse();
+                    listener.max_request_size =
+                        number.map_err(|_| self.wrong("listener.max_request_size", "must be a number of bytes"))?;
+                }
+                "cluster_address" => {}
+                unknown => self.unknown(&format!("listener.{unknown}")),
+            }
+        }
+        listener.tls = match (disabled, certificate, key) {
+            (true, ..) => None,
+            (false, Some(certificate), Some(key)) => Some((certificate, key)),
+            _ => return Err(self.wrong("listener", "needs tls_cert_file and tls_key_file, or tls_disable = true")),
+        };
+        self.config.listeners.push(listener);
+        Ok(())
+    }
+
+    fn library(&mut self, body: &Map<String, Value>) -> Result<(), Error> {
+        let (mut name, mut path, mut namespaces) = (String::new(), PathBuf::new(), None);
+        for (key, value) in body {
+            match key.as_str() {
+                "name" => name = self.text("kms_library.name", value)?,
+                "library" => path = PathBuf::from(self.text("kms_library.library", value)?),
+                "namespaces" => {
+                    let Value::Array(items) = value else {
+                        return Err(self.wrong("kms_library.namespaces", "must be a list"));
+                    };
+                    let read = |item: &Value| NamespacePath::parse(item.as_str().unwrap_or(".")).ok();
+                    let paths: Option<Vec<_>> = items.iter().map(read).collect();
+                    namespaces =
+                        Some(paths.ok_or_else(|| self.wrong("kms_library.namespaces", "must hold namespace paths"))?);
+                }
+                unknown => self.unknown(&format!("kms_library.{unknown}")),
+            }
+        }
+        if model::name(&name).is_err() {
+            return Err(self.wrong("kms_library.name", "must be a name of letters, digits, '_', '-' and '.'"));
+        }
+        if !path.is_absolute() {
+            return Err(self.wrong("kms_library.library", "must be the absolute path of a PKCS#11 module"));
+        }
+        if self.config.libraries.iter().any(|other| other.name.eq_ignore_ascii_case(&name)) {
+            return Err(self.wrong("kms_library.name", format!("{name:?} is there twice")));
+        }
+        self.config.libraries.push(Library { name, path, namespaces });
+        Ok(())
+    }
+
+    fn storage(&self, value: &Value) -> Result<(), Error> {
+        let kinds = flat(value).into_iter().filter_map(Value::as_object).flat_map(Map::keys);
+        match kinds.into_iter().find(|kind| *kind != "inmem") {
+            None => Ok(()),
+            Some(kind) => {
+                Err(self
+                    .wrong(format!("storage {kind:?}"), "this build keeps its state in memory only: storage \"inmem\""))
+            }
+        }
+    }
+
+    fn text(&self, key: &str, value: &Value) -> Result<String, Error> {
+        match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+            _ => Err(self.wrong(key, "must be text")),
+        }
+    }
+
+    fn one_of(&self, key: &str, value: &Value, allowed: &[&str]) -> Result<String, Error> {
+        let text = self.text(key, value)?.to_ascii_lowercase();
+        if allowed.contains(&text.as_str()) {
+            Ok(text)
+        } else {
+            Err(self.wrong(key, format!("must be one of {allowed:?}")))
+        }
+    }
+
+    fn seconds(&self, key: &str, value: &Value) -> Result<u64, Error> {
+        let text = self.text(key, value)?;
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let factor = match unit {
+            "" | "s" => Some(1),
+            "m" => Some(60),
+            "h" => Some(3600),
+            "d" => Some(86_400),
+            _ => None,
+        };
+        let seconds = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+        seconds.ok_or_else(|| self.wrong(key, "must be a duration such as \"768h\""))
+    }
+
+    /// Clients parse the version and some of them crash on one that is not semantic.
+    fn version(&self, value: &Value) -> Result<String, Error> {
+        let text = self.text("reported_version", value)?;
+        let core = text.split(['-', '+']).next().unwrap_or_default();
+        let parts: Vec<&str> = core.split('.').collect();
+        let semantic = parts.len() == 3 && parts.iter().all(|part| part.parse::<u32>().is_ok());
+        let visible = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+        if semantic && visible {
+            Ok(text)
+        } else {
+            Err(self.wrong("reported_version", "must be a semantic version such as 1.21.0+ent"))
+        }
+    }
+}
+
+fn flat(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(items) => items.iter().collect(),
+        other => vec![other],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn top(text: &str) -> Result<Config, Error> {
+        let mut config = Config::default();
+        let fields = parse(Path::new("test.hcl"), text)?;
+        Reader { file: "test.hcl", config: &mut config }.top(fields)?;
+        Ok(config)
+    }
+
+    #[test]
+    fn repeated_blocks_are_all_read() {
+        let config = top(r#"
+            listener "tcp" { 
+              address = "127.0.0.1:1" 
+              tls_disable = "true" 
+            }
+            listener "tcp" { 
+              address = "127.0.0.1:2" 
+              tls_disable = 1 
+            }
+            kms_library "pkcs11" { 
+              name = "hsm1" 
+              library = "/lib/a.so" 
+              namespaces = ["team-a"] 
+            }
+            kms_library "pkcs11" { 
+              name = "hsm2" 
+              library = "/lib/b.so" 
+            }
+            max_lease_ttl = "10h"
+            colour = "blue"
+            "#)
+        .unwrap();
+        assert_eq!(config.listeners.len(), 2);
+        assert_eq!(config.libraries.len(), 2);
+        assert_eq!(config.libraries[0].namespaces.as_ref().unwrap()[0].as_str(), "team-a/");
+        assert_eq!(config.max_lease_ttl, 36_000);
+        assert_eq!(config.warnings, ["test.hcl: unknown key \"colour\" is ignored"]);
+    }
+
+    #[test]
+    fn wrong_values_name_their_key() {
+        for (text, key) in [
+            ("listener \"tcp\" {\n}", "listener"),
+            ("listener \"unix\" {\n}", "listener"),
+            ("kms_library \"pkcs11\" {\n name = \"a\"\n library = \"relative.so\"\n}", "kms_library.library"),
+            ("storage \"file\" {\n}", "storage"),
+            ("reported_version = \"new\"", "reported_version"),
+            ("log_level = \"loud\"", "log_level"),
+            ("max_lease_ttl = \"soon\"", "max_lease_ttl"),
+        ] {
+            let error = top(text).unwrap_err().to_string();
+            assert!(error.contains(key), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Reads an HTTP request into an [`Arrival`]: everything in it is bounded and checked here.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gateway::Arrival;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
+use hyper::{Method, Request};
+use model::{Fault, Kind, Operation};
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+/// Longest token, in bytes.
+const TOKEN_MAX: usize = 8192;
+/// Most request headers that are handed on.
+const HEADERS_MAX: usize = 64;
+/// Most query parameters.
+const QUERY_MAX: usize = 1024;
+/// Longest time until a body is complete.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+const FORM: &str = "application/x-www-form-urlencoded";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+pub(crate) async fn arrival(
+    request: Request<Incoming>,
+    id: String,
+    peer: SocketAddr,
+    max: usize,
+) -> Result<Arrival, Fault> {
+    let (head, body) = request.into_parts();
+    let mut query = form(head.uri.query().unwrap_or_default())?;
+    let listing = take_flag(&mut query, "list");
+    let help = take_flag(&mut query, "help");
+    let operation = operation(&head.method, listing)?;
+    let mut path = path(head.uri.path())?;
+    if operation.has_body() && path.ends_with('/') {
+        return Err(Fault::invalid("cannot write to a path ending in '/'"));
+    }
+    if operation == Operation::List {
+        path.truncate(path.trim_end_matches('/').len());
+    }
+    let content_type = text_header(&head.headers, CONTENT_TYPE.as_str())?.unwrap_or_default();
+    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if operation == Operation::Patch && media != MERGE_PATCH {
+        return Err(Fault::new(Kind::UnsupportedMediaType, format!("PATCH requires Content-Type: {MERGE_PATCH}")));
+    }
+    let token = token(&head.headers)?;
+    let namespace = text_header(&head.headers, "x-vault-namespace")?;
+    let headers = handed_on(&head.headers);
+    let mut body = read(body, max).await?;
+    // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
+    if media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{") {
+        body = form_body(&body)?;
+    }
+    Ok(Arrival {
+        id,
+        operation,
+        path,
+        namespace,
+        token,
+        query,
+        body,
+        content_type,
+        headers,
+        peer,
+        client_certificate: None,
+        help,
+    })
+}
+
+fn operation(method: &Method, listing: bool) -> Result<Operation, Fault> {
+    match method.as_str() {
+        "GET" | "HEAD" if listing => Ok(Operation::List),
+        "GET" | "HEAD" => Ok(Operation::Read),
+        "LIST" => Ok(Operation::List),
+        "POST" | "PUT" => Ok(Operation::Update),
+        "PATCH" => Ok(Operation::Patch),
+        "DELETE" => Ok(Operation::Delete),
+        _ => Err(Fault::new(Kind::UnsupportedOperation, "unsupported operation")),
+    }
+}
+
+/// The path below `/v1/`, decoded once. Doubled slashes count as one, as stock clients send them.
+fn path(raw: &str) -> Result<String, Fault> {
+    let below = raw.strip_prefix("/v1/").ok_or_else(Fault::absent)?;
+    let decoded = percent_decode_str(below).decode_utf8().map_err(|_| Fault::invalid("the path is not UTF-8"))?;
+    if decoded.len() > model::PATH_MAX {
+        return Err(Fault::invalid("the path is longer than 1024 bytes"));
+    }
+    if decoded.chars().any(char::is_control) {
+        return Err(Fault::invalid("the path must not hold control characters"));
+    }
+    let folder = decoded.ends_with('/');
+    let mut clean = String::with_capacity(decoded.len());
+    for segment in decoded.split('/').filter(|segment| !segment.is_empty()) {
+        if segment == "." || segment == ".." {
+            return Err(Fault::invalid("relative paths not supported"));
+        }
+        if !clean.is_empty() {
+            clean.push('/');
+        }
+        clean.push_str(segment);
+    }
+    if folder && !clean.is_empty() {
+        clean.push('/');
+    }
+    Ok(clean)
+}
+
+/// `a=b&c=d`, decoded.
+fn form(text: &str) -> Result<Vec<(String, String)>, Fault> {
+    let decode = |part: &str| {
+        let spaced = part.replace('+', " ");
+        percent_decode_str(&spaced)
+            .decode_utf8()
+            .map(|text| text.into_owned())
+            .map_err(|_| Fault::invalid("a parameter is not UTF-8"))
+    };
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let decoded: Vec<_> = pairs
+        .take(QUERY_MAX + 1)
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect::<Result<_, Fault>>()?;
+    if decoded.len() > QUERY_MAX { Err(Fault::invalid("more than 1024 parameters")) } else { Ok(decoded) }
+}
+
+/// Takes a boolean parameter that is meant for the door.
+fn take_flag(query: &mut Vec<(String, String)>, name: &str) -> bool {
+    let set = query
+        .iter()
+        .any(|(key, value)| key == name && matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "t"));
+    query.retain(|(key, _)| key != name);
+    set
+}
+
+/// A form as the JSON object that everything behind the door reads.
+fn form_body(body: &[u8]) -> Result<Vec<u8>, Fault> {
+    let text = std::str::from_utf8(body).map_err(|_| Fault::invalid("the form is not UTF-8"))?;
+    let mut fields: Map<String, Value> = Map::new();
+    for (name, value) in form(text)? {
+        let value = Value::String(value);
+        match fields.get_mut(&name) {
+            None => drop(fields.insert(name, value)),
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    Ok(Value::Object(fields).to_string().into_bytes())
+}
+
+fn token(headers: &HeaderMap) -> Result<Option<SecretString>, Fault> {
+    let bearer = || -> Result<Option<String>, Fault> {
+        let Some(text) = text_header(headers, AUTHORIZATION.as_str())? else { return Ok(None) };
+        let (scheme, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        Ok(scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim().to_owned()))
+    };
+    let found = match text_header(headers, "x-vault-token")? {
+        Some(token) => Some(token),
+        None => bearer()?,
+    };
+    match found {
+        Some(token) if token.len() > TOKEN_MAX => Err(Fault::invalid("the token is longer than 8192 bytes")),
+        Some(token) if !token.is_empty() => Ok(Some(SecretString::from(token))),
+        _ => Ok(None),
+    }
+}
+
+fn text_header(headers: &HeaderMap, name: &str) -> Result<Option<String>, Fault> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) => Ok(Some(text.to_owned())),
+        Err(_) => Err(Fault::invalid(format!("the header {name} must be visible ASCII"))),
+    }
+}
+
+/// Headers that an engine may be shown, without those that carry credentials.
+fn handed_on(headers: &HeaderMap) -> Vec<(String, String)> {
+    let secret = |name: &str| name == "x-vault-token" || name == AUTHORIZATION.as_str() || name == COOKIE.as_str();
+    let readable = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let kept = readable.filter(|(name, value)| !secret(name) && value.len() <= 8192);
+    kept.take(HEADERS_MAX).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+async fn read(body: Incoming, max: usize) -> Result<Vec<u8>, Fault> {
+    match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, max).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Fault::new(Kind::TooLarge, "http: request body too large"))
+        }
+        Ok(Err(_)) => Err(Fault::invalid("the request body could not be read to its end")),
+        Err(_elapsed) => Err(Fault::invalid("the request body did not arrive within 30 seconds")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_decoded_once_and_cannot_climb() {
+        assert_eq!(path("/v1/pki//issue/a%20b").unwrap(), "pki/issue/a b");
+        assert_eq!(path("/v1/a/").unwrap(), "a/");
+        assert_eq!(path("/v1/a%252e").unwrap(), "a%2e");
+        for bad in ["/v1/a/../b", "/v1/%2e%2e/b", "/v1/a/.", "/v1/a%00b", "/v1/a%0ab", "/v1/%ff", "/v2/a", "/"] {
+            assert!(path(bad).is_err(), "{bad}");
+        }
+        assert!(path(&format!("/v1/{}", "a".repeat(model::PATH_MAX))).is_ok());
+        assert!(path(&format!("/v1/{}", "a".repeat(model::PATH_MAX + 1))).is_err());
+    }
+
+    #[test]
+    fn a_form_becomes_an_object_with_lists_where_repeated() {
+        assert_eq!(form_body(b"a=1&b=x%20y&a=2").unwrap(), br#"{"a":["1","2"],"b":"x y"}"#);
+    }
+}

@@ -1,0 +1,139 @@
+//! Makes HTTP of an answer: the envelope, errors, and bytes as they are.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
+use hyper::{Response, StatusCode};
+use model::{Fault, Kind, Operation, Payload, Reply};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::status;
+
+/// The envelope: all keys always present, as clients of the Vault API expect them.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    request_id: &'a str,
+    lease_id: &'a str,
+    renewable: bool,
+    lease_duration: u64,
+    data: &'a RawValue,
+    wrap_info: Option<()>,
+    warnings: Option<&'a [String]>,
+    auth: Option<()>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    mount_type: &'a str,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+pub(crate) fn build(result: Result<Reply, Fault>, operation: Operation, id: &str, tls: bool) -> Answer {
+    let mut response = match result {
+        Ok(reply) => success(reply, operation, id),
+        Err(fault) => failure(&fault, id),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if tls {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    }
+    response
+}
+
+fn success(reply: Reply, operation: Operation, id: &str) -> Answer {
+    let Reply { payload, status, warnings, headers, mount_type } = reply;
+    let code = status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
+    let mut response = match payload {
+        Payload::Nothing if warnings.is_empty() => nothing(operation),
+        Payload::Nothing => envelope(code, RawValue::NULL, &warnings, &mount_type, id),
+        Payload::Data(data) => envelope(code, &data, &warnings, &mount_type, id),
+        Payload::Flattened(fields) => json_body(code, &flattened(fields, &warnings, id)),
+        Payload::Bare(value) => json_body(code, &value),
+        Payload::Raw { bytes, .. } if bytes.is_empty() => empty(StatusCode::NO_CONTENT),
+        Payload::Raw { status, content_type, bytes } => raw(status, &content_type, bytes),
+    };
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+/// What is not there: 404 when it was asked for, 204 when it was written.
+fn nothing(operation: Operation) -> Answer {
+    match operation {
+        Operation::Read | Operation::List => json_body(StatusCode::NOT_FOUND, &json!({ "errors": [] })),
+        _ => empty(StatusCode::NO_CONTENT),
+    }
+}
+
+fn envelope(code: StatusCode, data: &RawValue, warnings: &[String], mount_type: &str, id: &str) -> Answer {
+    let warnings = (!warnings.is_empty()).then_some(warnings);
+    let lease_id = "";
+    let body = Envelope {
+        request_id: id,
+        lease_id,
+        renewable: false,
+        lease_duration: 0,
+        data,
+        wrap_info: None,
+        warnings,
+        auth: None,
+        mount_type,
+    };
+    json_body(code, &body)
+}
+
+/// The envelope with its data also at the top level. The envelope's own keys win.
+fn flattened(fields: Map<String, Value>, warnings: &[String], id: &str) -> Map<String, Value> {
+    let mut whole = fields.clone();
+    for (key, value) in [
+        ("request_id", json!(id)),
+        ("lease_id", json!("")),
+        ("renewable", json!(false)),
+        ("lease_duration", json!(0)),
+        ("wrap_info", Value::Null),
+        ("warnings", if warnings.is_empty() { Value::Null } else { json!(warnings) }),
+        ("auth", Value::Null),
+        ("data", Value::Object(fields)),
+    ] {
+        whole.insert(key.to_owned(), value);
+    }
+    whole
+}
+
+fn failure(fault: &Fault, id: &str) -> Answer {
+    let errors: Vec<String> = match fault.kind {
+        Kind::Internal => fault.messages.iter().map(|text| format!("{text} (request id {id})")).collect(),
+        Kind::Sealed => vec!["Vault is sealed".to_owned()],
+        _ => fault.messages.clone(),
+    };
+    let mut response = json_body(status::of(fault.kind), &json!({ "errors": errors }));
+    if let Some(wait) = fault.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    response
+}
+
+fn json_body(code: StatusCode, value: &impl Serialize) -> Answer {
+    let mut bytes = serde_json::to_vec(value).unwrap_or_else(|_| br#"{"errors":["internal error"]}"#.to_vec());
+    bytes.push(b'\n');
+    raw(code.as_u16(), "application/json", bytes)
+}
+
+fn raw(code: u16, content_type: &str, bytes: Vec<u8>) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from(bytes)));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let (false, Ok(value)) = (content_type.is_empty(), HeaderValue::try_from(content_type)) {
+        response.headers_mut().insert(CONTENT_TYPE, value);
+    }
+    response
+}
+
+fn empty(code: StatusCode) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = code;
+    response
+}

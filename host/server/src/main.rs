@@ -1,0 +1,152 @@
+//! The binary: reads the command line and the configuration, puts the house together, and opens its doors.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the banner and the last word of a failed start are for people"
+)]
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use secrecy::{ExposeSecret, SecretString};
+use server::args::{Arguments, Command, Server, normalise};
+use server::compose::{House, compose};
+use server::config::{self, Config, Listener};
+use server::listener::{Door, serve};
+use server::{log, tls};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse_from(normalise(std::env::args_os())) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match arguments.command {
+        Command::Version => {
+            println!("Innkeeper v{}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Command::Server(options) => run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("innkeeper: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Server) -> Result<(), Failure> {
+    if !options.dev && options.config.is_empty() {
+        return Err("say -dev for a development server, or -config=FILE".into());
+    }
+    let config = config::read(&options.config)?;
+    log::start(
+        options.log_level.as_ref().unwrap_or(&config.log_level),
+        options.log_format.as_ref().unwrap_or(&config.log_format),
+    );
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(open(options, &config))
+}
+
+async fn open(options: &Server, config: &Config) -> Result<(), Failure> {
+    let root = options.dev_root_token_id.clone().filter(|_| options.dev).map(SecretString::from);
+    let house = compose(config, root, &[]).await?;
+    let doors = doors(options, config).await?;
+    announce(options, &house, &doors);
+    let (stop, stopped) = watch::channel(false);
+    let mut serving = Vec::new();
+    for door in doors {
+        let mut stopped = stopped.clone();
+        let wait = async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        serving.push(tokio::spawn(serve(door, Arc::clone(&house.gateway), wait)));
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    tracing::info!("stopping: open requests may finish; a second signal ends them");
+    stop.send_replace(true);
+    let drained = async {
+        for task in serving {
+            let _ = task.await;
+        }
+    };
+    tokio::select! { () = drained => {}, _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    Ok(())
+}
+
+async fn doors(options: &Server, config: &Config) -> Result<Vec<Door>, Failure> {
+    let mut doors = Vec::new();
+    if options.dev {
+        let tls = if options.dev_tls { Some(development_tls()?) } else { None };
+        doors.push(bind(&Listener::plain(&options.dev_listen_address), tls).await?);
+    } else {
+        for listener in &config.listeners {
+            let tls = match &listener.tls {
+                Some((certificate, key)) => Some(tls::from_files(certificate, key)?),
+                None => None,
+            };
+            doors.push(bind(listener, tls).await?);
+        }
+    }
+    if doors.is_empty() { Err("the configuration has no listener".into()) } else { Ok(doors) }
+}
+
+async fn bind(listener: &Listener, tls: Option<tokio_rustls::TlsAcceptor>) -> Result<Door, Failure> {
+    let bound = TcpListener::bind(&listener.address)
+        .await
+        .map_err(|e| format!("cannot listen on {}: {e}", listener.address))?;
+    Ok(Door { listener: bound, tls, max_request_size: listener.max_request_size })
+}
+
+/// Makes the development certificate and leaves its authority where clients can be pointed to it.
+fn development_tls() -> Result<tokio_rustls::TlsAcceptor, Failure> {
+    let made = tls::development()?;
+    let path = std::env::temp_dir().join(format!("innkeeper-dev-ca-{}.pem", std::process::id()));
+    write_private(&path, &made.authority)?;
+    println!("    $ export VAULT_CACERT='{}'", path.display());
+    Ok(made.acceptor)
+}
+
+/// A file that only this user reads, new: one that is there already, or a link, is not followed.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let _ = std::fs::remove_file(path);
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+}
+
+fn announce(options: &Server, house: &House, doors: &[Door]) {
+    println!("==> Innkeeper v{} server", env!("CARGO_PKG_VERSION"));
+    println!("WARNING! Everything is kept in memory, unsealed, and gone when the server stops.\n");
+    for door in doors {
+        if let Ok(address) = door.listener.local_addr() {
+            let scheme = if door.tls.is_some() { "https" } else { "http" };
+            println!("    $ export VAULT_ADDR='{scheme}://{address}'");
+        }
+    }
+    println!("\nRoot Token: {}", house.root_token.expose_secret());
+    if options.dev && !options.dev_no_store_token {
+        if let Some(home) = std::env::home_dir() {
+            if let Err(error) = write_private(&home.join(".vault-token"), house.root_token.expose_secret()) {
+                tracing::warn!(%error, "the root token could not be written to ~/.vault-token");
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! TLS: rustls over aws-lc-rs, certificates from files or, in development mode, made on the spot.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What development mode made.
+pub struct Development {
+    /// The authority's certificate, PEM.
+    pub authority: String,
+    /// Speaks TLS with a certificate of that authority.
+    pub acceptor: TlsAcceptor,
+}
+
+/// Certificate chain and key from PEM files.
+pub fn from_files(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
+    let chain = std::fs::read(certificate).map_err(|e| format!("{}: {e}", certificate.display()))?;
+    let key = std::fs::read(key).map_err(|e| format!("{}: {e}", key.display()))?;
+    acceptor(&chain, &key)
+}
+
+/// A fresh authority and a certificate for this machine.
+pub fn development() -> Result<Development, Failure> {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let authority_key = KeyPair::generate()?;
+    let authority_pem = authority.self_signed(&authority_key)?.pem();
+    let key = KeyPair::generate()?;
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let leaf = CertificateParams::new(names)?.signed_by(&key, &Issuer::new(authority, authority_key))?;
+    let acceptor = acceptor(leaf.pem().as_bytes(), key.serialize_pem().as_bytes())?;
+    Ok(Development { authority: authority_pem, acceptor })
+}
+
+fn acceptor(chain: &[u8], key: &[u8]) -> Result<TlsAcceptor, Failure> {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(key)?;
+    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

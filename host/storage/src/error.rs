@@ -1,0 +1,41 @@
+//! Why storage refused or failed.
+
+use model::Kind;
+
+/// A failure of storage.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A key or prefix that no drawer can hold.
+    #[error("invalid storage key: {0}")]
+    InvalidKey(&'static str),
+    /// Over a bound; the text names it.
+    #[error("too large: {0}")]
+    TooLarge(&'static str),
+    /// Something that this transaction read was changed by another. Run again.
+    #[error("conflict with another request")]
+    Conflict,
+    /// The store cannot be reached now.
+    #[error("storage is unavailable: {0}")]
+    Unavailable(String),
+    /// A record that cannot be read back.
+    #[error("damaged record {key}: {reason}")]
+    Damaged {
+        /// The full key of the record.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// What sort of failure this is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::InvalidKey(_) => Kind::InvalidRequest,
+            Self::TooLarge(_) => Kind::TooLarge,
+            Self::Conflict => Kind::Conflict,
+            Self::Unavailable(_) => Kind::Unavailable,
+            Self::Damaged { .. } => Kind::Internal,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The store that forgets: everything in memory, for `server -dev` and tests.
+//!
+//! The tree is persistent in the functional sense, so a snapshot is a pointer copy and never waits for a writer.
+
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use imbl::OrdMap;
+
+use crate::Error;
+use crate::driver::{Batch, Driver, Expectation, Listing, Page, Record, Snapshot};
+
+type Tree = OrdMap<Arc<str>, Record>;
+
+/// The memory driver.
+#[derive(Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    tree: Tree,
+    version: u64,
+}
+
+struct Frozen(Tree);
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl Driver for Memory {
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(Frozen(state.tree.clone())))
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !batch.expectations.iter().all(|expected| holds(&state.tree, expected)) {
+            return Err(Error::Conflict);
+        }
+        state.version += 1;
+        let version = state.version;
+        for (key, value) in batch.writes {
+            match value {
+                Some(value) => drop(state.tree.insert(key.into(), Record { value, version })),
+                None => drop(state.tree.remove(key.as_str())),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Snapshot for Frozen {
+    async fn get(&self, key: &str) -> Result<Option<Record>, Error> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page, Error> {
+        Ok(list(&self.0, listing))
+    }
+}
+
+fn holds(tree: &Tree, expected: &Expectation) -> bool {
+    match expected {
+        Expectation::Key { key, version } => tree.get(key.as_str()).map(|record| record.version) == *version,
+        Expectation::Listing { listing, page } => list(tree, listing) == *page,
+    }
+}
+
+/// Walks the names below the prefix, jumping over what lies below each folder.
+fn list(tree: &Tree, listing: &Listing) -> Page {
+    let prefix = listing.prefix.as_str();
+    let mut page = Page::default();
+    let mut from = match &listing.after {
+        Some(after) => Bound::Excluded(past(prefix, after)),
+        None => Bound::Excluded(prefix.to_owned()),
+    };
+    while let Some((key, _)) = tree.range::<_, str>((as_str(&from), Bound::Unbounded)).next() {
+        let Some(rest) = key.strip_prefix(prefix) else { break };
+        if page.names.len() == listing.limit {
+            page.more = true;
+            break;
+        }
+        let name = match rest.find('/') {
+            Some(slash) => &rest[..=slash],
+            None => rest,
+        };
+        from = Bound::Excluded(past(prefix, name));
+        page.names.push(name.to_owned());
+    }
+    page
+}
+
+/// The full key after which the names following `name` begin: the name itself, or for a folder everything below it.
+fn past(prefix: &str, name: &str) -> String {
+    match name.strip_suffix('/') {
+        Some(folder) => format!("{prefix}{folder}/{}", char::MAX),
+        None => format!("{prefix}{name}"),
+    }
+}
+
+fn as_str(bound: &Bound<String>) -> Bound<&str> {
+    bound.as_ref().map(String::as_str)
+}

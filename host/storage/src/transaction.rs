@@ -1,0 +1,322 @@
+//! One request's reads and writes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::driver::{Batch, Driver, Expectation, LIST_LIMIT_MAX, Listing, Page, Record, Snapshot};
+use crate::{Drawer, Error};
+
+/// Largest value, in bytes.
+pub const VALUE_MAX: usize = 1024 * 1024;
+/// Most bytes that one transaction may write.
+pub const TRANSACTION_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most keys that one transaction may write.
+pub const TRANSACTION_KEYS_MAX: usize = 10_000;
+
+/// Reads from one snapshot, writes that wait, and a record of what was read. Dropping it forgets the writes.
+pub struct Transaction {
+    driver: Arc<dyn Driver>,
+    snapshot: Box<dyn Snapshot>,
+    seen: HashMap<String, Option<u64>>,
+    listed: Vec<(Listing, Page)>,
+    writes: BTreeMap<String, Option<Arc<[u8]>>>,
+    written_bytes: usize,
+}
+
+impl Transaction {
+    pub(crate) fn new(driver: Arc<dyn Driver>, snapshot: Box<dyn Snapshot>) -> Self {
+        Self { driver, snapshot, seen: HashMap::new(), listed: Vec::new(), writes: BTreeMap::new(), written_bytes: 0 }
+    }
+
+    /// The value under a key, as this transaction sees it: its own write, else the snapshot's.
+    pub async fn get(&mut self, drawer: &Drawer, key: &str) -> Result<Option<Arc<[u8]>>, Error> {
+        let key = drawer.key(key)?;
+        match self.writes.get(&key) {
+            Some(written) => Ok(written.clone()),
+            None => Ok(self.read(key).await?.map(|record| record.value)),
+        }
+    }
+
+    /// Like [`Self::get`], with the version, for callers that cache what they made of the value. A key that this
+    /// transaction itself wrote has no version yet: `None`.
+    pub async fn get_versioned(
+        &mut self,
+        drawer: &Drawer,
+        key: &str,
+    ) -> Result<Option<(Arc<[u8]>, Option<u64>)>, Error> {
+        let key = drawer.key(key)?;
+        match self.writes.get(&key) {
+            Some(written) => Ok(written.clone().map(|value| (value, None))),
+            None => Ok(self.read(key).await?.map(|record| (record.value, Some(record.version)))),
+        }
+    }
+
+    /// The value under a key without expecting it to be the same at commit: for counters that say whether a cache is
+    /// stale, where the caller then expects what it really used (see [`Self::expect`]).
+    pub async fn peek(&self, drawer: &Drawer, key: &str) -> Result<Option<Arc<[u8]>>, Error> {
+        Ok(self.peek_versioned(drawer, key).await?.map(|(value, _)| value))
+    }
+
+    /// Like [`Self::peek`], with the version.
+    pub async fn peek_versioned(&self, drawer: &Drawer, key: &str) -> Result<Option<(Arc<[u8]>, Option<u64>)>, Error> {
+        let key = drawer.key(key)?;
+        match self.writes.get(&key) {
+            Some(written) => Ok(written.clone().map(|value| (value, None))),
+            None => Ok(self.snapshot.get(&key).await?.map(|record| (record.value, Some(record.version)))),
+        }
+    }
+
+    /// Like [`Self::list`] on the snapshot alone, without expecting it to be the same at commit.
+    pub async fn peek_list(
+        &self,
+        drawer: &Drawer,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        self.snapshot.list(&listing(drawer, prefix, after, limit)?).await
+    }
+
+    /// Expects a key to still have this version at commit, for what was taken from a versioned cache.
+    pub fn expect(&mut self, drawer: &Drawer, key: &str, version: u64) -> Result<(), Error> {
+        self.seen.insert(drawer.key(key)?, Some(version));
+        Ok(())
+    }
+
+    /// Reads a JSON record.
+    pub async fn get_json<T: DeserializeOwned>(&mut self, drawer: &Drawer, key: &str) -> Result<Option<T>, Error> {
+        let Some(bytes) = self.get(drawer, key).await? else { return Ok(None) };
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Some(value)),
+            Err(e) => Err(Error::Damaged { key: drawer.key(key)?, reason: e.to_string() }),
+        }
+    }
+
+    /// Writes a value, applied at commit.
+    pub fn put(&mut self, drawer: &Drawer, key: &str, value: Vec<u8>) -> Result<(), Error> {
+        if value.len() > VALUE_MAX {
+            return Err(Error::TooLarge("a value may have 1 MiB"));
+        }
+        self.write(drawer.key(key)?, Some(value.into()))
+    }
+
+    /// Writes a JSON record.
+    pub fn put_json<T: Serialize>(&mut self, drawer: &Drawer, key: &str, value: &T) -> Result<(), Error> {
+        match serde_json::to_vec(value) {
+            Ok(bytes) => self.put(drawer, key, bytes),
+            Err(e) => Err(Error::Damaged { key: drawer.key(key)?, reason: e.to_string() }),
+        }
+    }
+
+    /// Removes a key, at commit. Removing what is not there is no error.
+    pub fn delete(&mut self, drawer: &Drawer, key: &str) -> Result<(), Error> {
+        self.write(drawer.key(key)?, None)
+    }
+
+    /// The names directly below a prefix (empty, or ending in `/`), those after `after`, at most `limit` of them
+    /// (0 or more than [`LIST_LIMIT_MAX`] means that many). Own writes are seen.
+    pub async fn list(
+        &mut self,
+        drawer: &Drawer,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let listing = listing(drawer, prefix, after, limit)?;
+        if self.writes_below(&listing.prefix).next().is_none() {
+            let page = self.snapshot.list(&listing).await?;
+            self.listed.push((listing, page.clone()));
+            return Ok(page);
+        }
+        self.list_merged(listing).await
+    }
+
+    /// Removes up to `limit` keys anywhere below the drawer; says how many it found.
+    pub async fn clear(&mut self, drawer: &Drawer, limit: usize) -> Result<usize, Error> {
+        let mut folders = vec![String::new()];
+        let mut removed = 0;
+        while let Some(folder) = folders.pop() {
+            let mut after: Option<String> = None;
+            loop {
+                let page = self.list(drawer, &folder, after.as_deref(), LIST_LIMIT_MAX).await?;
+                for name in &page.names {
+                    let path = format!("{folder}{name}");
+                    if name.ends_with('/') {
+                        folders.push(path);
+                    } else if removed < limit {
+                        self.delete(drawer, &path)?;
+                        removed += 1;
+                    }
+                }
+                if removed >= limit {
+                    return Ok(removed);
+                }
+                match page.names.last() {
+                    Some(last) if page.more => after = Some(last.clone()),
+                    _ => break,
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Whether anything would be written at commit.
+    pub fn is_dirty(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    /// Applies the writes if everything that was read is still so; [`Error::Conflict`] if not. Without writes there is
+    /// nothing to apply and nothing to check: one snapshot was consistent by itself.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.flush().await
+    }
+
+    /// Commits what was written so far and goes on with a new snapshot. For long work in steps.
+    pub async fn checkpoint(&mut self) -> Result<(), Error> {
+        self.flush().await?;
+        self.snapshot = self.driver.snapshot().await?;
+        Ok(())
+    }
+
+    /// Forgets the writes and everything that was read, and takes a new snapshot: the request starts over.
+    pub async fn restart(&mut self) -> Result<(), Error> {
+        self.forget();
+        self.snapshot = self.driver.snapshot().await?;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        if self.writes.is_empty() {
+            self.forget();
+            return Ok(());
+        }
+        let seen = std::mem::take(&mut self.seen);
+        let listed = std::mem::take(&mut self.listed);
+        let keys = seen.into_iter().map(|(key, version)| Expectation::Key { key, version });
+        let lists = listed.into_iter().map(|(listing, page)| Expectation::Listing { listing, page });
+        let batch = Batch { expectations: keys.chain(lists).collect(), writes: std::mem::take(&mut self.writes) };
+        self.written_bytes = 0;
+        self.driver.commit(batch).await
+    }
+
+    fn forget(&mut self) {
+        self.seen.clear();
+        self.listed.clear();
+        self.writes.clear();
+        self.written_bytes = 0;
+    }
+
+    async fn read(&mut self, key: String) -> Result<Option<Record>, Error> {
+        let record = self.snapshot.get(&key).await?;
+        self.seen.insert(key, record.as_ref().map(|record| record.version));
+        Ok(record)
+    }
+
+    fn write(&mut self, key: String, value: Option<Arc<[u8]>>) -> Result<(), Error> {
+        let size = |value: &Option<Arc<[u8]>>| value.as_ref().map_or(0, |value| value.len());
+        let bytes = self.written_bytes + size(&value);
+        if bytes > TRANSACTION_BYTES_MAX {
+            return Err(Error::TooLarge("one request may write 16 MiB"));
+        }
+        if self.writes.len() >= TRANSACTION_KEYS_MAX && !self.writes.contains_key(&key) {
+            return Err(Error::TooLarge("one request may write 10000 keys"));
+        }
+        let replaced = self.writes.insert(key, value);
+        self.written_bytes = bytes - replaced.map_or(0, |value| size(&value));
+        Ok(())
+    }
+
+    fn writes_below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, bool)> {
+        self.writes
+            .range::<str, _>((Bound::Excluded(prefix), Bound::Unbounded))
+            .take_while(move |(key, _)| key.starts_with(prefix))
+            .map(move |(key, value)| (&key[prefix.len()..], value.is_some()))
+    }
+
+    /// Merges a page of the snapshot with own writes. A folder that own writes may have emptied is looked into.
+    async fn list_merged(&mut self, listing: Listing) -> Result<Page, Error> {
+        let mut names = BTreeSet::new();
+        let mut after = listing.after.clone();
+        let written: Vec<(String, bool)> =
+            self.writes_below(&listing.prefix).map(|(key, kept)| (key.to_owned(), kept)).collect();
+        loop {
+            let step = Listing { prefix: listing.prefix.clone(), after: after.clone(), limit: LIST_LIMIT_MAX };
+            let page = self.snapshot.list(&step).await?;
+            self.listed.push((step, page.clone()));
+            for name in page.names {
+                if self.still_there(&listing.prefix, &name, &written).await? {
+                    names.insert(name.clone());
+                }
+                after = Some(name);
+            }
+            if !page.more || names.len() > listing.limit {
+                let horizon = page.more.then_some(after).flatten();
+                add_written(&mut names, &written, &listing, horizon.as_deref());
+                break;
+            }
+        }
+        let more = names.len() > listing.limit;
+        Ok(Page { names: names.into_iter().take(listing.limit).collect(), more })
+    }
+
+    /// Whether a name of the snapshot survives own deletions.
+    async fn still_there(&self, prefix: &str, name: &str, written: &[(String, bool)]) -> Result<bool, Error> {
+        if !name.ends_with('/') {
+            return Ok(written.iter().all(|(key, kept)| key != name || *kept));
+        }
+        let deleted: BTreeSet<&str> =
+            written.iter().filter(|(key, kept)| !kept && key.starts_with(name)).map(|(key, _)| key.as_str()).collect();
+        if deleted.is_empty() {
+            return Ok(true);
+        }
+        self.folder_survives(prefix, name, &deleted).await
+    }
+
+    async fn folder_survives(&self, prefix: &str, folder: &str, deleted: &BTreeSet<&str>) -> Result<bool, Error> {
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let mut after = None;
+            loop {
+                let listing = Listing { prefix: format!("{prefix}{folder}"), after, limit: LIST_LIMIT_MAX };
+                let page = self.snapshot.list(&listing).await?;
+                for name in &page.names {
+                    let path = format!("{folder}{name}");
+                    if name.ends_with('/') {
+                        folders.push(path);
+                    } else if !deleted.contains(path.as_str()) {
+                        return Ok(true);
+                    }
+                }
+                match page.names.last() {
+                    Some(last) if page.more => after = Some(last.clone()),
+                    _ => break,
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn listing(drawer: &Drawer, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error> {
+    let limit = if limit == 0 { LIST_LIMIT_MAX } else { limit.min(LIST_LIMIT_MAX) };
+    Ok(Listing { prefix: drawer.prefix_of(prefix)?, after: after.map(str::to_owned), limit })
+}
+
+/// Adds the names that own writes bring, up to the horizon that the snapshot's pages have reached.
+fn add_written(names: &mut BTreeSet<String>, written: &[(String, bool)], listing: &Listing, horizon: Option<&str>) {
+    for (key, kept) in written {
+        if !kept {
+            continue;
+        }
+        let name = key.find('/').map_or(key.as_str(), |slash| &key[..=slash]);
+        let after = listing.after.as_deref().is_none_or(|after| name > after);
+        let within = horizon.is_none_or(|horizon| name <= horizon);
+        if after && within {
+            names.insert(name.to_owned());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The native endpoints: `sys/` and `auth/token/`.
+//!
+//! **For:** what the host itself answers, one file per resource. **Never:** HTTP, or a request that was not admitted.
+//! **In, out:** a [`Call`] in, a [`model::Reply`] out; changes go into the call's transaction. **Meet first:**
+//! [`System`], [`Call`]. **Errors:** [`model::Fault`].
+#![forbid(unsafe_code)]
+
+mod capabilities;
+mod mounts;
+mod namespaces;
+mod params;
+mod preflight;
+mod routes;
+mod status;
+mod token;
+
+use std::sync::Arc;
+
+use access::{Admitted, Demands};
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use model::{Fault, Id, Kind, Operation, Reply};
+use sandbox::Catalog;
+use serde_json::{Map, Value};
+use storage::Transaction;
+use tenancy::{Namespace, Tree};
+
+use routes::{Endpoint, Routes};
+
+/// System-wide time to live where neither mount nor request names one: 768 hours.
+pub const LEASE_TTL: u64 = 768 * 3600;
+
+/// What the server says of itself.
+#[derive(Clone, Debug)]
+pub struct Info {
+    /// The version that clients read; they unlock features by it.
+    pub reported_version: String,
+    /// The name of the cluster.
+    pub cluster_name: String,
+    /// The kind of storage.
+    pub storage_type: &'static str,
+    /// Default time to live, in seconds.
+    pub default_lease_ttl: u64,
+    /// Longest time to live, in seconds.
+    pub max_lease_ttl: u64,
+}
+
+/// The native endpoints. One per process.
+pub struct System {
+    info: Info,
+    catalog: Catalog,
+    routes: Routes,
+}
+
+/// One request for the host itself.
+pub struct Call<'a> {
+    /// What is wanted.
+    pub operation: Operation,
+    /// The namespace that the request is in.
+    pub namespace: Arc<Namespace>,
+    /// All namespaces and mounts.
+    pub tree: &'a Tree,
+    /// The body, or the query parameters of reads, lists and deletes.
+    pub body: Map<String, Value>,
+    /// Who asks.
+    pub admitted: &'a Admitted,
+    /// The request's reads and writes.
+    pub transaction: &'a mut Transaction,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// A native endpoint that a path matched.
+pub struct Matched {
+    endpoint: Endpoint,
+    capture: String,
+}
+
+impl System {
+    /// The endpoints over these guests.
+    pub fn new(info: Info, catalog: Catalog) -> Result<Self, Fault> {
+        Ok(Self { info, catalog, routes: Routes::new()? })
+    }
+
+    /// The endpoint at a path below `sys/`, with what it demands of whoever asks.
+    pub fn find(&self, path: &str) -> Option<(Matched, Demands)> {
+        self.routes.find(path)
+    }
+
+    /// The endpoint at a path below `auth/token/`.
+    pub fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
+        let matched = Matched { endpoint: Endpoint::LookupSelf, capture: String::new() };
+        (path == "lookup-self").then_some((matched, Demands::default()))
+    }
+
+    /// Answers a request that was admitted.
+    pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
+        let at = matched.capture.as_str();
+        match matched.endpoint {
+            Endpoint::Health => Ok(status::health(&self.info, &call)),
+            Endpoint::SealStatus => Ok(status::seal_status(&self.info)),
+            Endpoint::Init => Ok(status::init()),
+            Endpoint::Leader => Ok(status::leader()),
+            Endpoint::Mounts => mounts::all(self, call),
+            Endpoint::Mount => mounts::one(self, call, at).await,
+            Endpoint::Remount => mounts::remount(call).await,
+            Endpoint::Namespaces => namespaces::all(&call),
+            Endpoint::Namespace => namespaces::one(call, at).await,
+            Endpoint::CapabilitiesSelf => capabilities::own(&call),
+            Endpoint::UiMounts => preflight::all(self, &call),
+            Endpoint::UiMount => preflight::one(self, &call, at),
+            Endpoint::LookupSelf => token::lookup_self(&call),
+        }
+    }
+}
+
+/// A fresh identifier.
+fn fresh_id() -> Result<Id, Fault> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
+    Ok(Id::from_random(bytes))
+}
+
+fn unsupported() -> Fault {
+    Fault::new(Kind::UnsupportedOperation, "unsupported operation")
+}

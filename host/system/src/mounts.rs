@@ -1,0 +1,226 @@
+//! `sys/mounts`, `sys/mounts/:path`, its `tune`, and `sys/remount`.
+
+use model::{Fault, MountPath, Operation, Reply};
+use serde_json::{Map, Value, json};
+use tenancy::{ListingVisibility, Mount, MountConfig};
+
+use crate::{Call, Info, System, fresh_id, params, unsupported};
+
+/// Most entries in one list of a mount's configuration.
+const LIST_MAX: usize = 256;
+/// Longest description, in bytes.
+const DESCRIPTION_MAX: usize = 1024;
+
+pub(crate) fn all(system: &System, call: Call<'_>) -> Result<Reply, Fault> {
+    if !matches!(call.operation, Operation::Read | Operation::List) {
+        return Err(unsupported());
+    }
+    let mut data: Map<String, Value> =
+        call.tree.mounts(call.namespace.id).map(|mount| (mount.path.to_string(), show(&system.info, mount))).collect();
+    data.insert("sys/".into(), json!({
+        "type": "system", "accessor": "system_root", "description": "system endpoints used for control, policy and debugging",
+        "options": null, "config": { "default_lease_ttl": 0, "max_lease_ttl": 0, "force_no_cache": false },
+        "local": false, "seal_wrap": false, "external_entropy_access": false, "uuid": "sys",
+    }));
+    Ok(Reply::flattened(data))
+}
+
+pub(crate) async fn one(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault> {
+    if let Some(path) = at.strip_suffix("/tune") {
+        return tune(system, call, path).await;
+    }
+    let path = MountPath::parse(at).map_err(|e| Fault::invalid(e.to_string()))?;
+    match call.operation {
+        Operation::Read => Reply::data(&show(&system.info, &*existing(&call, &path)?)),
+        Operation::Update => enable(system, call, path).await,
+        Operation::Delete => {
+            if let Ok(mount) = existing(&call, &path) {
+                mount.delete(call.transaction).await?;
+            }
+            Ok(Reply::nothing())
+        }
+        Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),
+    }
+}
+
+async fn enable(system: &System, call: Call<'_>, path: MountPath) -> Result<Reply, Fault> {
+    let kind = params::text(&call.body, "type")?.unwrap_or_default();
+    // Clients that enable "kv-v2" mean kv with an option.
+    let (kind, version) = if kind == "kv-v2" { ("kv", Some("2")) } else { (kind, None) };
+    let Some(guest) = system.catalog.get(kind) else {
+        let known = system.catalog.names().collect::<Vec<_>>().join(", ");
+        return Err(Fault::invalid(format!("type: there is no engine {kind:?} in the catalog; there are: {known}")));
+    };
+    let mut mount = Mount::new(fresh_id()?, call.namespace.id, path, &guest.descriptor.name);
+    mount.local = params::flag(&call.body, "local")?.unwrap_or(false);
+    mount.seal_wrap = params::flag(&call.body, "seal_wrap")?.unwrap_or(false);
+    describe(&mut mount, &call.body)?;
+    if let Some(version) = version {
+        mount.options.insert("version".into(), version.into());
+    }
+    match call.body.get("config") {
+        Some(Value::Object(config)) => configure(&mut mount.config, config, &system.info)?,
+        None | Some(Value::Null) => {}
+        Some(_) => return Err(Fault::invalid("config: must be an object")),
+    }
+    mount.place(call.transaction, call.tree).await?;
+    Ok(Reply::nothing())
+}
+
+async fn tune(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault> {
+    let path = MountPath::parse(at).map_err(|e| Fault::invalid(e.to_string()))?;
+    let mount = existing(&call, &path)?;
+    match call.operation {
+        Operation::Read => Reply::data(&tuned(&system.info, &mount)),
+        Operation::Update => {
+            let mut changed = Mount::clone(&mount);
+            mount.expect(call.transaction)?;
+            describe(&mut changed, &call.body)?;
+            configure(&mut changed.config, &call.body, &system.info)?;
+            changed.write(call.transaction).await?;
+            Ok(Reply::nothing())
+        }
+        _ => Err(unsupported()),
+    }
+}
+
+/// `sys/remount`: gives a mount another path in the same namespace. Its keys and data hang on its id and stay.
+pub(crate) async fn remount(call: Call<'_>) -> Result<Reply, Fault> {
+    if call.operation != Operation::Update {
+        return Err(unsupported());
+    }
+    let read = |field: &str| -> Result<MountPath, Fault> {
+        let text = params::text(&call.body, field)?.unwrap_or_default();
+        MountPath::parse(text).map_err(|e| Fault::invalid(format!("{field}: {e}")))
+    };
+    let (from, to) = (read("from")?, read("to")?);
+    let mount = existing(&call, &from)?;
+    let mut moved = Mount::clone(&mount);
+    mount.expect(call.transaction)?;
+    moved.path = to;
+    moved.place(call.transaction, call.tree).await?;
+    let mut data = Map::new();
+    data.insert("migration_id".into(), json!(mount.id.to_string()));
+    Ok(Reply::flattened(data))
+}
+
+fn existing(call: &Call<'_>, path: &MountPath) -> Result<std::sync::Arc<Mount>, Fault> {
+    let found = call.tree.mount_above(call.namespace.id, path.as_str()).filter(|(mount, _)| mount.path == *path);
+    found.map(|(mount, _)| mount).ok_or_else(|| tenancy::Error::NoMount(path.clone()).into())
+}
+
+fn describe(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
+    if let Some(description) = params::text(body, "description")? {
+        if description.len() > DESCRIPTION_MAX {
+            return Err(Fault::invalid("description: at most 1024 bytes"));
+        }
+        mount.description = description.to_owned();
+    }
+    if let Some(options) = params::map(body, "options")? {
+        mount.options.extend(options);
+    }
+    Ok(())
+}
+
+/// Takes what was sent; lists replace what was there.
+fn configure(config: &mut MountConfig, body: &Map<String, Value>, info: &Info) -> Result<(), Fault> {
+    if let Some(ttl) = params::seconds(body, "default_lease_ttl")? {
+        config.default_lease_ttl = ttl;
+    }
+    if let Some(ttl) = params::seconds(body, "max_lease_ttl")? {
+        config.max_lease_ttl = ttl;
+    }
+    let (default, max) = effective(config, info);
+    if default > max {
+        return Err(Fault::invalid("default_lease_ttl: must not be longer than max_lease_ttl"));
+    }
+    for (field, list, lower) in [
+        ("allowed_managed_keys", &mut config.allowed_managed_keys, false),
+        ("allowed_response_headers", &mut config.allowed_response_headers, true),
+        ("passthrough_request_headers", &mut config.passthrough_request_headers, true),
+        ("audit_non_hmac_request_keys", &mut config.audit_non_hmac_request_keys, false),
+        ("audit_non_hmac_response_keys", &mut config.audit_non_hmac_response_keys, false),
+    ] {
+        if let Some(sent) = params::list(body, field)? {
+            if sent.len() > LIST_MAX || sent.iter().any(|entry| entry.len() > model::NAME_MAX) {
+                return Err(Fault::invalid(format!("{field}: at most 256 entries of at most 128 bytes")));
+            }
+            *list = if lower { sent.iter().map(|entry| entry.to_ascii_lowercase()).collect() } else { sent };
+        }
+    }
+    if let Some(visibility) = params::text(body, "listing_visibility")? {
+        config.listing_visibility = match visibility {
+            "" => ListingVisibility::Unset,
+            "unauth" => ListingVisibility::Unauth,
+            "hidden" => ListingVisibility::Hidden,
+            _ => return Err(Fault::invalid("listing_visibility: must be \"unauth\" or \"hidden\"")),
+        };
+    }
+    if let Some(flag) = params::flag(body, "force_no_cache")? {
+        config.force_no_cache = flag;
+    }
+    Ok(())
+}
+
+/// Times to live with the system's where the mount has none.
+pub(crate) fn effective(config: &MountConfig, info: &Info) -> (u64, u64) {
+    let max = if config.max_lease_ttl == 0 { info.max_lease_ttl } else { config.max_lease_ttl };
+    let default =
+        if config.default_lease_ttl == 0 { info.default_lease_ttl.min(max) } else { config.default_lease_ttl };
+    (default, max)
+}
+
+/// A mount as `sys/mounts` shows it.
+pub(crate) fn show(info: &Info, mount: &Mount) -> Value {
+    let mut config = tuned(info, mount);
+    if let Value::Object(fields) = &mut config {
+        fields.remove("description");
+        fields.remove("options");
+        fields.insert("default_lease_ttl".into(), json!(mount.config.default_lease_ttl));
+        fields.insert("max_lease_ttl".into(), json!(mount.config.max_lease_ttl));
+    }
+    json!({
+        "type": mount.kind, "accessor": mount.accessor, "description": mount.description, "uuid": mount.id.to_string(),
+        "options": if mount.options.is_empty() { Value::Null } else { json!(mount.options) }, "config": config,
+        "local": mount.local, "seal_wrap": mount.seal_wrap, "external_entropy_access": false,
+        "plugin_version": "", "running_plugin_version": "", "running_sha256": "", "deprecation_status": "",
+    })
+}
+
+/// A mount as `tune` shows it: effective times, and lists only where they were set.
+fn tuned(info: &Info, mount: &Mount) -> Value {
+    let config = &mount.config;
+    let (default, max) = effective(config, info);
+    let mut data = json!({
+        "default_lease_ttl": default, "max_lease_ttl": max, "force_no_cache": config.force_no_cache,
+        "description": mount.description,
+    });
+    let lists = [
+        ("allowed_managed_keys", &config.allowed_managed_keys),
+        ("allowed_response_headers", &config.allowed_response_headers),
+        ("passthrough_request_headers", &config.passthrough_request_headers),
+        ("audit_non_hmac_request_keys", &config.audit_non_hmac_request_keys),
+        ("audit_non_hmac_response_keys", &config.audit_non_hmac_response_keys),
+    ];
+    if let Value::Object(fields) = &mut data {
+        for (name, list) in lists {
+            if !list.is_empty() {
+                fields.insert(name.into(), json!(list));
+            }
+        }
+        if config.listing_visibility != ListingVisibility::Unset {
+            fields.insert("listing_visibility".into(), json!(config.listing_visibility));
+        }
+        if !mount.options.is_empty() {
+            fields.insert("options".into(), json!(mount.options));
+        }
+    }
+    data
+}
+
+impl System {
+    /// A mount's times to live, default and longest, with the system's where it has none. In seconds.
+    pub fn lease_ttls(&self, mount: &Mount) -> (u64, u64) {
+        effective(&mount.config, &self.info)
+    }
+}

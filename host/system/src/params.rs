@@ -1,0 +1,115 @@
+//! Reads parameters as stock clients send them: numbers, booleans and lists may come as text.
+
+use std::collections::BTreeMap;
+
+use model::Fault;
+use serde_json::{Map, Value};
+
+/// A text; absent and `null` are `None`.
+pub(crate) fn text<'a>(body: &'a Map<String, Value>, field: &str) -> Result<Option<&'a str>, Fault> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(wrong(field, "text")),
+    }
+}
+
+/// A boolean.
+pub(crate) fn flag(body: &Map<String, Value>, field: &str) -> Result<Option<bool>, Fault> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(*value)),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("true") || text == "1" => Ok(Some(true)),
+        Some(Value::String(text)) if text.is_empty() || text.eq_ignore_ascii_case("false") || text == "0" => {
+            Ok(Some(false))
+        }
+        Some(_) => Err(wrong(field, "true or false")),
+    }
+}
+
+/// A list of texts, or one text with commas. Empty entries are dropped.
+pub(crate) fn list(body: &Map<String, Value>, field: &str) -> Result<Option<Vec<String>>, Fault> {
+    let mut found = Vec::new();
+    match body.get(field) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => found.push(text.as_str()),
+        Some(Value::Array(items)) => {
+            for item in items {
+                found.push(item.as_str().ok_or_else(|| wrong(field, "a list of texts"))?);
+            }
+        }
+        Some(_) => return Err(wrong(field, "a list of texts, or one text with commas")),
+    }
+    let parts = found.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|part| !part.is_empty());
+    Ok(Some(parts.map(str::to_owned).collect()))
+}
+
+/// An object of texts.
+pub(crate) fn map(body: &Map<String, Value>, field: &str) -> Result<Option<BTreeMap<String, String>>, Fault> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(fields)) => {
+            let pairs = fields.iter().map(|(name, value)| match value {
+                Value::String(text) => Ok((name.clone(), text.clone())),
+                Value::Bool(_) | Value::Number(_) => Ok((name.clone(), value.to_string())),
+                _ => Err(wrong(field, "an object of texts")),
+            });
+            pairs.collect::<Result<_, _>>().map(Some)
+        }
+        Some(_) => Err(wrong(field, "an object of texts")),
+    }
+}
+
+/// A duration in seconds: a number, a number as text, or a number with one of the units s, m, h, d.
+pub(crate) fn seconds(body: &Map<String, Value>, field: &str) -> Result<Option<u64>, Fault> {
+    let refuse = || wrong(field, "a duration such as 3600, \"90s\", \"72h\" or \"30d\"");
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(number)) => number.as_u64().map(Some).ok_or_else(refuse),
+        Some(Value::String(text)) if text.is_empty() || text == "system" => Ok(Some(0)),
+        Some(Value::String(text)) => duration(text).map(Some).ok_or_else(refuse),
+        Some(_) => Err(refuse()),
+    }
+}
+
+/// The text form of a duration; several numbers with units add up, as in `1h30m`.
+fn duration(text: &str) -> Option<u64> {
+    if let Ok(seconds) = text.parse() {
+        return Some(seconds);
+    }
+    let mut total: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = rest[..digits].parse().ok()?;
+        let unit = match rest.as_bytes().get(digits)? {
+            b's' => 1,
+            b'm' => 60,
+            b'h' => 3600,
+            b'd' => 86_400,
+            _ => return None,
+        };
+        total = total.checked_add(number.checked_mul(unit)?)?;
+        rest = &rest[digits + 1..];
+    }
+    Some(total)
+}
+
+fn wrong(field: &str, wanted: &str) -> Fault {
+    Fault::invalid(format!("{field}: must be {wanted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_numbers_text_and_units() {
+        for (text, seconds) in [("90", 90), ("90s", 90), ("1h30m", 5400), ("30d", 2_592_000)] {
+            assert_eq!(duration(text), Some(seconds), "{text}");
+        }
+        for bad in ["h", "5x", "-5", "1.5h", "99999999999999999999d"] {
+            assert_eq!(duration(bad), None, "{bad}");
+        }
+    }
+}

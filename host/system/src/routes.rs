@@ -1,0 +1,62 @@
+//! Which native endpoint a path is.
+
+use access::Demands;
+use matchit::Router;
+use model::Fault;
+
+use crate::Matched;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Endpoint {
+    CapabilitiesSelf,
+    Health,
+    Init,
+    Leader,
+    LookupSelf,
+    Mount,
+    Mounts,
+    Namespace,
+    Namespaces,
+    Remount,
+    SealStatus,
+    UiMount,
+    UiMounts,
+}
+
+pub(crate) struct Routes(Router<(Endpoint, Demands)>);
+
+const OPEN: Demands = Demands { unauthenticated: true, sudo: false };
+const TOKEN: Demands = Demands { unauthenticated: false, sudo: false };
+const SUDO: Demands = Demands { unauthenticated: false, sudo: true };
+
+impl Routes {
+    pub(crate) fn new() -> Result<Self, Fault> {
+        let mut router = Router::new();
+        for (template, endpoint, demands) in [
+            ("health", Endpoint::Health, OPEN),
+            ("seal-status", Endpoint::SealStatus, OPEN),
+            ("init", Endpoint::Init, OPEN),
+            ("leader", Endpoint::Leader, OPEN),
+            ("mounts", Endpoint::Mounts, TOKEN),
+            ("mounts/{*path}", Endpoint::Mount, TOKEN),
+            ("remount", Endpoint::Remount, SUDO),
+            ("namespaces", Endpoint::Namespaces, TOKEN),
+            ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
+            ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),
+            ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
+            ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
+        ] {
+            router
+                .insert(template, (endpoint, demands))
+                .map_err(|e| Fault::internal(format!("route {template}: {e}")))?;
+        }
+        Ok(Self(router))
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<(Matched, Demands)> {
+        let found = self.0.at(path.trim_end_matches('/')).ok()?;
+        let capture = found.params.iter().next().map_or("", |(_, value)| value).to_owned();
+        let (endpoint, demands) = *found.value;
+        Some((Matched { endpoint, capture }, demands))
+    }
+}

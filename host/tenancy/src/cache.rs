@@ -1,0 +1,141 @@
+//! The tree in storage and its cache in memory.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use model::Id;
+use serde::{Deserialize, Serialize};
+use storage::{Drawer, Store, Transaction};
+
+use crate::{Error, Mount, Namespace, Tree};
+
+/// How many notes of changes are kept. A node that missed more reads everything.
+const NOTES_KEPT: u64 = 1000;
+
+/// The cached tree. One per process.
+pub struct Tenancy {
+    tree: ArcSwap<Tree>,
+}
+
+/// What a change touched. Whoever reads it looks the record up again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Note {
+    Namespace(Id),
+    Mount(Id),
+}
+
+/// Where the records of tenancy lie: `namespaces/<id>`, `mounts/<id>`, `version`, `notes/<version>`, `doomed/…`.
+pub(crate) fn drawer() -> Drawer {
+    Drawer::new(&["tenancy"])
+}
+
+/// Numbers a change and notes it, in the transaction that makes it.
+pub(crate) async fn note(transaction: &mut Transaction, note: Note) -> Result<(), Error> {
+    let version = transaction.get_json::<u64>(&drawer(), "version").await?.unwrap_or(0) + 1;
+    transaction.put_json(&drawer(), "version", &version)?;
+    transaction.put_json(&drawer(), &format!("notes/{version}"), &note)?;
+    if let Some(old) = version.checked_sub(NOTES_KEPT) {
+        transaction.delete(&drawer(), &format!("notes/{old}"))?;
+    }
+    Ok(())
+}
+
+impl Tenancy {
+    /// Opens what is stored; writes the root namespace if nothing is.
+    pub async fn open(store: &Store) -> Result<Self, Error> {
+        let mut transaction = store.begin().await?;
+        let root = Namespace::root();
+        let key = format!("namespaces/{}", root.id);
+        if transaction.get(&drawer(), &key).await?.is_none() {
+            transaction.put_json(&drawer(), &key, &root)?;
+            note(&mut transaction, Note::Namespace(root.id)).await?;
+            transaction.checkpoint().await?;
+        }
+        let tree = load(&mut transaction).await?;
+        Ok(Self { tree: ArcSwap::from_pointee(tree) })
+    }
+
+    /// The tree at least as new as the transaction's snapshot. Costs one read when nothing changed.
+    pub async fn tree(&self, transaction: &mut Transaction) -> Result<Arc<Tree>, Error> {
+        let cached = self.tree.load_full();
+        let stored = transaction.peek(&drawer(), "version").await?;
+        let version = stored.as_deref().and_then(parse).unwrap_or(0);
+        if version <= cached.version {
+            return Ok(cached);
+        }
+        let newer = Arc::new(catch_up(&cached, version, transaction).await?);
+        self.tree.rcu(|now| if now.version < newer.version { Arc::clone(&newer) } else { Arc::clone(now) });
+        Ok(newer)
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<u64> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// The cached tree with the changes up to `version` that it missed.
+async fn catch_up(cached: &Tree, version: u64, transaction: &mut Transaction) -> Result<Tree, Error> {
+    if version - cached.version > NOTES_KEPT {
+        return load(transaction).await;
+    }
+    let mut tree = cached.clone();
+    for missed in cached.version + 1..=version {
+        let stored = transaction.peek(&drawer(), &format!("notes/{missed}")).await?;
+        match stored.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok()) {
+            Some(Note::Namespace(id)) => {
+                tree.set_namespace(id, read(transaction, "namespaces", id).await?.map(|(n, _)| n))
+            }
+            Some(Note::Mount(id)) => tree.set_mount(id, read_mount(transaction, id).await?),
+            None => return load(transaction).await,
+        }
+    }
+    tree.version = version;
+    Ok(tree)
+}
+
+/// The whole tree as the transaction's snapshot has it.
+async fn load(transaction: &mut Transaction) -> Result<Tree, Error> {
+    let mut tree = Tree::default();
+    let stored = transaction.peek(&drawer(), "version").await?;
+    tree.version = stored.as_deref().and_then(parse).unwrap_or(0);
+    for id in ids(transaction, "namespaces/").await? {
+        tree.set_namespace(id, read(transaction, "namespaces", id).await?.map(|(namespace, _)| namespace));
+    }
+    for id in ids(transaction, "mounts/").await? {
+        let mount = read_mount(transaction, id).await?;
+        tree.set_mount(id, mount);
+    }
+    Ok(tree)
+}
+
+async fn read_mount(transaction: &mut Transaction, id: Id) -> Result<Option<Mount>, Error> {
+    let found: Option<(Mount, u64)> = read(transaction, "mounts", id).await?;
+    Ok(found.map(|(mount, version)| Mount { version, ..mount }))
+}
+
+async fn read<T: serde::de::DeserializeOwned>(
+    transaction: &mut Transaction,
+    folder: &str,
+    id: Id,
+) -> Result<Option<(T, u64)>, Error> {
+    let key = format!("{folder}/{id}");
+    let Some((bytes, version)) = transaction.peek_versioned(&drawer(), &key).await? else { return Ok(None) };
+    match serde_json::from_slice(&bytes) {
+        Ok(value) => Ok(Some((value, version.unwrap_or(0)))),
+        Err(e) => Err(storage::Error::Damaged { key, reason: e.to_string() }.into()),
+    }
+}
+
+async fn ids(transaction: &mut Transaction, prefix: &str) -> Result<Vec<Id>, Error> {
+    let mut found = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = transaction.peek_list(&drawer(), prefix, after.as_deref(), 0).await?;
+        found.extend(page.names.iter().filter_map(|name| Id::parse(name)));
+        match page.names.last() {
+            Some(last) if page.more => after = Some(last.clone()),
+            _ => return Ok(found),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Mounts.
+
+use std::collections::BTreeMap;
+
+use model::{Id, MountPath};
+use serde::{Deserialize, Serialize};
+use storage::{Drawer, Transaction};
+
+use crate::cache::{self, Note};
+use crate::{Error, Tree};
+
+/// First segments that no mount may have.
+const RESERVED: [&str; 5] = ["sys/", "auth/", "cubbyhole/", "identity/", "audit/"];
+/// Most options of a mount, as the contract bounds them.
+const OPTIONS_MAX: usize = 64;
+
+/// An engine at a path of a namespace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Mount {
+    /// Version of this record's shape.
+    pub(crate) record: u8,
+    /// Stays through remounts: grants of keys and the drawers hang on it.
+    pub id: Id,
+    /// What logs and audit call it.
+    pub accessor: String,
+    /// The namespace it is in.
+    pub namespace: Id,
+    /// Inside the namespace.
+    pub path: MountPath,
+    /// The name of the engine.
+    pub kind: String,
+    /// What operators noted.
+    pub description: String,
+    /// For the engine, for instance `version`.
+    pub options: BTreeMap<String, String>,
+    /// What can be tuned.
+    pub config: MountConfig,
+    /// Accepted and shown again; means nothing on one node.
+    pub local: bool,
+    /// Accepted and shown again; everything is behind the barrier anyway.
+    pub seal_wrap: bool,
+    /// Storage's version of this record when it was read.
+    #[serde(skip)]
+    pub(crate) version: u64,
+}
+
+/// What can be tuned on a mount. Times in seconds; 0 means the system's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MountConfig {
+    /// Time to live when nobody names one.
+    pub default_lease_ttl: u64,
+    /// Longest time to live.
+    pub max_lease_ttl: u64,
+    /// Names of managed keys of the namespace that this mount may use.
+    pub allowed_managed_keys: Vec<String>,
+    /// Response headers that the engine may set, in lower case.
+    pub allowed_response_headers: Vec<String>,
+    /// Request headers that the engine may see, in lower case.
+    pub passthrough_request_headers: Vec<String>,
+    /// Top-level request keys that audit shows in clear.
+    pub audit_non_hmac_request_keys: Vec<String>,
+    /// Top-level response keys that audit shows in clear.
+    pub audit_non_hmac_response_keys: Vec<String>,
+    /// Whether those without a token see the mount listed.
+    pub listing_visibility: ListingVisibility,
+    /// Accepted and shown again.
+    pub force_no_cache: bool,
+    /// The engine's version that was asked for.
+    pub plugin_version: String,
+}
+
+/// Whether those without a token see a mount listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListingVisibility {
+    /// Never chosen: hidden.
+    #[default]
+    #[serde(rename = "")]
+    Unset,
+    /// Listed.
+    Unauth,
+    /// Not listed.
+    Hidden,
+}
+
+/// The drawer that the mount's guest reaches.
+pub fn drawer(mount: Id) -> Drawer {
+    Drawer::new(&["mount", &mount.to_string(), "guest"])
+}
+
+/// The drawer in which the host keeps the mount's internal keys. No guest reaches it.
+pub fn keys_drawer(mount: Id) -> Drawer {
+    Drawer::new(&["mount", &mount.to_string(), "keys"])
+}
+
+/// Both drawers of a mount.
+pub(crate) fn whole(mount: Id) -> Drawer {
+    Drawer::new(&["mount", &mount.to_string()])
+}
+
+impl Mount {
+    /// A new mount, not yet written.
+    pub fn new(id: Id, namespace: Id, path: MountPath, kind: &str) -> Self {
+        Self {
+            record: 1,
+            id,
+            accessor: format!("{kind}_{}", id.short()),
+            namespace,
+            path,
+            kind: kind.to_owned(),
+            description: String::new(),
+            options: BTreeMap::new(),
+            config: MountConfig::default(),
+            local: false,
+            seal_wrap: false,
+            version: 0,
+        }
+    }
+
+    /// Writes a mount that is new or was moved, after checking that its path is free.
+    pub async fn place(&self, transaction: &mut Transaction, tree: &Tree) -> Result<(), Error> {
+        let path = self.path.as_str();
+        if let Some(reserved) = RESERVED.iter().find(|reserved| path.starts_with(**reserved)) {
+            return Err(Error::Reserved(reserved));
+        }
+        let overlapping = tree.mounts(self.namespace).find(|other| {
+            other.id != self.id && (other.path.as_str().starts_with(path) || path.starts_with(other.path.as_str()))
+        });
+        if let Some(other) = overlapping {
+            return Err(Error::InUse(other.path.to_string()));
+        }
+        if let Some(namespace) = tree.namespace_by_id(self.namespace) {
+            let below = format!("{}{path}", namespace.path);
+            if tree.children(&namespace.path).any(|child| below.starts_with(child.path.as_str())) {
+                return Err(Error::InUse(format!("the namespace of that name, {below}")));
+            }
+        }
+        self.write(transaction).await
+    }
+
+    /// Writes a mount whose path has not changed.
+    pub async fn write(&self, transaction: &mut Transaction) -> Result<(), Error> {
+        if self.options.len() > OPTIONS_MAX {
+            return Err(Error::TooMuch("options: at most 64"));
+        }
+        transaction.put_json(&cache::drawer(), &format!("mounts/{}", self.id), self)?;
+        cache::note(transaction, Note::Mount(self.id)).await
+    }
+
+    /// Removes the mount, and in time everything it kept.
+    pub async fn delete(&self, transaction: &mut Transaction) -> Result<(), Error> {
+        transaction.delete(&cache::drawer(), &format!("mounts/{}", self.id))?;
+        transaction.put(&cache::drawer(), &format!("doomed/mounts/{}", self.id), Vec::new())?;
+        cache::note(transaction, Note::Mount(self.id)).await
+    }
+
+    /// Expects, in this transaction, that the mount is still as it was read: a request that raced with its removal or
+    /// a change of its grants is run again instead of being committed.
+    pub fn expect(&self, transaction: &mut Transaction) -> Result<(), Error> {
+        Ok(transaction.expect(&cache::drawer(), &format!("mounts/{}", self.id), self.version)?)
+    }
+}

@@ -1,0 +1,154 @@
+//! Clears away what removed mounts and namespaces kept.
+
+use model::Id;
+use storage::Store;
+
+use crate::{Error, cache, mount, namespace};
+
+/// Removes everything that doomed mounts and namespaces kept. They became unreachable in the transaction that removed
+/// them; this frees the space, in batches, and goes on where it stopped after an error or a restart. Says how many it
+/// finished.
+pub async fn sweep(store: &Store) -> Result<usize, Error> {
+    let mounts = clear(store, "doomed/mounts/", mount::whole).await?;
+    let namespaces = clear(store, "doomed/namespaces/", namespace::whole).await?;
+    Ok(mounts + namespaces)
+}
+
+async fn clear(store: &Store, folder: &str, whole: fn(Id) -> storage::Drawer) -> Result<usize, Error> {
+    let doomed = store.begin().await?.list(&cache::drawer(), folder, None, 0).await?.names;
+    for name in &doomed {
+        if let Some(id) = Id::parse(name) {
+            store.purge(&whole(id)).await?;
+        }
+        let mut transaction = store.begin().await?;
+        transaction.delete(&cache::drawer(), &format!("{folder}{name}"))?;
+        transaction.commit().await?;
+        tracing::info!(what = folder, id = name, "cleared away");
+    }
+    Ok(doomed.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{MountPath, NamespacePath};
+    use storage::memory::Memory;
+
+    use super::*;
+    use crate::{Mount, Namespace, Target, Tenancy};
+
+    fn path(text: &str) -> NamespacePath {
+        NamespacePath::parse(text).unwrap()
+    }
+
+    fn id(n: u8) -> Id {
+        Id::from_random([n; 16])
+    }
+
+    async fn with_mount() -> (Store, Tenancy, Mount) {
+        let store = Store::new(Memory::new());
+        let tenancy = Tenancy::open(&store).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        Namespace::write(&mut tx, &tree, &path("a"), None, id(1)).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        Namespace::write(&mut tx, &tree, &path("a/b"), None, id(2)).await.unwrap();
+        let mount = Mount::new(id(3), id(1), MountPath::parse("pki/deep").unwrap(), "pki");
+        mount.place(&mut tx, &tree).await.unwrap();
+        tx.commit().await.unwrap();
+        (store, tenancy, mount)
+    }
+
+    #[tokio::test]
+    async fn header_and_path_prefix_are_concatenated() {
+        let (store, tenancy, mount) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        for (header, url) in [("", "a/pki/deep/issue/r"), ("a", "pki/deep/issue/r")] {
+            let place = tree.resolve(&path(header), url).unwrap();
+            assert_eq!(place.namespace.path.as_str(), "a/");
+            assert_eq!(place.rest, "issue/r");
+            assert!(matches!(place.target, Target::Mount(m) if m.id == mount.id));
+        }
+        let place = tree.resolve(&path("a"), "b/sys/mounts").unwrap();
+        assert_eq!(place.namespace.path.as_str(), "a/b/");
+        assert_eq!(place.rest, "mounts");
+        assert!(matches!(tree.resolve(&path("x"), "sys/mounts"), Err(Error::NoNamespace(_))));
+        assert!(matches!(tree.resolve(&path("a"), "other/x"), Err(Error::NoRoute(_))));
+        assert!(matches!(tree.resolve(&path(""), "pki/deep/x"), Err(Error::NoRoute(_))));
+    }
+
+    #[tokio::test]
+    async fn a_mount_cannot_lie_above_below_or_at_another_nor_over_a_namespace() {
+        let (store, tenancy, _) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        for taken in ["pki/deep", "pki", "pki/deep/er", "b", "b/c", "sys/x", "auth/token"] {
+            let mount = Mount::new(id(9), id(1), MountPath::parse(taken).unwrap(), "kv");
+            assert!(mount.place(&mut tx, &tree).await.is_err(), "{taken} was taken");
+        }
+        let beside = Mount::new(id(9), id(1), MountPath::parse("pki/other").unwrap(), "kv");
+        assert!(beside.place(&mut tx, &tree).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_removed_mount_is_gone_at_once_and_its_data_after_a_sweep() {
+        let (store, tenancy, mount) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        for n in 0..2500 {
+            tx.put(&mount::drawer(mount.id), &format!("x/{n}/y"), vec![1]).unwrap();
+        }
+        tx.put(&mount::keys_drawer(mount.id), "k", vec![1]).unwrap();
+        mount.delete(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        assert!(tenancy.tree(&mut tx).await.unwrap().resolve(&path("a"), "pki/deep/x").is_err());
+        assert_eq!(sweep(&store).await.unwrap(), 1);
+        let mut tx = store.begin().await.unwrap();
+        assert!(tx.list(&mount::whole(mount.id), "", None, 0).await.unwrap().names.is_empty());
+        assert_eq!(sweep(&store).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_second_cache_over_the_same_store_sees_changes_by_itself() {
+        let (store, _, mount) = with_mount().await;
+        let other = Tenancy::open(&store).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        assert!(other.tree(&mut tx).await.unwrap().resolve(&path("a"), "pki/deep/x").is_ok());
+        mount.delete(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        assert!(other.tree(&mut tx).await.unwrap().resolve(&path("a"), "pki/deep/x").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_write_that_raced_with_the_removal_of_its_mount_conflicts() {
+        let (store, tenancy, mount) = with_mount().await;
+        let mut request = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut request).await.unwrap();
+        let Target::Mount(cached) = tree.resolve(&path("a"), "pki/deep/x").unwrap().target else { unreachable!() };
+        cached.expect(&mut request).unwrap();
+        request.put(&mount::drawer(mount.id), "late", vec![1]).unwrap();
+        let mut removal = store.begin().await.unwrap();
+        mount.delete(&mut removal).await.unwrap();
+        removal.commit().await.unwrap();
+        assert!(matches!(request.commit().await, Err(storage::Error::Conflict)));
+    }
+
+    #[tokio::test]
+    async fn a_namespace_with_children_stays_and_one_without_goes_with_its_mounts() {
+        let (store, tenancy, _) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        assert!(matches!(Namespace::delete(&mut tx, &tree, &path("a")).await, Err(Error::HasChildren(_))));
+        Namespace::delete(&mut tx, &tree, &path("a/b")).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        Namespace::delete(&mut tx, &tree, &path("a")).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        assert_eq!(tree.mount_count(), 0);
+        assert!(tree.namespace(&path("a")).is_none());
+    }
+}

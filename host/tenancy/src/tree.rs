@@ -1,0 +1,155 @@
+//! The tree of namespaces and mounts, at one moment.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use model::{Id, NamespacePath};
+
+use crate::{Error, Mount, Namespace};
+
+/// All namespaces and mounts at one moment. Cloning shares.
+#[derive(Clone, Default)]
+pub struct Tree {
+    pub(crate) version: u64,
+    namespaces: OrdMap<NamespacePath, Arc<Namespace>>,
+    paths: imbl::HashMap<Id, NamespacePath>,
+    mounts: OrdMap<(Id, String), Arc<Mount>>,
+    mount_paths: imbl::HashMap<Id, (Id, String)>,
+}
+
+/// Where a path leads.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The namespace.
+    pub namespace: Arc<Namespace>,
+    /// What answers there.
+    pub target: Target,
+    /// The path below the target, without a leading `/`.
+    pub rest: String,
+}
+
+/// What answers at a path.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// The host itself, below `sys/`.
+    System,
+    /// The token store, below `auth/token/`.
+    Token,
+    /// An engine.
+    Mount(Arc<Mount>),
+}
+
+impl Tree {
+    /// Reads a path: first the namespace (the header's, then as many segments of the path as name namespaces below
+    /// it), then what is mounted there.
+    pub fn resolve(&self, header: &NamespacePath, path: &str) -> Result<Place, Error> {
+        let mut namespace = self.namespace(header).ok_or_else(|| Error::NoNamespace(header.clone()))?;
+        let mut rest = path;
+        while let Some(slash) = rest.find('/') {
+            let below = format!("{}{}", namespace.path.as_str(), &rest[..=slash]);
+            let Some(deeper) = self.namespaces.get(below.as_str()) else { break };
+            namespace = deeper;
+            rest = &rest[slash + 1..];
+        }
+        let namespace = Arc::clone(namespace);
+        if let Some(rest) = strip(rest, "sys/") {
+            return Ok(Place { namespace, target: Target::System, rest: rest.to_owned() });
+        }
+        if let Some(rest) = strip(rest, "auth/token/") {
+            return Ok(Place { namespace, target: Target::Token, rest: rest.to_owned() });
+        }
+        match self.mount_above(namespace.id, rest) {
+            Some((mount, below)) => Ok(Place { namespace, target: Target::Mount(mount), rest: below.to_owned() }),
+            None => Err(Error::NoRoute(rest.to_owned())),
+        }
+    }
+
+    /// The mount that a path of this namespace leads to, and the path below it.
+    pub fn mount_above<'a>(&self, namespace: Id, path: &'a str) -> Option<(Arc<Mount>, &'a str)> {
+        let mut ends: Vec<usize> = path.match_indices('/').map(|(at, _)| at + 1).collect();
+        if !path.ends_with('/') {
+            ends.push(path.len());
+        }
+        ends.into_iter().rev().find_map(|end| {
+            let mut candidate = path[..end].to_owned();
+            if !candidate.ends_with('/') {
+                candidate.push('/');
+            }
+            self.mounts.get(&(namespace, candidate)).map(|mount| (Arc::clone(mount), &path[end..]))
+        })
+    }
+
+    /// The namespace at a path.
+    pub fn namespace(&self, path: &NamespacePath) -> Option<&Arc<Namespace>> {
+        self.namespaces.get(path)
+    }
+
+    /// The namespace with an id.
+    pub fn namespace_by_id(&self, id: Id) -> Option<&Arc<Namespace>> {
+        self.namespaces.get(self.paths.get(&id)?)
+    }
+
+    /// The namespaces directly below one, in order.
+    pub fn children<'a>(&'a self, path: &'a NamespacePath) -> impl Iterator<Item = &'a Arc<Namespace>> {
+        let depth = path.as_str().matches('/').count() + 1;
+        self.namespaces
+            .range::<_, str>((Bound::Excluded(path.as_str()), Bound::Unbounded))
+            .take_while(move |(below, _)| below.as_str().starts_with(path.as_str()))
+            .filter(move |(below, _)| below.as_str().matches('/').count() == depth)
+            .map(|(_, namespace)| namespace)
+    }
+
+    /// The mounts of a namespace, in order of their paths.
+    pub fn mounts(&self, namespace: Id) -> impl Iterator<Item = &Arc<Mount>> {
+        self.mounts
+            .range((namespace, String::new())..)
+            .take_while(move |((owner, _), _)| *owner == namespace)
+            .map(|(_, mount)| mount)
+    }
+
+    /// How many mounts there are in all.
+    pub fn mount_count(&self) -> usize {
+        self.mounts.len()
+    }
+
+    /// Takes a namespace as it now is in storage; `None` when it is gone.
+    pub(crate) fn set_namespace(&mut self, id: Id, now: Option<Namespace>) {
+        if let Some(path) = self.paths.remove(&id) {
+            self.namespaces.remove(&path);
+        }
+        if let Some(namespace) = now {
+            self.paths.insert(id, namespace.path.clone());
+            self.namespaces.insert(namespace.path.clone(), Arc::new(namespace));
+        }
+    }
+
+    /// Takes a mount as it now is in storage; `None` when it is gone.
+    pub(crate) fn set_mount(&mut self, id: Id, now: Option<Mount>) {
+        if let Some(key) = self.mount_paths.remove(&id) {
+            self.mounts.remove(&key);
+        }
+        if let Some(mount) = now {
+            let key = (mount.namespace, mount.path.as_str().to_owned());
+            self.mount_paths.insert(id, key.clone());
+            self.mounts.insert(key, Arc::new(mount));
+        }
+    }
+
+    /// Names of managed keys that mounts of a namespace list, each with the paths of those mounts.
+    pub fn managed_keys_in_use(&self, namespace: Id) -> HashMap<&str, Vec<&str>> {
+        let mut uses: HashMap<&str, Vec<&str>> = HashMap::new();
+        for mount in self.mounts(namespace) {
+            for key in &mount.config.allowed_managed_keys {
+                uses.entry(key).or_default().push(mount.path.as_str());
+            }
+        }
+        uses
+    }
+}
+
+/// The path below a prefix that ends in `/`; the prefix without its `/` is the place itself.
+fn strip<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    path.strip_prefix(prefix).or_else(|| (Some(path) == prefix.strip_suffix('/')).then_some(""))
+}

@@ -1,0 +1,72 @@
+//! Guests that misbehave: one route and one file per misbehaviour. The first line of each file is the promise of the
+//! host that it puts to the test.
+#![allow(clippy::panic, reason = "to panic is what some of these are for")]
+
+mod bad_status;
+mod conflict;
+mod crlf_header;
+mod fault_after_writes;
+mod forged_key_handle;
+mod grab_memory;
+mod huge_answer;
+mod huge_key;
+mod huge_value;
+mod log_flood;
+mod loop_forever;
+mod loop_in_host_calls;
+mod many_key_handles;
+mod no_such_action;
+mod not_json_answer;
+mod panic_with_secret;
+mod path_tricks;
+mod random_flood;
+mod recurse;
+mod report;
+mod sign_with;
+mod sleepy;
+mod too_many_writes;
+mod trap_after_writes;
+mod write_then_read;
+
+use innkeeper_guest::prelude::*;
+
+struct Hostile;
+
+impl Engine for Hostile {
+    const NAME: &'static str = "hostile";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Misbehaves, to show that the host keeps its promises.";
+    const ROUTES: &'static [&'static [Route]] = &[
+        bad_status::ROUTES,
+        conflict::ROUTES,
+        crlf_header::ROUTES,
+        fault_after_writes::ROUTES,
+        forged_key_handle::ROUTES,
+        grab_memory::ROUTES,
+        huge_answer::ROUTES,
+        huge_key::ROUTES,
+        huge_value::ROUTES,
+        log_flood::ROUTES,
+        loop_forever::ROUTES,
+        loop_in_host_calls::ROUTES,
+        many_key_handles::ROUTES,
+        no_such_action::ROUTES,
+        not_json_answer::ROUTES,
+        panic_with_secret::ROUTES,
+        path_tricks::ROUTES,
+        random_flood::ROUTES,
+        recurse::ROUTES,
+        sign_with::ROUTES,
+        sleepy::ROUTES,
+        too_many_writes::ROUTES,
+        trap_after_writes::ROUTES,
+        write_then_read::ROUTES,
+    ];
+}
+
+// Outside wasm nothing calls the engine; this keeps its routes from being dead code.
+#[cfg(not(target_family = "wasm"))]
+const _: &[&[Route]] = Hostile::ROUTES;
+
+#[cfg(target_family = "wasm")]
+mod around;

@@ -1,0 +1,116 @@
+//! Starts a whole server as a process and talks to it as a client would.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say so and stop"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// The root token of every server that tests start.
+pub const ROOT: &str = "test-root";
+
+/// A server of its own for one test; it ends with the value.
+pub struct Server {
+    process: Child,
+    address: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body as JSON; `Null` when there was none.
+    pub json: Value,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Server {
+    /// Starts `innkeeper server -dev` on a free port and waits until it says where it listens.
+    pub fn start() -> Self {
+        let mut process = Command::new(binary())
+            .args(["server", "-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"])
+            .arg(format!("-dev-root-token-id={ROOT}"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
+        let mut address = None;
+        for line in lines.map_while(Result::ok) {
+            if let Some((_, rest)) = line.split_once("VAULT_ADDR='") {
+                address = Some(rest.trim_end_matches('\'').to_owned());
+            }
+            if line.starts_with("Root Token") {
+                break;
+            }
+        }
+        Self { process, address: address.expect("the server says where it listens") }
+    }
+
+    /// Where it listens, for instance `http://127.0.0.1:34567`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A request with the root token in the root namespace. A `Null` body sends none.
+    pub fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.send(method, path, &[("X-Vault-Token", ROOT)], body)
+    }
+
+    /// The same in a namespace.
+    pub fn call_in(&self, namespace: &str, method: &str, path: &str, body: Value) -> Answer {
+        self.send(method, path, &[("X-Vault-Token", ROOT), ("X-Vault-Namespace", namespace)], body)
+    }
+
+    /// A request with just these headers.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        self.send_bytes(method, path, headers, bytes)
+    }
+
+    /// A request with a body of any bytes.
+    pub fn send_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build();
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}/v1/{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let agent = ureq::Agent::new_with_config(config);
+        let mut response = if body.is_empty() {
+            agent.run(request.body(()).expect("a valid request"))
+        } else {
+            agent.run(request.body(body).expect("a valid request"))
+        }
+        .expect("the server answers");
+        let status = response.status().as_u16();
+        let readable = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let headers = response.headers().iter().map(|(name, value)| (name.to_string(), readable(value))).collect();
+        let text = response.body_mut().read_to_string().unwrap_or_default();
+        Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), headers }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The binary beside this test's own: `cargo build --release --workspace` puts it there.
+fn binary() -> PathBuf {
+    let here = std::env::current_exe().expect("a test knows where it is");
+    let folder = here.parent().and_then(|deps| deps.parent()).expect("tests lie in target/<profile>/deps");
+    let binary = folder.join("innkeeper");
+    assert!(binary.is_file(), "there is no {}: run `make build` first", binary.display());
+    binary
+}

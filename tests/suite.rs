@@ -1,0 +1,13 @@
+//! Black-box tests: one folder per question, one file per resource or claim. One binary, so that it links once.
+#![allow(missing_docs, unreachable_pub, reason = "tests")]
+
+#[path = "isolation/contract.rs"]
+mod contract;
+#[path = "api/door.rs"]
+mod door;
+#[path = "api/mounts.rs"]
+mod mounts;
+#[path = "api/namespaces.rs"]
+mod namespaces;
+#[path = "api/status.rs"]
+mod status;
