@@ -123,17 +123,19 @@ impl<'de> Deserialize<'de> for Seconds {
 /// Makes a request body: a struct whose doc comments are also the help text of the API.
 ///
 /// Every field may be left out: it then has the default written after `=`, else its type's own. A field whose absence
-/// matters is an `Option`. The struct implements `Deserialize`, `Default` and `Clone`, and has a constant `FIELDS`.
+/// matters is an `Option`. The struct implements `Deserialize`, `Default` and `Clone`, and what a `#[derive(…)]` after
+/// the doc comment adds, and has a constant `FIELDS`.
 #[macro_export]
 macro_rules! body {
     ($(
         $(#[doc = $about:literal])*
+        $(#[derive($($derive:path),+ $(,)?)])?
         $vis:vis struct $name:ident {
             $( $(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty $(= $default:expr)? ),* $(,)?
         }
     )*) => {$(
         $(#[doc = $about])*
-        #[derive(Clone, $crate::serde::Deserialize)]
+        #[derive(Clone, $crate::serde::Deserialize $($(, $derive)+)?)]
         #[serde(default, crate = "innkeeper_guest::serde")]
         $vis struct $name {
             $( $(#[doc = $doc])* $fvis $field: $type, )*
@@ -161,6 +163,44 @@ macro_rules! body {
     (@default $default:expr) => { $default };
     (@text) => { "" };
     (@text $default:expr) => { stringify!($default) };
+}
+
+/// The `FIELDS` of several bodies in one list, for an action that reads them all.
+#[macro_export]
+macro_rules! fields {
+    ($($body:ty),+ $(,)?) => {{
+        const GROUPS: &[&[$crate::Field]] = &[$(<$body>::FIELDS),+];
+        const ALL: [$crate::Field; $crate::count(GROUPS)] = $crate::join(GROUPS);
+        &ALL
+    }};
+}
+
+/// How many fields there are in all.
+#[doc(hidden)]
+pub const fn count(groups: &[&[Field]]) -> usize {
+    let (mut total, mut group) = (0, 0);
+    while group < groups.len() {
+        total += groups[group].len();
+        group += 1;
+    }
+    total
+}
+
+/// The fields of all groups, in order. `N` is their count.
+#[doc(hidden)]
+pub const fn join<const N: usize>(groups: &[&[Field]]) -> [Field; N] {
+    let mut all = [Field { name: "", kind: FieldKind::Any, about: "", default: "" }; N];
+    let (mut at, mut group) = (0, 0);
+    while group < groups.len() {
+        let mut field = 0;
+        while field < groups[group].len() {
+            all[at] = groups[group][field];
+            at += 1;
+            field += 1;
+        }
+        group += 1;
+    }
+    all
 }
 
 #[cfg(test)]
@@ -254,6 +294,8 @@ mod tests {
         let names: Vec<_> = Body::FIELDS.iter().map(|field| field.name).collect();
         assert_eq!(names, ["text", "flag", "number", "list", "ttl"]);
         assert_eq!(Body::FIELDS[1].default, "true");
+        let twice: &[crate::Field] = crate::fields!(Body, Body);
+        assert_eq!((twice.len(), twice[9].name), (10, "ttl"));
         assert_eq!(Body::FIELDS[0].about.trim(), "A text.");
     }
 }

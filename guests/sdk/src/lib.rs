@@ -63,9 +63,11 @@ pub mod bindings;
 pub mod guest;
 
 pub use body::{Field, FieldKind, Map, Seconds, Shape};
+#[doc(hidden)]
+pub use body::{count, join};
 pub use engine::{Context, Engine, Mount};
 pub use fault::{Fault, FaultKind};
-pub use request::{Operation, Request};
+pub use request::{Operation, Request, Sent};
 pub use response::{Answer, Lease, Response};
 pub use route::{Action, Handler, Route};
 #[doc(hidden)]
@@ -77,7 +79,7 @@ pub mod prelude {
     pub use crate::keys::Key;
     pub use crate::{
         Action, Answer, Context, Engine, Fault, FaultKind, Lease, Map, Mount, Operation, Request, Response, Route,
-        Seconds, body, clock, keys, log, random, storage,
+        Seconds, Sent, body, clock, fields, keys, log, random, storage,
     };
     pub use serde_json::json;
 }

@@ -24,6 +24,26 @@ pub enum Operation {
     Delete,
 }
 
+/// The fields that were sent.
+pub struct Sent(Value);
+
+impl Sent {
+    /// Fields that come from elsewhere, for instance from a record with changes laid over it.
+    pub fn new(fields: serde_json::Map<String, Value>) -> Self {
+        Self(Value::Object(fields))
+    }
+
+    /// Reads a type out of the fields, as [`Request::body`] does.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        T::deserialize(Lenient::new(&self.0)).map_err(|e| Fault::invalid(e.to_string()))
+    }
+
+    /// Whether a field was sent with a value that is neither `null` nor an empty text.
+    pub fn has(&self, field: &str) -> bool {
+        self.0.get(field).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+    }
+}
+
 /// One request.
 pub struct Request {
     pub(crate) context: Context,
@@ -104,8 +124,12 @@ impl Request {
     /// that deserialises. Numbers, booleans and lists may come as text, because stock clients send them so; `null`
     /// counts as not sent. The error names the field.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        let value = Value::Object(self.json()?);
-        T::deserialize(Lenient::new(&value)).map_err(|e| Fault::invalid(e.to_string()))
+        self.sent()?.read()
+    }
+
+    /// The body, parsed once, for actions that read several types out of it.
+    pub fn sent(&self) -> Result<Sent, Fault> {
+        Ok(Sent(Value::Object(self.json()?)))
     }
 
     /// The body as JSON, for what [`Self::body`] cannot tell: which fields were sent at all, and which were `null`.

@@ -12,10 +12,10 @@ use innkeeper_guest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use certificates::{Revoked, Stored, certificate_key, revoked_key};
+pub(crate) use certificates::{Revoked, Stored};
 pub(crate) use config::{CrlConfig, Defaults, KeyDefaults, Urls};
 pub(crate) use crl::CrlState;
-pub(crate) use issuer::{Issuer, LeafNotAfter, Usage};
+pub(crate) use issuer::{Issuer, LeafNotAfter, Usage, adopt, rebuild_chains};
 pub(crate) use key::{Home, KeyLink, KeyRecord};
 pub(crate) use role::Role;
 

@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn text_between_blocks_is_skipped_and_crlf_tolerated() {
         let text = format!("Subject: x\r\n{}\r\nmore\n{}\n", encode("A", b"one"), encode("B", b"two"));
-        let labels: Vec<_> = decode(&text.replace('\n', "\r\n")).unwrap().into_iter().map(|block| block.label).collect();
+        let labels: Vec<_> =
+            decode(&text.replace('\n', "\r\n")).unwrap().into_iter().map(|block| block.label).collect();
         assert_eq!(labels, ["A", "B"]);
     }
 

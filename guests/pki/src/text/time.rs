@@ -24,7 +24,8 @@ pub(crate) fn go_duration(seconds: u64) -> String {
 
 /// `2030-01-02T03:04:05Z`
 pub(crate) fn rfc3339(seconds: u64) -> String {
-    DateTime::from_unix_duration(Duration::from_secs(seconds.min(FOREVER))).map_or_else(|_| String::new(), |t| t.to_string())
+    DateTime::from_unix_duration(Duration::from_secs(seconds.min(FOREVER)))
+        .map_or_else(|_| String::new(), |t| t.to_string())
 }
 
 /// Reads RFC 3339 with any offset, to the second; `None` outside the years 1970 to 9999.

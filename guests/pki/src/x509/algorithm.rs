@@ -176,6 +176,15 @@ pub(crate) fn from_label(name: &str) -> Option<Scheme> {
     NAMES.iter().find(|(other, _)| other.eq_ignore_ascii_case(&plain)).map(|(_, scheme)| *scheme)
 }
 
+/// Whether a key of this shape can sign so.
+pub(crate) fn fits(shape: KeyShape, scheme: Scheme) -> bool {
+    match scheme {
+        Scheme::Pkcs1v15(_) | Scheme::Pss(_) => matches!(shape, KeyShape::Rsa(_)),
+        Scheme::Ecdsa(_) => matches!(shape, KeyShape::Ec(_)),
+        Scheme::Ed25519 => shape == KeyShape::Ed25519,
+    }
+}
+
 /// Whether the parameters of an algorithm are absent or NULL.
 pub(crate) fn plain(parameters: Option<AnyRef<'_>>) -> bool {
     parameters.is_none_or(|parameters| parameters.decode_as::<Null>().is_ok())

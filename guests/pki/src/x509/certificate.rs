@@ -154,8 +154,5 @@ impl Facts {
 }
 
 /// Extensions that a certificate gets from its issuer, never from whoever asks for it.
-pub(crate) const FROM_THE_ISSUER: [const_oid::ObjectIdentifier; 3] = [
-    rfc5280::ID_CE_BASIC_CONSTRAINTS,
-    rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER,
-    rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER,
-];
+pub(crate) const FROM_THE_ISSUER: [const_oid::ObjectIdentifier; 3] =
+    [rfc5280::ID_CE_BASIC_CONSTRAINTS, rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER, rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER];

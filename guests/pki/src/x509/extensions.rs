@@ -154,11 +154,7 @@ mod tests {
 
     #[test]
     fn policies_carry_their_qualifiers() {
-        let policy = Policy {
-            oid: ObjectIdentifier::new_unwrap("1.2.3"),
-            notice: "n".into(),
-            cps: "http://a".into(),
-        };
+        let policy = Policy { oid: ObjectIdentifier::new_unwrap("1.2.3"), notice: "n".into(), cps: "http://a".into() };
         assert_eq!(
             value(&policies(&[policy]).unwrap()),
             "302f302d06022a033027301406082b0601050507020116\

@@ -2,6 +2,7 @@
 
 pub(crate) mod algorithm;
 pub(crate) mod certificate;
+pub(crate) mod crl;
 pub(crate) mod extensions;
 pub(crate) mod key;
 pub(crate) mod name;

@@ -130,7 +130,10 @@ mod tests {
         let uid = "0.9.2342.19200300.100.1.1";
         assert_eq!(
             oids,
-            ["2.5.4.6", "2.5.4.10", "2.5.4.11", "2.5.4.7", "2.5.4.8", "2.5.4.9", "2.5.4.17", "2.5.4.3", "2.5.4.5", uid, uid]
+            [
+                "2.5.4.6", "2.5.4.10", "2.5.4.11", "2.5.4.7", "2.5.4.8", "2.5.4.9", "2.5.4.17", "2.5.4.3", "2.5.4.5",
+                uid, uid
+            ]
         );
         // Two organizations in one SET, sorted as DER wants it, the double one dropped.
         assert_eq!(name.iter_rdn().nth(1).unwrap().len(), 2);

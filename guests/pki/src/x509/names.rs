@@ -112,10 +112,7 @@ impl Names {
 }
 
 fn ip(bytes: &[u8]) -> Option<IpAddr> {
-    <[u8; 4]>::try_from(bytes)
-        .map(IpAddr::from)
-        .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
-        .ok()
+    <[u8; 4]>::try_from(bytes).map(IpAddr::from).or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 /// RFC 5280 writes all of these in IA5String.
@@ -143,7 +140,8 @@ mod tests {
     #[test]
     fn an_other_name_is_encoded_as_openssl_does() {
         // openssl x509 with subjectAltName=otherName:1.3.6.1.4.1.311.20.2.3;UTF8:a
-        let names = Names { others: vec![OtherText::parse("1.3.6.1.4.1.311.20.2.3;utf8:a").unwrap()], ..Names::default() };
+        let names =
+            Names { others: vec![OtherText::parse("1.3.6.1.4.1.311.20.2.3;utf8:a").unwrap()], ..Names::default() };
         let der = SubjectAltName(names.general().unwrap()).to_der().unwrap();
         assert_eq!(hex::encode(der), "3013a011060a2b060104018237140203a0030c0161");
     }

@@ -1,19 +1,22 @@
 //! Certification requests (RFC 2986): read within bounds, their proof of possession checked over the bytes as sent.
 
 use const_oid::db::rfc5280;
-use der::asn1::{AnyRef, BitStringRef};
+use der::asn1::{Any, AnyRef, BitStringRef, SetOfVec};
 use der::{Decode, Encode, Sequence};
 use innkeeper_guest::prelude::*;
 use spki::AlgorithmIdentifierOwned;
+use x509_cert::attr::Attribute;
 use x509_cert::ext::Extension;
 use x509_cert::name::Name;
-use x509_cert::request::{CertReq, ExtensionReq};
+use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 
-use super::algorithm;
 use super::key::{KeyProblem, PublicKey, RSA_TOO_SHORT};
 use super::names::Names;
+use super::{algorithm, encoding};
 use crate::text::pem;
 
+/// The attribute that holds the extensions asked for (RFC 2985 section 5.4.2).
+const EXTENSION_REQUEST: const_oid::ObjectIdentifier = const_oid::db::rfc5912::ID_EXTENSION_REQ;
 /// Longest request that is looked at.
 const REQUEST_MAX: usize = 64 * 1024;
 
@@ -57,11 +60,18 @@ pub(crate) fn read(text: &str) -> Result<Request, Fault> {
     let key = PublicKey::from_der(&spki).map_err(refused)?;
     verify(&der, &key)?;
     let mut extensions = Vec::new();
-    for attribute in request.info.attributes.iter().filter(|attribute| attribute.oid == rfc5912_extension_request()) {
+    for attribute in request.info.attributes.iter().filter(|attribute| attribute.oid == EXTENSION_REQUEST) {
         for value in attribute.values.iter() {
             let bytes = value.to_der().map_err(unparsable)?;
             extensions.extend(ExtensionReq::from_der(&bytes).map_err(unparsable)?.0);
         }
+    }
+    if let Some(double) = extensions.iter().enumerate().find_map(|(at, one)| {
+        extensions.iter().take(at).any(|other| other.extn_id == one.extn_id).then_some(one.extn_id)
+    }) {
+        return Err(Fault::invalid(format!(
+            "certificate request could not be parsed: extension {double} is there twice"
+        )));
     }
     let san = extensions.iter().find(|extension| extension.extn_id == rfc5280::ID_CE_SUBJECT_ALT_NAME);
     let names = match san {
@@ -71,8 +81,17 @@ pub(crate) fn read(text: &str) -> Result<Request, Fault> {
     Ok(Request { subject: request.info.subject, key, extensions, names })
 }
 
-fn rfc5912_extension_request() -> const_oid::ObjectIdentifier {
-    const_oid::db::rfc5912::ID_EXTENSION_REQ
+/// The bytes of a request to be signed, for this subject and key and with these extensions asked for.
+pub(crate) fn to_be_signed(subject: &Name, key: &PublicKey, extensions: Vec<Extension>) -> Result<Vec<u8>, Fault> {
+    let mut attributes = SetOfVec::new();
+    if !extensions.is_empty() {
+        let wanted = Any::encode_from(&ExtensionReq(extensions)).map_err(encoding)?;
+        let values = SetOfVec::try_from(vec![wanted]).map_err(encoding)?;
+        attributes.insert(Attribute { oid: EXTENSION_REQUEST, values }).map_err(encoding)?;
+    }
+    let public_key = spki::SubjectPublicKeyInfoOwned::from_der(&key.der).map_err(encoding)?;
+    let info = CertReqInfo { version: Version::V1, subject: subject.clone(), public_key, attributes };
+    info.to_der().map_err(encoding)
 }
 
 /// Verifies the proof of possession over the original bytes: what is re-encoded may differ from what was signed.

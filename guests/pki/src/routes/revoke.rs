@@ -1,0 +1,113 @@
+//! `revoke`: the early end of certificates.
+
+use innkeeper_guest::prelude::*;
+
+use crate::issue::crl;
+use crate::records::{CrlConfig, Issuer, Revoked, Stored};
+use crate::text::time::rfc3339;
+use crate::text::{pem, serial};
+use crate::x509::certificate::{self, Facts};
+
+body! {
+    /// Which certificate.
+    pub(crate) struct RevokeWish {
+        /// Its serial number, hex with colons or dashes.
+        pub(crate) serial_number: String,
+        /// Or the certificate itself in PEM, if it was issued here and not kept.
+        pub(crate) certificate: String,
+    }
+}
+
+pub(crate) const ROUTES: &[Route] = &[Route::new(
+    "revoke",
+    "The early end of a certificate.",
+    &[Action::update("Revokes the certificate. Revoking it again changes nothing.", revoke).fields(RevokeWish::FIELDS)],
+)];
+
+fn revoke(request: &Request) -> Answer {
+    let RevokeWish { serial_number, certificate } = request.body()?;
+    match (serial_number.as_str(), certificate.as_str()) {
+        ("", "") => Err(Fault::invalid("The serial number or certificate to revoke must be provided.")),
+        (number, "") => by_serial(number),
+        ("", text) => by_certificate(text),
+        _ => Err(Fault::invalid("Must provide either the certificate or the serial to revoke; not both.")),
+    }
+}
+
+fn by_serial(text: &str) -> Answer {
+    let not_found = || Fault::invalid(format!("certificate with serial {text} not found."));
+    let number = serial::parse(text).ok_or_else(not_found)?;
+    if let Some(revoked) = Revoked::load(&number)? {
+        return answer(&revoked);
+    }
+    refuse_issuers(&number)?;
+    let stored = Stored::load(&number)?.ok_or_else(not_found)?;
+    let facts = certificate::read(&stored.der)?;
+    record(&facts, &stored.issuer)
+}
+
+/// A certificate that was not kept: it must have been signed by an issuer of this mount.
+fn by_certificate(text: &str) -> Answer {
+    let der = pem::decode_one(text).ok_or_else(|| Fault::invalid("certificate: could not be PEM-decoded"))?;
+    let facts = certificate::read(&der)?;
+    refuse_issuers(&facts.serial)?;
+    if let Some(revoked) = Revoked::load(&facts.serial)? {
+        return answer(&revoked);
+    }
+    for issuer in Issuer::all()? {
+        if facts.is_issued_by(&issuer.facts()?) {
+            match Stored::load(&facts.serial)? {
+                Some(stored) if stored.der != der => {
+                    return Err(Fault::invalid("certificate: another one with this serial number was issued here"));
+                }
+                _ => Stored::save(&facts.serial, &issuer.id, &der)?,
+            }
+            return record(&facts, &issuer.id);
+        }
+    }
+    Err(Fault::invalid("unable to verify signature on presented cert from any present issuer in this mount"))
+}
+
+fn refuse_issuers(number: &[u8]) -> Result<(), Fault> {
+    let text = serial::colons(number);
+    match Issuer::all()?.into_iter().find(|issuer| issuer.serial == text) {
+        Some(issuer) => Err(Fault::invalid(format!("adding issuer (id: {}) to its own CRL is not allowed", issuer.id))),
+        None => Ok(()),
+    }
+}
+
+fn record(facts: &Facts, issuer: &str) -> Answer {
+    let now = clock::now().seconds;
+    if facts.not_after < now {
+        let text = serial::colons(&facts.serial);
+        return Ok(
+            Response::null().warning(format!("certificate with serial {text} already expired; refusing to add to CRL"))
+        );
+    }
+    let revoked = Revoked { time: now, issuer: issuer.to_owned(), not_after: facts.not_after };
+    revoked.save(&facts.serial)?;
+    if !CrlConfig::load()?.auto_rebuild {
+        let listing = match Issuer::find(issuer)? {
+            Some(issuer) => Some(issuer),
+            None => Issuer::find("default")?,
+        };
+        if let Some(listing) = listing {
+            crl::rebuild(&listing)?;
+        }
+    }
+    answer(&revoked)
+}
+
+fn answer(revoked: &Revoked) -> Answer {
+    Response::data(&json!({
+        "revocation_time": revoked.time, "revocation_time_rfc3339": rfc3339(revoked.time), "state": "revoked",
+    }))
+}
+
+/// Revokes a certificate whose lease was taken back.
+pub(crate) fn by_lease(lease: &Lease) -> Result<(), Fault> {
+    let internal: Map = innkeeper_guest::serde_json::from_str(&lease.internal)
+        .map_err(|error| Fault::internal(format!("a lease cannot be read: {error}")))?;
+    let number = internal.get("serial_number").and_then(|value| value.as_str()).unwrap_or_default();
+    by_serial(number).map(drop)
+}
