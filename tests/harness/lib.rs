@@ -1,4 +1,4 @@
-//! Starts a whole server as a process and talks to it as a client would.
+//! Starts a whole server, as a process or inside the test's own, and talks to it as a client would.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
@@ -7,20 +7,37 @@
     reason = "a test that cannot go on should say so and stop"
 )]
 
+mod inside;
+mod log;
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
+
+pub use log::lines as log_lines;
 
 /// The root token of every server that tests start.
 pub const ROOT: &str = "test-root";
 
 /// A server of its own for one test; it ends with the value.
 pub struct Server {
-    process: Child,
+    running: Running,
     address: String,
 }
+
+/// Ends the server when it is dropped.
+enum Running {
+    Process(Child),
+    Inside { _stop: inside::Stop },
+}
+
+/// The component of the guests that misbehave.
+pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.component.wasm"));
+/// Longest time that a test waits for one answer: longer than a server lets a request take.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// What came back.
 #[derive(Debug)]
@@ -29,6 +46,8 @@ pub struct Answer {
     pub status: u16,
     /// The body as JSON; `Null` when there was none.
     pub json: Value,
+    /// The body as it came, as far as it is text.
+    pub text: String,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
 }
@@ -53,7 +72,14 @@ impl Server {
                 break;
             }
         }
-        Self { process, address: address.expect("the server says where it listens") }
+        Self { running: Running::Process(process), address: address.expect("the server says where it listens") }
+    }
+
+    /// Starts a server inside this process that has these guests beside the built-in ones. Its log is kept for
+    /// [`log_lines`].
+    pub fn with_guests(guests: &'static [&'static [u8]]) -> Self {
+        let (address, stop) = inside::start(guests);
+        Self { running: Running::Inside { _stop: stop }, address }
     }
 
     /// Where it listens, for instance `http://127.0.0.1:34567`.
@@ -79,7 +105,11 @@ impl Server {
 
     /// A request with a body of any bytes.
     pub fn send_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build();
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(ANSWER_MAX))
+            .build();
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}/v1/{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -95,14 +125,16 @@ impl Server {
         let readable = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
         let headers = response.headers().iter().map(|(name, value)| (name.to_string(), readable(value))).collect();
         let text = response.body_mut().read_to_string().unwrap_or_default();
-        Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), headers }
+        Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), text, headers }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Running::Process(process) = &mut self.running {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 

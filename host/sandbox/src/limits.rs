@@ -18,6 +18,10 @@ pub const LOG_LINES_MAX: u32 = 100;
 pub const LOG_MESSAGE_MAX: usize = 4096;
 /// Most fields of a log line.
 pub const LOG_FIELDS_MAX: usize = 16;
+/// Longest name of a field of a log line, in bytes; longer is cut.
+pub const LOG_NAME_MAX: usize = 128;
+/// Longest value of a field of a log line, in bytes; longer is cut.
+pub const LOG_VALUE_MAX: usize = 1024;
 /// Most key handles that live at once in one instance.
 pub const HANDLES_MAX: usize = 64;
 /// Most routes of one guest.

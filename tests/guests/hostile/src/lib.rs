@@ -24,6 +24,7 @@ mod recurse;
 mod report;
 mod sign_with;
 mod sleepy;
+mod too_many_reads;
 mod too_many_writes;
 mod trap_after_writes;
 mod write_then_read;
@@ -58,6 +59,7 @@ impl Engine for Hostile {
         recurse::ROUTES,
         sign_with::ROUTES,
         sleepy::ROUTES,
+        too_many_reads::ROUTES,
         too_many_writes::ROUTES,
         trap_after_writes::ROUTES,
         write_then_read::ROUTES,
