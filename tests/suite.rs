@@ -5,6 +5,8 @@
 mod contract;
 #[path = "api/door.rs"]
 mod door;
+#[path = "api/managed_keys.rs"]
+mod managed_keys;
 #[path = "api/mounts.rs"]
 mod mounts;
 #[path = "api/namespaces.rs"]

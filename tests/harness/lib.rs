@@ -7,11 +7,15 @@
     reason = "a test that cannot go on should say so and stop"
 )]
 
+mod token;
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+
+pub use token::{Folder, PIN, Token, stanza};
 
 /// The root token of every server that tests start.
 pub const ROOT: &str = "test-root";
@@ -20,6 +24,8 @@ pub const ROOT: &str = "test-root";
 pub struct Server {
     process: Child,
     address: String,
+    /// Holds its configuration.
+    _folder: Option<Folder>,
 }
 
 /// What came back.
@@ -36,13 +42,22 @@ pub struct Answer {
 impl Server {
     /// Starts `innkeeper server -dev` on a free port and waits until it says where it listens.
     pub fn start() -> Self {
-        let mut process = Command::new(binary())
-            .args(["server", "-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"])
-            .arg(format!("-dev-root-token-id={ROOT}"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+        Self::launch(&mut development(), None)
+    }
+
+    /// The same with the text of a configuration file, and with more environment variables.
+    pub fn start_with(config: &str, environment: &[(String, String)]) -> Self {
+        let folder = Folder::new();
+        let file = folder.path().join("innkeeper.hcl");
+        std::fs::write(&file, config).expect("the configuration can be written");
+        let mut command = development();
+        command.arg(format!("-config={}", file.display()));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::launch(&mut command, Some(folder))
+    }
+
+    fn launch(command: &mut Command, folder: Option<Folder>) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
         let lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let mut address = None;
         for line in lines.map_while(Result::ok) {
@@ -53,7 +68,7 @@ impl Server {
                 break;
             }
         }
-        Self { process, address: address.expect("the server says where it listens") }
+        Self { process, address: address.expect("the server says where it listens"), _folder: folder }
     }
 
     /// Where it listens, for instance `http://127.0.0.1:34567`.
@@ -104,6 +119,14 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn development() -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(["server", "-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"])
+        .arg(format!("-dev-root-token-id={ROOT}"));
+    command
 }
 
 /// The binary beside this test's own: `cargo build --release --workspace` puts it there.
