@@ -9,10 +9,14 @@ mod contract;
 mod door;
 #[path = "isolation/hostile.rs"]
 mod hostile;
+#[path = "isolation/keys.rs"]
+mod keys;
 #[path = "api/kv.rs"]
 mod kv;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "api/managed_keys.rs"]
+mod managed_keys;
 #[path = "api/mounts.rs"]
 mod mounts;
 #[path = "api/namespaces.rs"]

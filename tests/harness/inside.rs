@@ -4,7 +4,7 @@ use std::sync::{Arc, mpsc};
 
 use secrecy::SecretString;
 use server::compose::compose;
-use server::config::Config;
+use server::config::{Config, Library};
 use server::listener::{Door, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -22,7 +22,8 @@ pub(crate) fn start(guests: &'static [&'static [u8]]) -> (String, Stop) {
     std::thread::spawn(move || {
         let runtime = server::runtime::build().expect("a runtime");
         runtime.block_on(async {
-            let house = compose(&Config::default(), Some(SecretString::from(ROOT)), guests).await.expect("a house");
+            let config = Config { libraries: vec![unreachable()], ..Config::default() };
+            let house = compose(&config, Some(SecretString::from(ROOT)), guests).await.expect("a house");
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             tell.send(listener.local_addr().expect("an address")).expect("the test waits for the address");
             let door = Door { listener, tls: None, max_request_size: 32 << 20 };
@@ -34,4 +35,9 @@ pub(crate) fn start(guests: &'static [&'static [u8]]) -> (String, Stop) {
     });
     let address = told.recv().expect("the server starts");
     (format!("http://{address}"), stop)
+}
+
+/// A PKCS#11 library that is not there: keys can be registered and refused with it, but never used.
+fn unreachable() -> Library {
+    Library { name: "hsm".into(), path: "/nowhere/library.so".into(), namespaces: None }
 }

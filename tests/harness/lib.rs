@@ -9,6 +9,7 @@
 
 mod inside;
 mod log;
+mod token;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use log::lines as log_lines;
+pub use token::{Folder, PIN, Token, stanza};
 
 /// The root token of every server that tests start.
 pub const ROOT: &str = "test-root";
@@ -26,6 +28,8 @@ pub const ROOT: &str = "test-root";
 pub struct Server {
     running: Running,
     address: String,
+    /// Holds its configuration.
+    _folder: Option<Folder>,
 }
 
 /// Ends the server when it is dropped.
@@ -55,13 +59,22 @@ pub struct Answer {
 impl Server {
     /// Starts `innkeeper server -dev` on a free port and waits until it says where it listens.
     pub fn start() -> Self {
-        let mut process = Command::new(binary())
-            .args(["server", "-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"])
-            .arg(format!("-dev-root-token-id={ROOT}"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+        Self::launch(&mut development(), None)
+    }
+
+    /// The same with the text of a configuration file, and with more environment variables.
+    pub fn start_with(config: &str, environment: &[(String, String)]) -> Self {
+        let folder = Folder::new();
+        let file = folder.path().join("innkeeper.hcl");
+        std::fs::write(&file, config).expect("the configuration can be written");
+        let mut command = development();
+        command.arg(format!("-config={}", file.display()));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::launch(&mut command, Some(folder))
+    }
+
+    fn launch(command: &mut Command, folder: Option<Folder>) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
         let lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let mut address = None;
         for line in lines.map_while(Result::ok) {
@@ -72,14 +85,15 @@ impl Server {
                 break;
             }
         }
-        Self { running: Running::Process(process), address: address.expect("the server says where it listens") }
+        let address = address.expect("the server says where it listens");
+        Self { running: Running::Process(process), address, _folder: folder }
     }
 
     /// Starts a server inside this process that has these guests beside the built-in ones. Its log is kept for
     /// [`log_lines`].
     pub fn with_guests(guests: &'static [&'static [u8]]) -> Self {
         let (address, stop) = inside::start(guests);
-        Self { running: Running::Inside { _stop: stop }, address }
+        Self { running: Running::Inside { _stop: stop }, address, _folder: None }
     }
 
     /// Where it listens, for instance `http://127.0.0.1:34567`.
@@ -136,6 +150,14 @@ impl Drop for Server {
             let _ = process.wait();
         }
     }
+}
+
+fn development() -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(["server", "-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"])
+        .arg(format!("-dev-root-token-id={ROOT}"));
+    command
 }
 
 /// The binary beside this test's own: `cargo build --release --workspace` puts it there.

@@ -88,6 +88,7 @@ async fn open(options: &Server, config: &Config) -> Result<(), Failure> {
         }
     };
     tokio::select! { () = drained => {}, _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    house.close().await;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod grab_memory;
 mod huge_answer;
 mod huge_key;
 mod huge_value;
+mod keep_key;
 mod log_flood;
 mod loop_forever;
 mod loop_in_host_calls;
@@ -47,6 +48,7 @@ impl Engine for Hostile {
         huge_answer::ROUTES,
         huge_key::ROUTES,
         huge_value::ROUTES,
+        keep_key::ROUTES,
         log_flood::ROUTES,
         loop_forever::ROUTES,
         loop_in_host_calls::ROUTES,
