@@ -1,4 +1,4 @@
-//! Starts a whole server as a process and talks to it as a client would.
+//! Starts a whole server, as a process or inside the test's own, and talks to it as a client would.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
@@ -7,20 +7,41 @@
     reason = "a test that cannot go on should say so and stop"
 )]
 
+mod inside;
+mod log;
+mod token;
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
+
+pub use log::lines as log_lines;
+pub use token::{Folder, PIN, Token, stanza};
 
 /// The root token of every server that tests start.
 pub const ROOT: &str = "test-root";
 
 /// A server of its own for one test; it ends with the value.
 pub struct Server {
-    process: Child,
+    running: Running,
     address: String,
+    /// Holds its configuration.
+    _folder: Option<Folder>,
 }
+
+/// Ends the server when it is dropped.
+enum Running {
+    Process(Child),
+    Inside { _stop: inside::Stop },
+}
+
+/// The component of the guests that misbehave.
+pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.component.wasm"));
+/// Longest time that a test waits for one answer: longer than a server lets a request take.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// What came back.
 #[derive(Debug)]
@@ -29,6 +50,8 @@ pub struct Answer {
     pub status: u16,
     /// The body as JSON; `Null` when there was none.
     pub json: Value,
+    /// The body as it came, as far as it is text.
+    pub text: String,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
 }
@@ -36,13 +59,22 @@ pub struct Answer {
 impl Server {
     /// Starts `innkeeper server -dev` on a free port and waits until it says where it listens.
     pub fn start() -> Self {
-        let mut process = Command::new(binary())
-            .args(["server", "-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"])
-            .arg(format!("-dev-root-token-id={ROOT}"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+        Self::launch(&mut development(), None)
+    }
+
+    /// The same with the text of a configuration file, and with more environment variables.
+    pub fn start_with(config: &str, environment: &[(String, String)]) -> Self {
+        let folder = Folder::new();
+        let file = folder.path().join("innkeeper.hcl");
+        std::fs::write(&file, config).expect("the configuration can be written");
+        let mut command = development();
+        command.arg(format!("-config={}", file.display()));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::launch(&mut command, Some(folder))
+    }
+
+    fn launch(command: &mut Command, folder: Option<Folder>) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
         let lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let mut address = None;
         for line in lines.map_while(Result::ok) {
@@ -53,7 +85,15 @@ impl Server {
                 break;
             }
         }
-        Self { process, address: address.expect("the server says where it listens") }
+        let address = address.expect("the server says where it listens");
+        Self { running: Running::Process(process), address, _folder: folder }
+    }
+
+    /// Starts a server inside this process that has these guests beside the built-in ones. Its log is kept for
+    /// [`log_lines`].
+    pub fn with_guests(guests: &'static [&'static [u8]]) -> Self {
+        let (address, stop) = inside::start(guests);
+        Self { running: Running::Inside { _stop: stop }, address, _folder: None }
     }
 
     /// Where it listens, for instance `http://127.0.0.1:34567`.
@@ -79,7 +119,11 @@ impl Server {
 
     /// A request with a body of any bytes.
     pub fn send_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build();
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(ANSWER_MAX))
+            .build();
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}/v1/{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -95,15 +139,25 @@ impl Server {
         let readable = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
         let headers = response.headers().iter().map(|(name, value)| (name.to_string(), readable(value))).collect();
         let text = response.body_mut().read_to_string().unwrap_or_default();
-        Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), headers }
+        Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), text, headers }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Running::Process(process) = &mut self.running {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
+}
+
+fn development() -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(["server", "-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"])
+        .arg(format!("-dev-root-token-id={ROOT}"));
+    command
 }
 
 /// The binary beside this test's own: `cargo build --release --workspace` puts it there.

@@ -24,5 +24,8 @@ macro_rules! bundled {
 /// The smallest whole guest.
 pub const ECHO: Bundled = bundled!("echo");
 
+/// Keeps secrets, versions 1 and 2.
+pub const KV: Bundled = bundled!("kv");
+
 /// All of them.
-pub const ALL: &[Bundled] = &[ECHO];
+pub const ALL: &[Bundled] = &[ECHO, KV];

@@ -152,7 +152,7 @@ pub(crate) struct Metadata {
     pub(crate) oldest: u64,
     /// The versions that are kept.
     pub(crate) versions: BTreeMap<u64, Facts>,
-    /// How many versions are kept; 0 leaves it to the mount.
+    /// How many versions are kept at least; 0 leaves it to the mount. The larger of the two holds, as in Vault.
     pub(crate) max_versions: u32,
     /// Whether writes must say which version they replace.
     pub(crate) cas_required: bool,
@@ -223,8 +223,10 @@ impl Metadata {
         let deleted = config.delete_version_after.shorter(self.delete_version_after);
         let facts = Facts { created: now, deleted: deleted.and_then(|seconds| now.after(seconds)), destroyed: false };
         self.versions.insert(self.current, facts);
-        let kept = [self.max_versions, config.max_versions, VERSIONS_DEFAULT].into_iter().find(|max| *max > 0);
-        let kept = kept.unwrap_or(VERSIONS_DEFAULT).min(VERSIONS_MAX) as usize;
+        let kept = match self.max_versions.max(config.max_versions) {
+            0 => VERSIONS_DEFAULT,
+            wanted => wanted.min(VERSIONS_MAX),
+        } as usize;
         while self.versions.len() > kept {
             let Some((number, _)) = self.versions.pop_first() else { break };
             storage::delete(&path.version(number))?;

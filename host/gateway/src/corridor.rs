@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::{Admitted, Demands, Tokens};
+use keys::{InternalKeys, ManagedKeys};
 use model::{Fault, Kind, NamespacePath, Operation, Reply};
 use sandbox::{Call, Caller, Catalog, Grant, Guest, Outcome, RawBody};
 use storage::{Store, Transaction};
@@ -24,6 +25,10 @@ pub struct Rooms {
     pub tenancy: Tenancy,
     /// Who asks.
     pub tokens: Tokens,
+    /// Keys of operators.
+    pub managed_keys: ManagedKeys,
+    /// Keys of mounts.
+    pub internal_keys: InternalKeys,
     /// The engines.
     pub catalog: Catalog,
     /// What the host itself answers.
@@ -79,6 +84,7 @@ impl Gateway {
                     body: body::fields(arrival)?,
                     admitted: &admitted,
                     transaction: &mut transaction,
+                    deadline,
                     now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
                 };
                 let reply = self.rooms.system.answer(matched, call).await?;
@@ -153,6 +159,8 @@ impl Gateway {
             mount: Arc::clone(&passage.mount),
             default_lease_ttl,
             max_lease_ttl,
+            managed_keys: self.rooms.managed_keys.clone(),
+            internal_keys: self.rooms.internal_keys.clone(),
             deadline: passage.deadline,
         };
         let call = |operation| -> Result<Call, Fault> {

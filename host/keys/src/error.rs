@@ -91,8 +91,8 @@ pub enum Error {
         /// When trying again may help.
         retry_after: Duration,
     },
-    /// Too many are waiting for the provider.
-    #[error("the provider's queue is full")]
+    /// Too many are waiting for the provider, or for a core.
+    #[error("the queue is full")]
     Busy {
         /// When trying again may help.
         retry_after: Duration,
@@ -148,7 +148,12 @@ impl Error {
             Self::NotExportable => Reason::NotExportable,
             Self::Login(_) | Self::Unavailable { .. } | Self::Busy { .. } => Reason::Unavailable,
             Self::Timeout => Reason::Timeout,
-            Self::Internal(_) | Self::Storage(_) => Reason::Internal,
+            Self::Storage(error) => match error.kind() {
+                Kind::TooLarge => Reason::Invalid,
+                Kind::Unavailable => Reason::Unavailable,
+                _ => Reason::Internal,
+            },
+            Self::Internal(_) => Reason::Internal,
             Self::Of { source, .. } => source.reason(),
         }
     }
@@ -219,11 +224,22 @@ impl Error {
                                with the right credentials"
                 .into(),
             Self::Unavailable { .. } => "the token or KMS cannot be reached now; try again later".into(),
-            Self::Busy { .. } => "too many requests are waiting for the token or KMS; try again later".into(),
+            Self::Busy { .. } => "too many requests are waiting to use keys; try again later".into(),
             Self::Timeout => "the token or KMS did not answer in time".into(),
             Self::Internal(_) => "the key could not be used because of an internal error".into(),
+            Self::Storage(storage::Error::TooLarge(bound)) => format!("too large: {bound}"),
             Self::Storage(_) => "storage failed".into(),
             Self::Of { key, source } => format!("managed key {key:?}: {}", source.public_unbounded()),
         }
+    }
+}
+
+impl From<Error> for model::Fault {
+    fn from(error: Error) -> Self {
+        let fault = match error.kind() {
+            Kind::Internal => Self::internal(error.to_string()),
+            kind => Self::new(kind, error.public()).detail(error.to_string()),
+        };
+        Self { retry_after: error.retry_after(), ..fault }
     }
 }

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod algorithm;
+mod apart;
 mod driver;
 mod error;
 mod internal;
@@ -23,11 +24,12 @@ pub mod spki;
 mod verify;
 
 pub use algorithm::{Curve, Hash, Input, KeyType, MESSAGE_MAX, Scheme, Usage, Usages};
+pub use apart::{APART_MAX, apart};
 pub use driver::{Cipher, Description, Driver, SignRequest};
 pub use error::{Error, PUBLIC_TEXT_MAX, Reason};
 pub use internal::{InternalKey, InternalKeys, PRIVATE_DER_MAX, Policy, PrivateFormat};
 pub use libraries::{Libraries, Library};
-pub use managed::{Caller, ManagedKey, ManagedKeys, Place, TestSign};
+pub use managed::{Caller, ManagedKey, ManagedKeys, Place, Replaced, TestSign};
 pub use registry::{Locator, Provider, ProviderType};
 pub use spki::{SPKI_MAX, key_type_of};
 pub use verify::verify;

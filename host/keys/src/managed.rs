@@ -77,6 +77,11 @@ impl TestSign {
     }
 }
 
+/// The credentials of a record that was replaced or removed.
+#[must_use = "the driver holds sessions for it until ManagedKeys::forget"]
+#[derive(Debug)]
+pub struct Replaced(Option<Provider>);
+
 /// The service. Cloning shares it.
 #[derive(Clone)]
 pub struct ManagedKeys(Arc<Inner>);
@@ -104,8 +109,8 @@ impl ManagedKeys {
         }))
     }
 
-    /// Creates or updates a managed key. An update keeps the UUID and every field that is not given; the driver forgets
-    /// what it held for the old credentials. Nothing is asked of the token.
+    /// Creates or updates a managed key. An update keeps the UUID and every field that is not given. Nothing is asked
+    /// of the token. What it answers is for [`Self::forget`], after the transaction was committed.
     pub async fn write(
         &self,
         transaction: &mut Transaction,
@@ -113,10 +118,8 @@ impl ManagedKeys {
         kind: ProviderType,
         name: &str,
         fields: &Map<String, Value>,
-    ) -> Result<(), Error> {
-        let old = registry::write(transaction, &self.0.libraries, place, kind, name, fields).await?;
-        self.forget(old).await;
-        Ok(())
+    ) -> Result<Replaced, Error> {
+        registry::write(transaction, &self.0.libraries, place, kind, name, fields).await.map(Replaced)
     }
 
     /// The read-back of a managed key, without its secrets. `None` when there is none of this name and type.
@@ -142,7 +145,8 @@ impl ManagedKeys {
         registry::list(transaction, namespace, kind, after, limit).await
     }
 
-    /// Removes a managed key, never the key in its token. Refused while mounts (`used_by`) list its name.
+    /// Removes a managed key, never the key in its token. Refused while mounts (`used_by`) list its name. What it
+    /// answers is for [`Self::forget`], after the transaction was committed.
     pub async fn delete(
         &self,
         transaction: &mut Transaction,
@@ -150,10 +154,18 @@ impl ManagedKeys {
         kind: ProviderType,
         name: &str,
         used_by: &[String],
-    ) -> Result<(), Error> {
-        let old = registry::delete(transaction, namespace, kind, name, used_by).await?;
-        self.forget(old).await;
-        Ok(())
+    ) -> Result<Replaced, Error> {
+        registry::delete(transaction, namespace, kind, name, used_by).await.map(Replaced)
+    }
+
+    /// Lets the driver forget what it holds for a record that was replaced or removed: sessions, and that its
+    /// credentials were refused. To be called after the commit: before it, another request would bring it all back.
+    pub async fn forget(&self, replaced: Replaced) {
+        if let Some(provider) = replaced.0
+            && let Some(driver) = self.0.drivers.get(&provider.kind())
+        {
+            driver.forget(&provider).await;
+        }
     }
 
     /// Signs random bytes with the key and verifies them with its public half. A key that is absent is made if its
@@ -168,8 +180,8 @@ impl ManagedKeys {
         deadline: Instant,
     ) -> Result<(), Error> {
         let key = self.by_type(transaction, place, kind, name).await?;
-        key.allow(Usage::Sign)?;
-        key.allow(Usage::Verify)?;
+        key.may(Usage::Sign)?;
+        key.may(Usage::Verify)?;
         let scheme = match key.key_type(transaction, deadline).await? {
             KeyType::Rsa { .. } if test.use_pss => Scheme::Pss(test.hash),
             KeyType::Rsa { .. } => Scheme::Pkcs1v15(test.hash),
@@ -255,14 +267,6 @@ impl ManagedKeys {
         };
         Ok(Some(ManagedKey { service: Arc::clone(&self.0), namespace, record, version: stored.version }))
     }
-
-    async fn forget(&self, provider: Option<Provider>) {
-        if let Some(provider) = provider
-            && let Some(driver) = self.0.drivers.get(&provider.kind())
-        {
-            driver.forget(&provider).await;
-        }
-    }
 }
 
 /// A reference as it may be repeated in an error.
@@ -295,6 +299,15 @@ impl ManagedKey {
         self.record.usages
     }
 
+    /// Refuses a use that is not among the key's usages. Every use is checked so; this is for callers who have work to
+    /// do before it.
+    pub fn may(&self, usage: Usage) -> Result<(), Error> {
+        if self.record.usages.contains(usage) {
+            return Ok(());
+        }
+        Err(Error::UsageDenied { key: self.record.name.clone(), usage })
+    }
+
     /// The public half and the abilities of the key. Asked of the token once; afterwards the record knows them. A key
     /// that is absent is made if its record allows it.
     pub async fn describe(&self, transaction: &mut Transaction, deadline: Instant) -> Result<Arc<Description>, Error> {
@@ -313,8 +326,12 @@ impl ManagedKey {
         if let Some(slot) = slot {
             self.service.descriptions.insert(slot, Arc::clone(&description));
         }
-        let record = Record { description: Some((*description).clone()), ..(*self.record).clone() };
-        registry::put(transaction, self.namespace, &record)?;
+        // A checkpoint may lie between the opening and this: a record that was rewritten meanwhile stays as it is.
+        let stored = registry::stored(transaction, self.namespace, self.name()).await?;
+        if stored.is_some_and(|stored| stored.version == self.version) {
+            let record = Record { description: Some((*description).clone()), ..(*self.record).clone() };
+            registry::put(transaction, self.namespace, &record)?;
+        }
         Ok(description)
     }
 
@@ -341,7 +358,7 @@ impl ManagedKey {
         input: Input<'_>,
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
-        self.allow(Usage::Sign)?;
+        self.may(Usage::Sign)?;
         scheme.check(input).map_err(|error| error.of(self.name()))?;
         let description = self.describe(transaction, deadline).await?;
         if !description.schemes.contains(&scheme) {
@@ -369,7 +386,7 @@ impl ManagedKey {
         signature: &[u8],
         deadline: Instant,
     ) -> Result<bool, Error> {
-        self.allow(Usage::Verify)?;
+        self.may(Usage::Verify)?;
         let description = self.describe(transaction, deadline).await?;
         verify(&description.public_key, scheme, input, signature).map_err(|error| error.of(self.name()))
     }
@@ -382,7 +399,7 @@ impl ManagedKey {
         plaintext: &[u8],
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
-        self.allow(Usage::Encrypt)?;
+        self.may(Usage::Encrypt)?;
         let description = self.describe(transaction, deadline).await?;
         internal::encrypt(&description.public_key, hash, plaintext).map_err(|error| error.of(self.name()))
     }
@@ -395,20 +412,17 @@ impl ManagedKey {
         ciphertext: &[u8],
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        self.allow(Usage::Decrypt)?;
-        self.describe(transaction, deadline).await?;
+        self.may(Usage::Decrypt)?;
+        if let KeyType::Rsa { bits } = self.describe(transaction, deadline).await?.key_type
+            && ciphertext.len() != bits.div_ceil(8) as usize
+        {
+            return Err(Error::invalid("the ciphertext cannot be decrypted with this key").of(self.name()));
+        }
         let driver = self.driver()?;
         let cipher = driver.cipher().ok_or_else(|| Error::Unsupported("decrypting".into()).of(self.name()))?;
         let (provider, locator) = (&self.record.provider, &self.record.locator);
         let opened = cipher.decrypt(provider, locator, hash, ciphertext, deadline).await;
         opened.map_err(|error| error.of(self.name()))
-    }
-
-    fn allow(&self, usage: Usage) -> Result<(), Error> {
-        if self.record.usages.contains(usage) {
-            return Ok(());
-        }
-        Err(Error::UsageDenied { key: self.record.name.clone(), usage })
     }
 
     fn check_library(&self, namespace: &NamespacePath) -> Result<(), Error> {
@@ -434,9 +448,9 @@ impl ManagedKey {
             other => return other,
         }
         let turn = self.service.turn(self.record.uuid);
-        let made = {
-            let _turn = turn.lock().await;
-            driver.generate(provider, locator, deadline).await
+        let made = match tokio::time::timeout_at(deadline, turn.lock()).await {
+            Ok(_turn) => driver.generate(provider, locator, deadline).await,
+            Err(_) => Err(Error::Timeout),
         };
         self.service.end_turn(self.record.uuid, &turn);
         if let Ok(made) = &made {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keys::{InternalKeys, ManagedKeys};
 use model::Operation;
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
@@ -21,6 +22,10 @@ pub struct Grant {
     pub default_lease_ttl: u64,
     /// The mount's longest time to live, in seconds, with the system's where it has none.
     pub max_lease_ttl: u64,
+    /// The keys of operators. Those of the namespace that are lent to the mount can be used.
+    pub managed_keys: ManagedKeys,
+    /// The keys of mounts. Those in the mount's own drawer can be used.
+    pub internal_keys: InternalKeys,
     /// When the guest is ended.
     pub deadline: Instant,
 }

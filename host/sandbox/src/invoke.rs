@@ -34,6 +34,7 @@ impl Guest {
         };
         let result = tokio::time::timeout_at(deadline, entry).await;
         let state = store.into_data();
+        state.tell_dropped_lines();
         match result {
             Ok(Ok(Ok(response))) => answered(response, mount_type, state),
             Ok(Ok(Err(fault))) => Outcome::Refused(refused(fault)),
@@ -53,6 +54,7 @@ impl Guest {
         };
         let result = tokio::time::timeout_at(deadline, entry).await;
         let state = store.into_data();
+        state.tell_dropped_lines();
         match (result, state.grant) {
             (Ok(Ok(Ok(exists))), Some(grant)) => Ok((exists, grant.transaction)),
             (Ok(Ok(Err(fault))), _) => Err(refused(fault)),
@@ -93,9 +95,15 @@ fn request(grant: &Grant, call: Call) -> wit::Request {
 fn answered(response: wit::Response, mount_type: String, state: State) -> Outcome {
     match (reply(response, mount_type), state.grant) {
         (Ok(reply), Some(grant)) => Outcome::Answered(reply, grant.transaction),
-        (Err(why), _) => Outcome::Refused(Fault::internal(format!("the guest's answer is out of bounds: {why}"))),
+        (Err(why), _) => Outcome::Refused(out_of_bounds(why)),
         (Ok(_), None) => Outcome::Refused(Fault::internal("an entry without a grant")),
     }
+}
+
+/// The client is told which bound it was, never what was answered.
+fn out_of_bounds(why: &str) -> Fault {
+    let text = format!("the engine's answer is out of bounds: {why}");
+    Fault::new(Kind::Internal, text.clone()).detail(text)
 }
 
 /// Checks an answer: a guest is as foreign as a client.
@@ -165,6 +173,10 @@ fn refused(fault: wit::Fault) -> Fault {
 
 /// A trap costs the instance and this answer, nothing else.
 fn trapped(trap: &wasmtime::Error, state: &State) -> Fault {
+    if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return Fault::new(Kind::Unavailable, "too many requests are being answered at once")
+            .retry_after(std::time::Duration::from_secs(1));
+    }
     if let Some(reason) = trap.downcast_ref::<Ended>() {
         return ended(reason);
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 /// Longest body that goes to a guest, and longest answer that comes back, in bytes.
 pub const BODY_MAX: usize = 8 << 20;
 /// Longest message that a guest may have signed, hashed or verified, in bytes.
-pub const MESSAGE_MAX: usize = 8 << 20;
+pub const MESSAGE_MAX: usize = keys::MESSAGE_MAX;
+/// Longest message that is hashed at once; longer ones are hashed apart, and others run meanwhile. In bytes.
+pub const MESSAGE_LIGHT_MAX: usize = 64 << 10;
 /// Most time of a processor that one entry into a guest may use.
 pub const CPU_MAX: Duration = Duration::from_secs(5);
 /// How often running guests are interrupted, to look at the clock and let others run.
@@ -18,8 +20,16 @@ pub const LOG_LINES_MAX: u32 = 100;
 pub const LOG_MESSAGE_MAX: usize = 4096;
 /// Most fields of a log line.
 pub const LOG_FIELDS_MAX: usize = 16;
+/// Longest name of a field of a log line, in bytes; longer is cut.
+pub const LOG_NAME_MAX: usize = 128;
+/// Longest value of a field of a log line, in bytes; longer is cut.
+pub const LOG_VALUE_MAX: usize = 1024;
 /// Most key handles that live at once in one instance.
 pub const HANDLES_MAX: usize = 64;
+/// Most RSA keys that one entry into a guest may make: each takes up to seconds of a core.
+pub const RSA_KEYS_MAX: u32 = 4;
+/// What a guest has left of its time when a call to a key's home runs out of time, so that it can say so itself.
+pub const ANSWER_TIME: Duration = Duration::from_secs(1);
 /// Most routes of one guest.
 pub const ROUTES_MAX: usize = 512;
 /// Longest route template, in bytes.

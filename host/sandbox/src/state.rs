@@ -7,15 +7,18 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use crate::grant::Grant;
-use crate::limits::{CPU_MAX, TABLE_ELEMENTS_MAX, TICK};
+use crate::limits::{ANSWER_TIME, CPU_MAX, TABLE_ELEMENTS_MAX, TICK};
 use crate::tuning::MEMORY_MAX;
 
 /// The data of a store: the grant, the handles, and what was used of the limits.
 pub(crate) struct State {
     /// `None` while a guest describes itself: it then has no powers.
     pub(crate) grant: Option<Grant>,
-    #[allow(dead_code, reason = "key handles live here once the key rooms are connected")]
+    /// The key handles that live.
     pub(crate) handles: ResourceTable,
+    pub(crate) handle_count: usize,
+    /// RSA keys that were made.
+    pub(crate) rsa_keys: u32,
     pub(crate) log_lines: u32,
     /// Set when memory was refused, so that the trap that follows can be explained.
     pub(crate) memory_refused: bool,
@@ -34,14 +37,23 @@ pub(crate) enum Ended {
 
 impl State {
     pub(crate) fn new(grant: Option<Grant>, deadline: Instant) -> Self {
-        Self { grant, handles: ResourceTable::new(), log_lines: 0, memory_refused: false, ticks: 0, deadline }
+        Self {
+            grant,
+            handles: ResourceTable::new(),
+            handle_count: 0,
+            rsa_keys: 0,
+            log_lines: 0,
+            memory_refused: false,
+            ticks: 0,
+            deadline,
+        }
     }
 
     /// Runs at every tick while the guest itself is running: ends it, or lets others run for a moment.
     pub(crate) fn tick(mut store: StoreContextMut<'_, Self>) -> wasmtime::Result<UpdateDeadline> {
         let state = store.data_mut();
-        state.ticks += 1;
-        if TICK * state.ticks > CPU_MAX {
+        state.ticks = state.ticks.saturating_add(1);
+        if TICK.saturating_mul(state.ticks) > CPU_MAX {
             return Err(wasmtime::Error::new(Ended::Cpu));
         }
         if Instant::now() >= state.deadline {
@@ -50,10 +62,16 @@ impl State {
         Ok(UpdateDeadline::Yield(1))
     }
 
-    /// Time that is left for a call to something outside.
-    #[allow(dead_code, reason = "for calls to key homes, once they are connected")]
-    pub(crate) fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+    /// Counts a core's time that the host spent for the guest. The guest's own ticks stand still meanwhile; parts of a
+    /// tick are not counted here, because the guest meets a tick that passed when it goes on.
+    pub(crate) fn charge(&mut self, took: Duration) {
+        let ticks = u32::try_from(took.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
+        self.ticks = self.ticks.saturating_add(ticks);
+    }
+
+    /// When a call to something outside must have ended: early enough for the guest to answer.
+    pub(crate) fn call_deadline(&self) -> Instant {
+        self.deadline.checked_sub(ANSWER_TIME).unwrap_or(self.deadline)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Tokens;
 use gateway::{Gateway, Rooms};
+use keys::{InternalKeys, Libraries, Library, ManagedKeys, ProviderType};
 use model::Fault;
 use sandbox::{Catalog, Guest, Sandbox};
 use secrecy::SecretString;
@@ -13,7 +14,7 @@ use storage::memory::Memory;
 use system::{Info, System};
 use tenancy::Tenancy;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Longest time that one request may take.
 const REQUEST_TIME: Duration = Duration::from_secs(90);
@@ -28,6 +29,18 @@ pub struct House {
     pub root_token: SecretString,
     /// Runs the guests; when it is dropped their clock stops.
     pub sandbox: Sandbox,
+    pkcs11: Arc<pkcs11::Driver>,
+}
+
+impl House {
+    /// Leaves the tokens in order: ends their sessions and finalises their libraries. Waits for calls into them, 5
+    /// seconds at most. To be called before the process ends.
+    pub async fn close(&self) {
+        let driver = Arc::clone(&self.pkcs11);
+        if let Err(error) = tokio::task::spawn_blocking(move || driver.close()).await {
+            tracing::warn!(%error, "the PKCS#11 libraries were not closed in order");
+        }
+    }
 }
 
 /// Puts a house in memory together, unsealed, with a root token: this one or a random one. `more` are guests beside
@@ -46,10 +59,27 @@ pub async fn compose(config: &Config, root: Option<SecretString>, more: &[&[u8]]
         default_lease_ttl: config.default_lease_ttl,
         max_lease_ttl: config.max_lease_ttl,
     };
-    let system = System::new(info, catalog.clone())?;
+    let libraries = Arc::new(Libraries::new(config.libraries.iter().map(library))?);
+    let pkcs11 = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries)));
+    let driver: Arc<dyn keys::Driver> = Arc::clone(&pkcs11) as _;
+    let managed_keys = ManagedKeys::new(libraries, [(ProviderType::Pkcs11, driver)]);
+    let system = System::new(info, catalog.clone(), managed_keys.clone())?;
     tokio::spawn(sweep(store.clone()));
-    let rooms = Rooms { store, tenancy, tokens, catalog, system, request_time: REQUEST_TIME };
-    Ok(House { gateway: Arc::new(Gateway::new(rooms)), root_token, sandbox })
+    let rooms = Rooms {
+        store,
+        tenancy,
+        tokens,
+        managed_keys,
+        internal_keys: InternalKeys::new(),
+        catalog,
+        system,
+        request_time: REQUEST_TIME,
+    };
+    Ok(House { gateway: Arc::new(Gateway::new(rooms)), root_token, sandbox, pkcs11 })
+}
+
+fn library(stanza: &config::Library) -> Library {
+    Library { name: stanza.name.clone(), path: stanza.path.clone(), namespaces: stanza.namespaces.clone() }
 }
 
 async fn make_root(store: &Store, tokens: &Tokens, root: Option<SecretString>) -> Result<SecretString, Fault> {

@@ -11,4 +11,5 @@ pub mod config;
 pub mod http;
 pub mod listener;
 pub mod log;
+pub mod runtime;
 pub mod tls;

@@ -16,7 +16,7 @@ use server::args::{Arguments, Command, Server, normalise};
 use server::compose::{House, compose};
 use server::config::{self, Config, Listener};
 use server::listener::{Door, serve};
-use server::{log, tls};
+use server::{log, runtime, tls};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -55,12 +55,12 @@ fn run(options: &Server) -> Result<(), Failure> {
     log::start(
         options.log_level.as_ref().unwrap_or(&config.log_level),
         options.log_format.as_ref().unwrap_or(&config.log_format),
+        std::io::stderr,
     );
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(open(options, &config))
+    runtime::build()?.block_on(open(options, &config))
 }
 
 async fn open(options: &Server, config: &Config) -> Result<(), Failure> {
@@ -88,6 +88,7 @@ async fn open(options: &Server, config: &Config) -> Result<(), Failure> {
         }
     };
     tokio::select! { () = drained => {}, _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    house.close().await;
     Ok(())
 }
 

@@ -18,4 +18,4 @@ pub use drawer::{Drawer, KEY_MAX};
 pub use driver::{Batch, Driver, Expectation, LIST_LIMIT_MAX, Listing, Page, Record, Snapshot};
 pub use error::Error;
 pub use store::Store;
-pub use transaction::{TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX, Transaction, VALUE_MAX};
+pub use transaction::{TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX, TRANSACTION_READS_MAX, Transaction, VALUE_MAX};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::driver::{Batch, Driver, Expectation, LIST_LIMIT_MAX, Listing, Page, Record, Snapshot};
-use crate::{Drawer, Error};
+use crate::{Drawer, Error, KEY_MAX};
 
 /// Largest value, in bytes.
 pub const VALUE_MAX: usize = 1024 * 1024;
@@ -16,6 +16,8 @@ pub const VALUE_MAX: usize = 1024 * 1024;
 pub const TRANSACTION_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most keys that one transaction may write.
 pub const TRANSACTION_KEYS_MAX: usize = 10_000;
+/// Most keys and listed names that one transaction may read and remember, between checkpoints.
+pub const TRANSACTION_READS_MAX: usize = 100_000;
 
 /// Reads from one snapshot, writes that wait, and a record of what was read. Dropping it forgets the writes.
 pub struct Transaction {
@@ -23,13 +25,22 @@ pub struct Transaction {
     snapshot: Box<dyn Snapshot>,
     seen: HashMap<String, Option<u64>>,
     listed: Vec<(Listing, Page)>,
+    listed_names: usize,
     writes: BTreeMap<String, Option<Arc<[u8]>>>,
     written_bytes: usize,
 }
 
 impl Transaction {
     pub(crate) fn new(driver: Arc<dyn Driver>, snapshot: Box<dyn Snapshot>) -> Self {
-        Self { driver, snapshot, seen: HashMap::new(), listed: Vec::new(), writes: BTreeMap::new(), written_bytes: 0 }
+        Self {
+            driver,
+            snapshot,
+            seen: HashMap::new(),
+            listed: Vec::new(),
+            listed_names: 0,
+            writes: BTreeMap::new(),
+            written_bytes: 0,
+        }
     }
 
     /// The value under a key, as this transaction sees it: its own write, else the snapshot's.
@@ -128,9 +139,7 @@ impl Transaction {
     ) -> Result<Page, Error> {
         let listing = listing(drawer, prefix, after, limit)?;
         if self.writes_below(&listing.prefix).next().is_none() {
-            let page = self.snapshot.list(&listing).await?;
-            self.listed.push((listing, page.clone()));
-            return Ok(page);
+            return self.read_page(listing).await;
         }
         self.list_merged(listing).await
     }
@@ -199,18 +208,36 @@ impl Transaction {
         let keys = seen.into_iter().map(|(key, version)| Expectation::Key { key, version });
         let lists = listed.into_iter().map(|(listing, page)| Expectation::Listing { listing, page });
         let batch = Batch { expectations: keys.chain(lists).collect(), writes: std::mem::take(&mut self.writes) };
-        self.written_bytes = 0;
+        self.forget();
         self.driver.commit(batch).await
     }
 
     fn forget(&mut self) {
         self.seen.clear();
         self.listed.clear();
+        self.listed_names = 0;
         self.writes.clear();
         self.written_bytes = 0;
     }
 
+    /// Whatever is read is remembered until the commit: that must not grow without end.
+    fn room_for_a_read(&self) -> Result<(), Error> {
+        if self.seen.len() + self.listed.len() + self.listed_names >= TRANSACTION_READS_MAX {
+            return Err(Error::TooLarge("one request may read 100000 keys and names"));
+        }
+        Ok(())
+    }
+
+    async fn read_page(&mut self, listing: Listing) -> Result<Page, Error> {
+        self.room_for_a_read()?;
+        let page = self.snapshot.list(&listing).await?;
+        self.listed_names += page.names.len();
+        self.listed.push((listing, page.clone()));
+        Ok(page)
+    }
+
     async fn read(&mut self, key: String) -> Result<Option<Record>, Error> {
+        self.room_for_a_read()?;
         let record = self.snapshot.get(&key).await?;
         self.seen.insert(key, record.as_ref().map(|record| record.version));
         Ok(record)
@@ -245,8 +272,7 @@ impl Transaction {
             self.writes_below(&listing.prefix).map(|(key, kept)| (key.to_owned(), kept)).collect();
         loop {
             let step = Listing { prefix: listing.prefix.clone(), after: after.clone(), limit: LIST_LIMIT_MAX };
-            let page = self.snapshot.list(&step).await?;
-            self.listed.push((step, page.clone()));
+            let page = self.read_page(step).await?;
             for name in page.names {
                 if self.still_there(&listing.prefix, &name, &written).await? {
                     names.insert(name.clone());
@@ -303,6 +329,9 @@ impl Transaction {
 
 fn listing(drawer: &Drawer, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error> {
     let limit = if limit == 0 { LIST_LIMIT_MAX } else { limit.min(LIST_LIMIT_MAX) };
+    if after.is_some_and(|after| after.len() > KEY_MAX) {
+        return Err(Error::InvalidKey("a name to go on after must not be longer than 512 bytes"));
+    }
     Ok(Listing { prefix: drawer.prefix_of(prefix)?, after: after.map(str::to_owned), limit })
 }
 

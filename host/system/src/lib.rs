@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod capabilities;
+mod managed_keys;
 mod mounts;
 mod namespaces;
 mod params;
@@ -18,11 +19,13 @@ use std::sync::Arc;
 
 use access::{Admitted, Demands};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use keys::ManagedKeys;
 use model::{Fault, Id, Kind, Operation, Reply};
 use sandbox::Catalog;
 use serde_json::{Map, Value};
 use storage::Transaction;
 use tenancy::{Namespace, Tree};
+use tokio::time::Instant;
 
 use routes::{Endpoint, Routes};
 
@@ -48,6 +51,7 @@ pub struct Info {
 pub struct System {
     info: Info,
     catalog: Catalog,
+    managed_keys: ManagedKeys,
     routes: Routes,
 }
 
@@ -65,6 +69,8 @@ pub struct Call<'a> {
     pub admitted: &'a Admitted,
     /// The request's reads and writes.
     pub transaction: &'a mut Transaction,
+    /// When whatever is asked outside must have answered.
+    pub deadline: Instant,
     /// Seconds since 1970.
     pub now: u64,
 }
@@ -76,9 +82,9 @@ pub struct Matched {
 }
 
 impl System {
-    /// The endpoints over these guests.
-    pub fn new(info: Info, catalog: Catalog) -> Result<Self, Fault> {
-        Ok(Self { info, catalog, routes: Routes::new()? })
+    /// The endpoints over these guests and keys.
+    pub fn new(info: Info, catalog: Catalog, managed_keys: ManagedKeys) -> Result<Self, Fault> {
+        Ok(Self { info, catalog, managed_keys, routes: Routes::new()? })
     }
 
     /// The endpoint at a path below `sys/`, with what it demands of whoever asks.
@@ -100,6 +106,7 @@ impl System {
             Endpoint::SealStatus => Ok(status::seal_status(&self.info)),
             Endpoint::Init => Ok(status::init()),
             Endpoint::Leader => Ok(status::leader()),
+            Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
             Endpoint::Mounts => mounts::all(self, call),
             Endpoint::Mount => mounts::one(self, call, at).await,
             Endpoint::Remount => mounts::remount(call).await,

@@ -27,6 +27,18 @@ pub(crate) fn flag(body: &Map<String, Value>, field: &str) -> Result<Option<bool
     }
 }
 
+/// A whole number.
+pub(crate) fn number(body: &Map<String, Value>, field: &str) -> Result<Option<u64>, Fault> {
+    let refuse = || wrong(field, "a whole number");
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(number)) => number.as_u64().map(Some).ok_or_else(refuse),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => text.parse().map(Some).map_err(|_| refuse()),
+        Some(_) => Err(refuse()),
+    }
+}
+
 /// A list of texts, or one text with commas. Empty entries are dropped.
 pub(crate) fn list(body: &Map<String, Value>, field: &str) -> Result<Option<Vec<String>>, Fault> {
     let mut found = Vec::new();

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use model::{Id, NamespacePath};
+use storage::Transaction;
 
-use crate::{Error, Mount, Namespace};
+use crate::{Error, Mount, Namespace, cache};
 
 /// All namespaces and mounts at one moment. Cloning shares.
 #[derive(Clone, Default)]
@@ -135,6 +136,13 @@ impl Tree {
             self.mount_paths.insert(id, key.clone());
             self.mounts.insert(key, Arc::new(mount));
         }
+    }
+
+    /// Expects, in this transaction, that no namespace and no mount has changed when it commits: for a decision on what
+    /// is not in the tree. It fails at once, at commit, when the tree is newer than the transaction's snapshot.
+    pub async fn expect(&self, transaction: &mut Transaction) -> Result<(), Error> {
+        transaction.get(&cache::drawer(), "version").await?;
+        Ok(())
     }
 
     /// Names of managed keys that mounts of a namespace list, each with the paths of those mounts.

@@ -12,7 +12,7 @@ pub(crate) struct Config;
 body! {
     /// What `config` takes; what is left out stays as it is.
     pub(crate) struct Body {
-        /// How many versions of each secret are kept, unless the secret says otherwise; 0 is 10.
+        /// How many versions of each secret are kept, unless the secret wants more; 0 is 10.
         pub(crate) max_versions: Option<u32>,
         /// Whether every write must name the version that it replaces, in `options.cas`.
         pub(crate) cas_required: Option<bool>,
@@ -60,6 +60,7 @@ pub(crate) fn too_many(max_versions: Option<u32>) -> Option<String> {
 mod tests {
     use super::super::testing::{ask, data_of, refusal, state, write};
     use super::*;
+    use crate::v2::metadata::Metadata;
 
     #[test]
     fn settings_begin_unset_and_change_one_by_one() {
@@ -76,6 +77,17 @@ mod tests {
         Config::update(&ask(json!({ "max_versions": 1 }))).unwrap();
         write(2);
         assert_eq!((state(1), state(2)), ("nothing".into(), r#"{"n":2}"#.into()));
+    }
+
+    #[test]
+    fn a_secret_can_have_more_versions_kept_than_the_mount_but_not_fewer() {
+        Config::update(&ask(json!({ "max_versions": 2 }))).unwrap();
+        Metadata::update(&ask(json!({ "max_versions": 1 }))).unwrap();
+        write(3);
+        assert_eq!((state(1), state(2)), ("nothing".into(), r#"{"n":2}"#.into()));
+        Metadata::update(&ask(json!({ "max_versions": 3 }))).unwrap();
+        write(1);
+        assert_eq!(state(2), r#"{"n":2}"#);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Place for Data {
         check(cas, &config, &metadata)?;
         match find(&path, 0)? {
             Found::Nothing => Err(Fault::not_found()),
-            Found::Gone(facts) => Ok(absent(request, json!({ "data": null, "metadata": facts }), &[])),
+            Found::Gone(facts) => Ok(absent(request, facts, &[])),
             Found::There(mut value, _) => {
                 merge(&mut value, changes);
                 let number = metadata.add(&path, &config, Moment::now(), value)?;

@@ -17,7 +17,7 @@ pub(crate) struct Metadata;
 body! {
     /// What `metadata/<path>` takes; what is left out stays as it is.
     pub(crate) struct Settings {
-        /// How many versions of the secret are kept; 0 leaves it to the mount.
+        /// How many versions of the secret are kept, if that is more than the mount keeps; 0 leaves it to the mount.
         pub(crate) max_versions: Option<u32>,
         /// Whether writes must name the version that they replace, in `options.cas`.
         pub(crate) cas_required: Option<bool>,
@@ -25,6 +25,13 @@ body! {
         pub(crate) delete_version_after: Option<Span>,
         /// Notes about the secret: at most 64 names of 128 bytes with texts of 512 bytes.
         pub(crate) custom_metadata: Option<BTreeMap<String, String>>,
+    }
+}
+
+impl Settings {
+    fn is_empty(&self) -> bool {
+        let Self { max_versions, cas_required, delete_version_after, custom_metadata } = self;
+        max_versions.is_none() && cas_required.is_none() && delete_version_after.is_none() && custom_metadata.is_none()
     }
 }
 
@@ -65,6 +72,9 @@ impl Place for Metadata {
     fn update(request: &Request) -> Answer {
         let path = Path::of(request)?;
         let settings: Settings = request.body()?;
+        if settings.is_empty() {
+            return Ok(Response::nothing());
+        }
         let mut metadata = records::Metadata::load(&path)?.unwrap_or_else(|| records::Metadata::new(Moment::now()));
         let warnings = warnings(&settings)?;
         if let Some(notes) = settings.custom_metadata.clone() {
@@ -184,6 +194,8 @@ mod tests {
         let settings = json!({ "max_versions": 3, "cas_required": true, "delete_version_after": "90s",
             "custom_metadata": { "owner": "a", "count": 5 } });
         assert!(!Metadata::exists(&ask(json!({}))).unwrap());
+        Metadata::update(&ask(json!({}))).unwrap();
+        assert!(!Metadata::exists(&ask(json!({}))).unwrap(), "nothing was set, so there is nothing to keep");
         Metadata::update(&ask(settings)).unwrap();
         assert!(Metadata::exists(&ask(json!({}))).unwrap());
         let read = read();

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use model::Id;
 use quick_cache::sync::Cache;
 use storage::{Drawer, Transaction};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::apart::Turns;
 use crate::{Error, Hash, Input, KeyType, Scheme, Usage, Usages, random};
 use pair::Pair;
 
@@ -47,8 +48,8 @@ pub struct InternalKeys(Arc<Inner>);
 struct Inner {
     /// Parsed pairs by the version of their record, so that a warm signature parses nothing.
     ready: Cache<Slot, Arc<Pair>>,
-    /// As many RSA keys are made at once as there are cores: each takes up to seconds of one.
-    rsa_makers: Semaphore,
+    /// RSA keys take up to seconds of a core each: they are made apart, and do not hold up signatures.
+    rsa_makers: Turns,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -67,25 +68,23 @@ impl Default for InternalKeys {
 impl InternalKeys {
     /// The service. One per process.
     pub fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Inner { ready: Cache::new(CACHE_ITEMS), rsa_makers: Semaphore::new(cores) }))
+        Self(Arc::new(Inner { ready: Cache::new(CACHE_ITEMS), rsa_makers: Turns::new() }))
     }
 
-    /// Makes a key: RSA with 2048, 3072, 4096 or 8192 bits, EC on any [`crate::Curve`], or Ed25519.
+    /// Makes a key: RSA with 2048, 3072, 4096 or 8192 bits, EC on any [`crate::Curve`], or Ed25519. As many RSA keys
+    /// are made at once as there are cores, and at most [`crate::APART_MAX`] are in the making or waiting for it.
     pub async fn generate(
         &self,
         transaction: &mut Transaction,
         drawer: &Drawer,
         key_type: KeyType,
         policy: Policy,
+        deadline: Instant,
     ) -> Result<InternalKey, Error> {
         let pair = match key_type {
             KeyType::Rsa { bits } => {
                 let size = pair::rsa_size(bits)?;
-                let turn = self.0.rsa_makers.acquire().await;
-                let _turn = turn.map_err(|_| Error::Internal("the makers of RSA keys are gone".into()))?;
-                let made = tokio::task::spawn_blocking(move || Pair::generate_rsa(size)).await;
-                made.map_err(|error| Error::Internal(format!("making an RSA key: {error}")))??
+                self.0.rsa_makers.run(deadline, move || Pair::generate_rsa(size)).await?.0?
             }
             // Some 12 microseconds: not worth another thread.
             KeyType::Ec(curve) => Pair::generate_ec(curve)?,
@@ -151,7 +150,7 @@ fn keep(transaction: &mut Transaction, drawer: &Drawer, pair: Pair, policy: Poli
     Ok(InternalKey { pair: Arc::new(pair), kept, exportable: policy.exportable })
 }
 
-/// A key of a mount. Signing takes up to 1.5 ms (RSA-4096; 8 ms for RSA-8192) of the calling thread.
+/// A key of a mount. Its methods keep the calling thread busy: see [`InternalKey::is_slow`].
 #[derive(Clone)]
 pub struct InternalKey {
     pair: Arc<Pair>,
@@ -168,6 +167,12 @@ impl InternalKey {
     /// What the key is.
     pub fn key_type(&self) -> KeyType {
         self.pair.key_type()
+    }
+
+    /// Whether a use of the private key takes a millisecond of a core or more, and so belongs [`crate::apart()`]: RSA
+    /// keys larger than 2048 bits. The others take tens to hundreds of microseconds.
+    pub fn is_slow(&self) -> bool {
+        matches!(self.key_type(), KeyType::Rsa { bits } if bits > 2048)
     }
 
     /// The public key as DER SubjectPublicKeyInfo.

@@ -2,6 +2,7 @@
 
 use storage::memory::Memory;
 use storage::{Drawer, Store, Transaction};
+use tokio::time::{Duration, Instant};
 
 use super::{InternalKey, InternalKeys, PRIVATE_DER_MAX, Policy, PrivateFormat};
 use crate::{Curve, Error, Hash, Input, KeyType, Reason, Scheme, Usage, key_type_of, verify};
@@ -16,6 +17,10 @@ const TYPES: [KeyType; 5] =
 
 fn drawer() -> Drawer {
     Drawer::new(&["mount", "m1", "keys"])
+}
+
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(60)
 }
 
 struct Bench {
@@ -35,7 +40,7 @@ impl Bench {
     /// A key that is stored and committed.
     async fn kept(&self, key_type: KeyType, policy: Policy) -> InternalKey {
         let mut transaction = self.begin().await;
-        let key = self.keys.generate(&mut transaction, &drawer(), key_type, policy).await.unwrap();
+        let key = self.keys.generate(&mut transaction, &drawer(), key_type, policy, deadline()).await.unwrap();
         transaction.commit().await.unwrap();
         key
     }
@@ -123,7 +128,7 @@ async fn a_kept_key_is_found_again_in_its_drawer_only_and_not_after_it_was_delet
 async fn a_new_key_is_open_to_the_transaction_that_made_it_and_gone_when_that_is_dropped() {
     let bench = Bench::new();
     let mut transaction = bench.begin().await;
-    let key = bench.keys.generate(&mut transaction, &drawer(), KeyType::Ed25519, KEPT).await.unwrap();
+    let key = bench.keys.generate(&mut transaction, &drawer(), KeyType::Ed25519, KEPT, deadline()).await.unwrap();
     let id = key.id().unwrap();
     let again = bench.keys.open(&mut transaction, &drawer(), &id).await.unwrap();
     assert_eq!(again.public_key(), key.public_key());
@@ -136,7 +141,7 @@ async fn an_ephemeral_key_is_never_written() {
     let bench = Bench::new();
     for key_type in TYPES {
         let mut transaction = bench.begin().await;
-        let key = bench.keys.generate(&mut transaction, &drawer(), key_type, EPHEMERAL).await.unwrap();
+        let key = bench.keys.generate(&mut transaction, &drawer(), key_type, EPHEMERAL, deadline()).await.unwrap();
         assert_eq!(key.id(), None);
         key.delete(&mut transaction).unwrap();
         assert!(!transaction.is_dirty());
@@ -193,9 +198,9 @@ async fn only_an_exportable_key_gives_itself_out_and_what_it_gives_is_taken_in_a
 async fn small_rsa_keys_and_what_is_no_key_are_refused() {
     let bench = Bench::new();
     let mut transaction = bench.begin().await;
-    let small = bench.keys.generate(&mut transaction, &drawer(), KeyType::Rsa { bits: 1024 }, KEPT).await;
+    let small = bench.keys.generate(&mut transaction, &drawer(), KeyType::Rsa { bits: 1024 }, KEPT, deadline()).await;
     assert_eq!(small.err().unwrap().public(), "RSA keys < 2048 bits are unsafe and not supported");
-    let odd = bench.keys.generate(&mut transaction, &drawer(), KeyType::Rsa { bits: 2049 }, KEPT).await;
+    let odd = bench.keys.generate(&mut transaction, &drawer(), KeyType::Rsa { bits: 2049 }, KEPT, deadline()).await;
     assert_eq!(odd.err().unwrap().reason(), Reason::Invalid);
 
     // The head of an RSAPrivateKey with a modulus of 1024 bits.

@@ -102,7 +102,7 @@ impl Bench {
         let policy = Policy { ephemeral: true, exportable: false };
         let made = InternalKeys::new();
         let drawer = Drawer::new(&["fake"]);
-        let key = made.generate(&mut transaction, &drawer, KeyType::Ec(Curve::P256), policy).await.unwrap();
+        let key = made.generate(&mut transaction, &drawer, KeyType::Ec(Curve::P256), policy, deadline()).await.unwrap();
         let fake = Fake { key, present: AtomicBool::new(true), busy: AtomicBool::new(false), calls: Mutex::default() };
         let fake = Arc::new(fake);
         Self { keys: Self::service(&fake), fake, store }
@@ -124,8 +124,9 @@ impl Bench {
         fields.extend(over.as_object().unwrap().clone());
         let mut transaction = self.begin().await;
         let place = Place { namespace: Id::nil(), path };
-        self.keys.write(&mut transaction, place, KIND, "k", &fields).await.unwrap();
+        let replaced = self.keys.write(&mut transaction, place, KIND, "k", &fields).await.unwrap();
         transaction.commit().await.unwrap();
+        self.keys.forget(replaced).await;
     }
 
     async fn open(&self, caller: &Caller<'_>, reference: &str) -> Result<ManagedKey, Error> {
@@ -347,8 +348,10 @@ async fn a_deleted_key_is_gone_for_its_users() {
     let used_by = ["pki/".to_owned()];
     assert!(bench.keys.delete(&mut transaction, Id::nil(), KIND, "k", &used_by).await.is_err());
     assert_eq!(bench.calls(), [""; 0]);
-    bench.keys.delete(&mut transaction, Id::nil(), KIND, "k", &[]).await.unwrap();
+    let replaced = bench.keys.delete(&mut transaction, Id::nil(), KIND, "k", &[]).await.unwrap();
+    assert_eq!(bench.calls(), [""; 0]);
     transaction.commit().await.unwrap();
+    bench.keys.forget(replaced).await;
     assert_eq!(bench.sign(&caller(&[]), "k").await.unwrap_err().reason(), Reason::NotFound);
     assert_eq!(bench.calls(), ["forget"]);
 }

@@ -27,7 +27,7 @@ impl ProviderType {
     pub fn parse(text: &str) -> Result<Self, Error> {
         match text {
             "pkcs11" => Ok(Self::Pkcs11),
-            other => Err(Error::invalid(format!("unsupported managed key type {other:?}; supported is pkcs11"))),
+            other => Err(Error::invalid(format!("unsupported managed key type {other:?}: this build has pkcs11"))),
         }
     }
 

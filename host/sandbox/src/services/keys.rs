@@ -1,107 +1,423 @@
 //! `keys`: handles to keys that the host keeps.
 //!
-//! The rooms behind this interface are not connected yet: every call is refused with `unsupported`, in words.
+//! The grant says which: managed keys of the namespace that are lent to the mount, and internal keys in the mount's own
+//! drawer, all inside the request's transaction. What takes long is done apart, so that the runtime goes on; the time
+//! of a core that it takes is the guest's.
 
+mod words;
+
+use std::time::Instant;
+
+use keys::{Input, InternalKey, KeyType, ManagedKey};
+use storage::{Drawer, Transaction};
 use wasmtime::component::Resource;
+use zeroize::Zeroizing;
 
-use crate::bindings::innkeeper::engine::keys::{
-    Hash, Host, HostKey, KeyError, KeyErrorKind, KeyPolicy, KeyType, ManagedIdentity, PrivateKeyFormat, Scheme, Usage,
-};
+use crate::bindings::innkeeper::engine::keys as wit;
+use crate::bindings::innkeeper::engine::keys::{Host, HostKey, KeyError, KeyErrorKind};
+use crate::grant::Grant;
+use crate::limits::{HANDLES_MAX, MESSAGE_LIGHT_MAX, RSA_KEYS_MAX};
 use crate::state::State;
 
-/// What a handle stands for. No value exists until the key rooms are connected.
+/// What a handle stands for.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
-pub enum Handle {}
-
-type Result<T> = wasmtime::Result<std::result::Result<T, KeyError>>;
-
-fn refuse<T>() -> Result<T> {
-    let message = "this build has no key store connected to its sandbox".to_owned();
-    Ok(Err(KeyError { kind: KeyErrorKind::Unsupported, message, retry_after: None }))
+#[derive(Clone)]
+pub enum Handle {
+    /// A key of an operator, lent to the mount.
+    Managed(ManagedKey),
+    /// A key of the mount.
+    Internal(InternalKey),
 }
 
-fn stale<T>() -> wasmtime::Result<T> {
-    Err(wasmtime::Error::msg("a key handle that was never given"))
+type Result<T> = wasmtime::Result<std::result::Result<T, KeyError>>;
+type Tried<T> = std::result::Result<T, Refusal>;
+
+/// Why a call is refused.
+enum Refusal {
+    /// The guest is describing itself: it has no powers then.
+    NoGrant,
+    Keys(keys::Error),
+}
+
+impl From<keys::Error> for Refusal {
+    fn from(error: keys::Error) -> Self {
+        Self::Keys(error)
+    }
+}
+
+impl State {
+    fn granted(&mut self) -> Tried<&mut Grant> {
+        self.grant.as_mut().ok_or(Refusal::NoGrant)
+    }
+
+    fn transaction(&mut self) -> Tried<&mut Transaction> {
+        Ok(&mut self.granted()?.transaction)
+    }
+
+    /// The key behind a handle. A handle that was never given, or was dropped, ends the guest.
+    fn key(&self, key: &Resource<Handle>) -> wasmtime::Result<Handle> {
+        Ok(self.handles.get(key)?.clone())
+    }
+
+    /// Refuses one handle too many, before anything is done for it.
+    fn room_for_handle(&self) -> Tried<()> {
+        if self.handle_count < HANDLES_MAX {
+            return Ok(());
+        }
+        let text = format!("at most {HANDLES_MAX} key handles may live at once: drop some first");
+        Err(keys::Error::invalid(text).into())
+    }
+
+    fn hand_out(&mut self, tried: Tried<Handle>) -> Result<Resource<Handle>> {
+        match tried {
+            Ok(key) => {
+                let handle = self.handles.push(key)?;
+                self.handle_count += 1;
+                Ok(Ok(handle))
+            }
+            Err(refusal) => self.tell(Err(refusal)),
+        }
+    }
+
+    /// Tells the guest what came of a call; what it may not know goes to the log.
+    fn tell<T>(&self, tried: Tried<T>) -> Result<T> {
+        let error = match tried {
+            Ok(value) => return Ok(Ok(value)),
+            Err(Refusal::Keys(error)) => error,
+            Err(Refusal::NoGrant) => {
+                let message = "a guest that describes itself has no right to keys".to_owned();
+                return Ok(Err(KeyError { kind: KeyErrorKind::NotGranted, message, retry_after: None }));
+            }
+        };
+        let request = self.grant.as_ref().map_or("", |grant| grant.request_id.as_str());
+        match error.reason() {
+            keys::Reason::Internal => tracing::error!(request, %error, "a key could not be used"),
+            _ => tracing::debug!(request, %error, "the use of a key was refused"),
+        }
+        Ok(Err(words::error_to(&error)))
+    }
+
+    /// Does work of the cryptographic library, apart if it takes long, and charges the guest for it.
+    async fn work<T: Send + 'static>(
+        &mut self,
+        slow: bool,
+        work: impl FnOnce() -> std::result::Result<T, keys::Error> + Send + 'static,
+    ) -> Tried<T> {
+        let (done, took) = if slow {
+            keys::apart(self.call_deadline(), work).await?
+        } else {
+            let began = Instant::now();
+            (work(), began.elapsed())
+        };
+        self.charge(took);
+        Ok(done?)
+    }
+
+    async fn open_managed(&mut self, reference: &str) -> Tried<Handle> {
+        self.granted()?;
+        self.room_for_handle()?;
+        let grant = self.granted()?;
+        let caller = keys::Caller {
+            namespace: grant.namespace.id,
+            path: &grant.namespace.path,
+            mount: grant.mount.id,
+            allowed_managed_keys: &grant.mount.config.allowed_managed_keys,
+        };
+        Ok(Handle::Managed(grant.managed_keys.open(&mut grant.transaction, &caller, reference).await?))
+    }
+
+    async fn generate_internal(&mut self, key_type: KeyType, policy: keys::Policy) -> Tried<Handle> {
+        self.granted()?;
+        self.room_for_handle()?;
+        if matches!(key_type, KeyType::Rsa { .. }) {
+            if self.rsa_keys >= RSA_KEYS_MAX {
+                let text = format!("at most {RSA_KEYS_MAX} RSA keys may be made for one request");
+                return Err(keys::Error::invalid(text).into());
+            }
+            self.rsa_keys += 1;
+        }
+        let deadline = self.call_deadline();
+        let grant = self.granted()?;
+        let (rooms, drawer) = (grant.internal_keys.clone(), drawer(grant));
+        let made = rooms.generate(&mut grant.transaction, &drawer, key_type, policy, deadline).await?;
+        Ok(Handle::Internal(made))
+    }
+
+    fn import_internal(&mut self, der: &[u8], policy: keys::Policy) -> Tried<Handle> {
+        self.granted()?;
+        self.room_for_handle()?;
+        let began = Instant::now();
+        let grant = self.granted()?;
+        let (rooms, drawer) = (grant.internal_keys.clone(), drawer(grant));
+        let imported = rooms.import(&mut grant.transaction, &drawer, der, policy);
+        self.charge(began.elapsed());
+        Ok(Handle::Internal(imported?))
+    }
+
+    async fn open_internal(&mut self, id: &str) -> Tried<Handle> {
+        self.granted()?;
+        self.room_for_handle()?;
+        let grant = self.granted()?;
+        let (rooms, drawer) = (grant.internal_keys.clone(), drawer(grant));
+        Ok(Handle::Internal(rooms.open(&mut grant.transaction, &drawer, id).await?))
+    }
+
+    /// What the token is to sign: the message, or its digest where hashing it takes long.
+    async fn digested(&mut self, scheme: keys::Scheme, message: Vec<u8>) -> Tried<(Vec<u8>, bool)> {
+        scheme.check(Input::Message(&message))?;
+        match scheme.hash() {
+            Some(hash) if message.len() > MESSAGE_LIGHT_MAX => {
+                Ok((self.work(true, move || hash.digest(&message)).await?, true))
+            }
+            _ => Ok((message, false)),
+        }
+    }
+
+    async fn sign_message(&mut self, key: Handle, scheme: keys::Scheme, message: Vec<u8>) -> Tried<Vec<u8>> {
+        match key {
+            Handle::Managed(key) => {
+                key.may(keys::Usage::Sign)?;
+                let (bytes, hashed) = self.digested(scheme, message).await?;
+                let input = if hashed { Input::Digest(&bytes) } else { Input::Message(&bytes) };
+                let deadline = self.call_deadline();
+                Ok(key.sign(self.transaction()?, scheme, input, deadline).await?)
+            }
+            Handle::Internal(key) => {
+                let slow = key.is_slow() || message.len() > MESSAGE_LIGHT_MAX;
+                self.work(slow, move || key.sign(scheme, Input::Message(&message))).await
+            }
+        }
+    }
+
+    async fn sign_hashed(&mut self, key: Handle, scheme: keys::Scheme, digest: Vec<u8>) -> Tried<Vec<u8>> {
+        match key {
+            Handle::Managed(key) => {
+                let deadline = self.call_deadline();
+                Ok(key.sign(self.transaction()?, scheme, Input::Digest(&digest), deadline).await?)
+            }
+            Handle::Internal(key) => self.work(key.is_slow(), move || key.sign(scheme, Input::Digest(&digest))).await,
+        }
+    }
+
+    async fn verify_message(&mut self, key: Handle, signed: Signed) -> Tried<bool> {
+        match key {
+            Handle::Managed(key) => {
+                key.may(keys::Usage::Verify)?;
+                let deadline = self.call_deadline();
+                let public_key = key.public_key(self.transaction()?, deadline).await?;
+                self.verify_foreign(public_key, signed).await
+            }
+            Handle::Internal(key) => self.verify_foreign(key.public_key().to_vec(), signed).await,
+        }
+    }
+
+    async fn verify_foreign(&mut self, public_key: Vec<u8>, signed: Signed) -> Tried<bool> {
+        self.granted()?;
+        let Signed { scheme, message, signature } = signed;
+        let slow = message.len() > MESSAGE_LIGHT_MAX;
+        self.work(slow, move || keys::verify(&public_key, scheme, Input::Message(&message), &signature)).await
+    }
+
+    async fn encrypt_to(&mut self, key: Handle, hash: keys::Hash, plaintext: Vec<u8>) -> Tried<Vec<u8>> {
+        match key {
+            Handle::Managed(key) => {
+                let deadline = self.call_deadline();
+                Ok(key.encrypt(self.transaction()?, hash, &plaintext, deadline).await?)
+            }
+            Handle::Internal(key) => self.work(false, move || key.encrypt(hash, &plaintext)).await,
+        }
+    }
+
+    async fn decrypt_with(&mut self, key: Handle, hash: keys::Hash, ciphertext: Vec<u8>) -> Tried<Vec<u8>> {
+        let mut plaintext = match key {
+            Handle::Managed(key) => {
+                let deadline = self.call_deadline();
+                key.decrypt(self.transaction()?, hash, &ciphertext, deadline).await?
+            }
+            Handle::Internal(key) => self.work(key.is_slow(), move || key.decrypt(hash, &ciphertext)).await?,
+        };
+        Ok(std::mem::take(&mut *plaintext))
+    }
+
+    /// The public half and the abilities of a key.
+    async fn describe_key(&mut self, key: Handle) -> Tried<keys::Description> {
+        match key {
+            Handle::Managed(key) => {
+                let deadline = self.call_deadline();
+                Ok((*key.describe(self.transaction()?, deadline).await?).clone())
+            }
+            Handle::Internal(key) => Ok(keys::Description {
+                public_key: key.public_key().to_vec(),
+                key_type: key.key_type(),
+                schemes: key.schemes(),
+            }),
+        }
+    }
+
+    fn delete_key(&mut self, key: &Handle) -> Tried<()> {
+        match key {
+            Handle::Internal(key) => Ok(key.delete(self.transaction()?)?),
+            Handle::Managed(_) => Err(unsupported("deleting a managed key: its operator does that")),
+        }
+    }
+}
+
+/// A message and what is said to be its signature.
+struct Signed {
+    scheme: keys::Scheme,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// The drawer of the mount's own keys.
+fn drawer(grant: &Grant) -> Drawer {
+    tenancy::keys_drawer(grant.mount.id)
+}
+
+fn unsupported(what: &str) -> Refusal {
+    Refusal::Keys(keys::Error::Unsupported(what.to_owned()))
 }
 
 impl Host for State {
-    async fn managed(&mut self, _reference: String) -> Result<Resource<Handle>> {
-        refuse()
+    async fn managed(&mut self, reference: String) -> Result<Resource<Handle>> {
+        let tried = self.open_managed(&reference).await;
+        self.hand_out(tried)
     }
 
-    async fn generate(&mut self, _key_type: KeyType, _policy: KeyPolicy) -> Result<Resource<Handle>> {
-        refuse()
+    async fn generate(&mut self, key_type: wit::KeyType, policy: wit::KeyPolicy) -> Result<Resource<Handle>> {
+        let tried = self.generate_internal(words::key_type_from(key_type), words::policy_from(policy)).await;
+        self.hand_out(tried)
     }
 
-    async fn import_key(&mut self, _der: Vec<u8>, _policy: KeyPolicy) -> Result<Resource<Handle>> {
-        refuse()
+    async fn import_key(&mut self, der: Vec<u8>, policy: wit::KeyPolicy) -> Result<Resource<Handle>> {
+        let der = Zeroizing::new(der);
+        let tried = self.import_internal(&der, words::policy_from(policy));
+        self.hand_out(tried)
     }
 
-    async fn open(&mut self, _id: String) -> Result<Resource<Handle>> {
-        refuse()
+    async fn open(&mut self, id: String) -> Result<Resource<Handle>> {
+        let tried = self.open_internal(&id).await;
+        self.hand_out(tried)
     }
 
     async fn verify_with(
         &mut self,
-        _key: Vec<u8>,
-        _scheme: Scheme,
-        _message: Vec<u8>,
-        _signature: Vec<u8>,
+        key: Vec<u8>,
+        scheme: wit::Scheme,
+        message: Vec<u8>,
+        signature: Vec<u8>,
     ) -> Result<bool> {
-        refuse()
+        let signed = Signed { scheme: words::scheme_from(scheme), message, signature };
+        let tried = self.verify_foreign(key, signed).await;
+        self.tell(tried)
     }
 }
 
 impl HostKey for State {
-    async fn id(&mut self, _key: Resource<Handle>) -> wasmtime::Result<Option<String>> {
-        stale()
+    async fn id(&mut self, key: Resource<Handle>) -> wasmtime::Result<Option<String>> {
+        Ok(match self.key(&key)? {
+            Handle::Managed(_) => None,
+            Handle::Internal(key) => key.id(),
+        })
     }
-    async fn managed(&mut self, _key: Resource<Handle>) -> wasmtime::Result<Option<ManagedIdentity>> {
-        stale()
+
+    async fn managed(&mut self, key: Resource<Handle>) -> wasmtime::Result<Option<wit::ManagedIdentity>> {
+        Ok(match self.key(&key)? {
+            Handle::Managed(key) => {
+                Some(wit::ManagedIdentity { name: key.name().to_owned(), uuid: key.uuid().to_string() })
+            }
+            Handle::Internal(_) => None,
+        })
     }
-    async fn key_type(&mut self, _key: Resource<Handle>) -> Result<KeyType> {
-        stale()
+
+    async fn key_type(&mut self, key: Resource<Handle>) -> Result<wit::KeyType> {
+        let key = self.key(&key)?;
+        let tried = self.describe_key(key).await;
+        self.tell(tried.map(|description| words::key_type_to(description.key_type)))
     }
-    async fn public_key(&mut self, _key: Resource<Handle>) -> Result<Vec<u8>> {
-        stale()
+
+    async fn public_key(&mut self, key: Resource<Handle>) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let tried = self.describe_key(key).await;
+        self.tell(tried.map(|description| description.public_key))
     }
-    async fn schemes(&mut self, _key: Resource<Handle>) -> Result<Vec<Scheme>> {
-        stale()
+
+    async fn schemes(&mut self, key: Resource<Handle>) -> Result<Vec<wit::Scheme>> {
+        let key = self.key(&key)?;
+        let tried = self.describe_key(key).await;
+        self.tell(tried.map(|description| description.schemes.into_iter().map(words::scheme_to).collect()))
     }
-    async fn usages(&mut self, _key: Resource<Handle>) -> wasmtime::Result<Vec<Usage>> {
-        stale()
+
+    async fn usages(&mut self, key: Resource<Handle>) -> wasmtime::Result<Vec<wit::Usage>> {
+        let usages = match self.key(&key)? {
+            Handle::Managed(key) => key.usages(),
+            Handle::Internal(key) => key.usages(),
+        };
+        Ok(usages.iter().map(words::usage_to).collect())
     }
-    async fn sign(&mut self, _key: Resource<Handle>, _scheme: Scheme, _message: Vec<u8>) -> Result<Vec<u8>> {
-        stale()
+
+    async fn sign(&mut self, key: Resource<Handle>, scheme: wit::Scheme, message: Vec<u8>) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let tried = self.sign_message(key, words::scheme_from(scheme), message).await;
+        self.tell(tried)
     }
-    async fn sign_digest(&mut self, _key: Resource<Handle>, _scheme: Scheme, _digest: Vec<u8>) -> Result<Vec<u8>> {
-        stale()
+
+    async fn sign_digest(&mut self, key: Resource<Handle>, scheme: wit::Scheme, digest: Vec<u8>) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let tried = self.sign_hashed(key, words::scheme_from(scheme), digest).await;
+        self.tell(tried)
     }
+
     async fn verify(
         &mut self,
-        _key: Resource<Handle>,
-        _scheme: Scheme,
-        _message: Vec<u8>,
-        _signature: Vec<u8>,
+        key: Resource<Handle>,
+        scheme: wit::Scheme,
+        message: Vec<u8>,
+        signature: Vec<u8>,
     ) -> Result<bool> {
-        stale()
+        let key = self.key(&key)?;
+        let signed = Signed { scheme: words::scheme_from(scheme), message, signature };
+        let tried = self.verify_message(key, signed).await;
+        self.tell(tried)
     }
-    async fn encrypt(&mut self, _key: Resource<Handle>, _hash: Hash, _plaintext: Vec<u8>) -> Result<Vec<u8>> {
-        stale()
+
+    async fn encrypt(&mut self, key: Resource<Handle>, hash: wit::Hash, plaintext: Vec<u8>) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let tried = self.encrypt_to(key, words::hash_from(hash), plaintext).await;
+        self.tell(tried)
     }
-    async fn decrypt(&mut self, _key: Resource<Handle>, _hash: Hash, _ciphertext: Vec<u8>) -> Result<Vec<u8>> {
-        stale()
+
+    async fn decrypt(&mut self, key: Resource<Handle>, hash: wit::Hash, ciphertext: Vec<u8>) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let tried = self.decrypt_with(key, words::hash_from(hash), ciphertext).await;
+        self.tell(tried)
     }
-    async fn mac(&mut self, _key: Resource<Handle>, _hash: Hash, _message: Vec<u8>) -> Result<Vec<u8>> {
-        stale()
+
+    async fn mac(&mut self, key: Resource<Handle>, _hash: wit::Hash, _message: Vec<u8>) -> Result<Vec<u8>> {
+        self.key(&key)?;
+        self.tell(Err(unsupported("message authentication codes: no key here is symmetric")))
     }
-    async fn export(&mut self, _key: Resource<Handle>, _format: PrivateKeyFormat) -> Result<Vec<u8>> {
-        stale()
+
+    async fn export(&mut self, key: Resource<Handle>, format: wit::PrivateKeyFormat) -> Result<Vec<u8>> {
+        let tried = match self.key(&key)? {
+            Handle::Internal(key) => {
+                let exported = key.export(words::format_from(format));
+                exported.map(|mut der| std::mem::take(&mut *der)).map_err(Refusal::Keys)
+            }
+            Handle::Managed(_) => Err(Refusal::Keys(keys::Error::NotExportable)),
+        };
+        self.tell(tried)
     }
-    async fn delete(&mut self, _key: Resource<Handle>) -> Result<()> {
-        stale()
+
+    async fn delete(&mut self, key: Resource<Handle>) -> Result<()> {
+        let key = self.key(&key)?;
+        let tried = self.delete_key(&key);
+        self.tell(tried)
     }
-    async fn drop(&mut self, _key: Resource<Handle>) -> wasmtime::Result<()> {
-        stale()
+
+    async fn drop(&mut self, key: Resource<Handle>) -> wasmtime::Result<()> {
+        self.handles.delete(key)?;
+        self.handle_count = self.handle_count.saturating_sub(1);
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! `log`: the host's log, bounded.
+//! `log`: the host's log, bounded, and one line per line.
 
 use crate::bindings::innkeeper::engine::log::{Host, Level};
-use crate::limits::{LOG_FIELDS_MAX, LOG_LINES_MAX, LOG_MESSAGE_MAX};
+use crate::limits::{LOG_FIELDS_MAX, LOG_LINES_MAX, LOG_MESSAGE_MAX, LOG_NAME_MAX, LOG_VALUE_MAX};
 use crate::state::State;
 
 impl Host for State {
@@ -10,14 +10,13 @@ impl Host for State {
         if self.log_lines > LOG_LINES_MAX {
             return Ok(());
         }
-        let message: String = message.chars().take(LOG_MESSAGE_MAX).collect();
-        let fields: Vec<String> =
-            fields.iter().take(LOG_FIELDS_MAX).map(|(name, value)| format!("{name}={value:?}")).collect();
-        let fields = fields.join(" ");
-        let (request, mount) = match &self.grant {
-            Some(grant) => (grant.request_id.as_str(), grant.mount.accessor.as_str()),
-            None => ("", ""),
+        let message = line(&message, LOG_MESSAGE_MAX);
+        let field = |(name, value): &(String, String)| {
+            format!("{}=\"{}\"", line(name, LOG_NAME_MAX), line(value, LOG_VALUE_MAX))
         };
+        let fields: Vec<String> = fields.iter().take(LOG_FIELDS_MAX).map(field).collect();
+        let fields = fields.join(" ");
+        let (request, mount) = self.names();
         match level {
             Level::Trace => tracing::trace!(target: "guest", request, mount, fields, "{message}"),
             Level::Debug => tracing::debug!(target: "guest", request, mount, fields, "{message}"),
@@ -26,5 +25,53 @@ impl Host for State {
             Level::Error => tracing::error!(target: "guest", request, mount, fields, "{message}"),
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// Says how many lines were not kept, if any were not.
+    pub(crate) fn tell_dropped_lines(&self) {
+        let dropped = self.log_lines.saturating_sub(LOG_LINES_MAX);
+        if dropped > 0 {
+            let (request, mount) = self.names();
+            tracing::warn!(target: "guest", request, mount, dropped, "more log lines than one request may write");
+        }
+    }
+
+    /// The request and the mount, for log lines.
+    fn names(&self) -> (&str, &str) {
+        self.grant.as_ref().map_or(("", ""), |grant| (grant.request_id.as_str(), grant.mount.accessor.as_str()))
+    }
+}
+
+/// The beginning of a text, with control characters spelled out: a guest cannot begin a line of its own, nor reach the
+/// terminal of whoever reads the log.
+fn line(text: &str, max: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(max));
+    for c in text.chars() {
+        let plain = !c.is_control();
+        let length = if plain { c.len_utf8() } else { c.escape_default().len() };
+        if line.len() + length > max {
+            break;
+        }
+        if plain {
+            line.push(c);
+        } else {
+            line.extend(c.escape_default());
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+
+    #[test]
+    fn a_line_is_one_line_and_no_longer_than_its_bound() {
+        assert_eq!(line("a\r\nb\u{1b}[31m\u{85}é", 100), "a\\r\\nb\\u{1b}[31m\\u{85}é");
+        assert_eq!(line("éé", 3), "é");
+        assert_eq!(line("a\n", 2), "a");
+        assert_eq!(line("abc", 3), "abc");
     }
 }

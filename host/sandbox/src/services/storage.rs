@@ -41,10 +41,12 @@ impl Host for State {
     }
 
     async fn checkpoint(&mut self) -> Result<()> {
-        match self.drawer() {
-            Ok((_, transaction)) => Ok(transaction.checkpoint().await.map_err(translate)),
-            Err(e) => Ok(Err(e)),
+        let Some(grant) = self.grant.as_mut() else { return Ok(Err(StorageError::NotGranted)) };
+        if let Err(error) = grant.transaction.checkpoint().await {
+            return Ok(Err(translate(error)));
         }
+        // What follows is on the same terms: the mount is still there, and what is lent to it.
+        Ok(grant.mount.expect(&mut grant.transaction).map_err(|_| StorageError::Internal))
     }
 }
 

@@ -11,6 +11,7 @@ mod grab_memory;
 mod huge_answer;
 mod huge_key;
 mod huge_value;
+mod keep_key;
 mod log_flood;
 mod loop_forever;
 mod loop_in_host_calls;
@@ -24,6 +25,7 @@ mod recurse;
 mod report;
 mod sign_with;
 mod sleepy;
+mod too_many_reads;
 mod too_many_writes;
 mod trap_after_writes;
 mod write_then_read;
@@ -46,6 +48,7 @@ impl Engine for Hostile {
         huge_answer::ROUTES,
         huge_key::ROUTES,
         huge_value::ROUTES,
+        keep_key::ROUTES,
         log_flood::ROUTES,
         loop_forever::ROUTES,
         loop_in_host_calls::ROUTES,
@@ -58,6 +61,7 @@ impl Engine for Hostile {
         recurse::ROUTES,
         sign_with::ROUTES,
         sleepy::ROUTES,
+        too_many_reads::ROUTES,
         too_many_writes::ROUTES,
         trap_after_writes::ROUTES,
         write_then_read::ROUTES,

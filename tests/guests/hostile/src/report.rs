@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use innkeeper_guest::keys::KeyError;
 use innkeeper_guest::serde_json::{Value, json};
+use innkeeper_guest::storage::StorageError;
 
 /// The last word of what a variant prints as: `StorageError::InvalidKey` is `InvalidKey`.
 pub(crate) fn name(variant: impl Debug) -> String {
@@ -11,9 +12,9 @@ pub(crate) fn name(variant: impl Debug) -> String {
     text.rsplit("::").next().unwrap_or_default().to_owned()
 }
 
-/// `ok`, or the name of the refusal.
-pub(crate) fn outcome<T, E: Debug>(result: &Result<T, E>) -> String {
-    result.as_ref().map_or_else(name, |_| "ok".to_owned())
+/// `ok`, or the refusal's name in the contract.
+pub(crate) fn outcome<T>(result: &Result<T, StorageError>) -> &'static str {
+    result.as_ref().map_or_else(StorageError::name, |_| "ok")
 }
 
 /// A refusal to use a key, with the step that was refused.

@@ -113,8 +113,9 @@ impl Bench {
         all.as_object_mut().unwrap().extend(over);
         let mut transaction = self.begin().await;
         let fields = all.as_object().unwrap();
-        self.keys.write(&mut transaction, place(), ProviderType::Pkcs11, name, fields).await.unwrap();
+        let replaced = self.keys.write(&mut transaction, place(), ProviderType::Pkcs11, name, fields).await.unwrap();
         transaction.commit().await.unwrap();
+        self.keys.forget(replaced).await;
     }
 
     async fn open(&self, transaction: &mut Transaction, name: &str) -> ManagedKey {

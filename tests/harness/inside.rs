@@ -1,0 +1,43 @@
+//! A server inside this process, for guests that the product does not bring: everything but `main` is as in the binary.
+
+use std::sync::{Arc, mpsc};
+
+use secrecy::SecretString;
+use server::compose::compose;
+use server::config::{Config, Library};
+use server::listener::{Door, serve};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::{ROOT, log};
+
+/// Dropping it stops the server.
+pub(crate) type Stop = oneshot::Sender<()>;
+
+/// Starts a server on a free port. Answers where it listens.
+pub(crate) fn start(guests: &'static [&'static [u8]]) -> (String, Stop) {
+    log::keep();
+    let (tell, told) = mpsc::channel();
+    let (stop, stopped) = oneshot::channel();
+    std::thread::spawn(move || {
+        let runtime = server::runtime::build().expect("a runtime");
+        runtime.block_on(async {
+            let config = Config { libraries: vec![unreachable()], ..Config::default() };
+            let house = compose(&config, Some(SecretString::from(ROOT)), guests).await.expect("a house");
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            tell.send(listener.local_addr().expect("an address")).expect("the test waits for the address");
+            let door = Door { listener, tls: None, max_request_size: 32 << 20 };
+            let wait = async {
+                let _ = stopped.await;
+            };
+            serve(door, Arc::clone(&house.gateway), wait).await;
+        });
+    });
+    let address = told.recv().expect("the server starts");
+    (format!("http://{address}"), stop)
+}
+
+/// A PKCS#11 library that is not there: keys can be registered and refused with it, but never used.
+fn unreachable() -> Library {
+    Library { name: "hsm".into(), path: "/nowhere/library.so".into(), namespaces: None }
+}
