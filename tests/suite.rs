@@ -1,6 +1,10 @@
 //! Black-box tests: one folder per question, one file per resource or claim. One binary, so that it links once.
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 
+#[path = "api/auth.rs"]
+mod auth;
+#[path = "api/connections.rs"]
+mod connections;
 #[path = "isolation/contract.rs"]
 mod contract;
 #[path = "api/door.rs"]
@@ -9,5 +13,13 @@ mod door;
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
+#[path = "api/remount.rs"]
+mod remount;
+#[path = "api/startup.rs"]
+mod startup;
 #[path = "api/status.rs"]
 mod status;
+#[path = "api/stop.rs"]
+mod stop;
+#[path = "api/tls.rs"]
+mod tls;

@@ -7,6 +7,12 @@
     reason = "a test that cannot go on should say so and stop"
 )]
 
+mod folder;
+mod process;
+
+pub use folder::Folder;
+pub use process::{Process, curl, run};
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -204,7 +204,8 @@ async fn small_rsa_keys_and_what_is_no_key_are_refused() {
     let error = bench.keys.import(&mut transaction, &drawer(), &pkcs1, KEPT).err().unwrap();
     assert_eq!(error.public(), "RSA keys < 2048 bits are unsafe and not supported");
 
-    for bad in [&[][..], b"-----BEGIN PRIVATE KEY-----", &[0x30, 0], &[0x30, 3, 2, 1, 0], &vec![0; PRIVATE_DER_MAX + 1]] {
+    for bad in [&[][..], b"-----BEGIN PRIVATE KEY-----", &[0x30, 0], &[0x30, 3, 2, 1, 0], &vec![0; PRIVATE_DER_MAX + 1]]
+    {
         let error = bench.keys.import(&mut transaction, &drawer(), bad, KEPT).err().unwrap();
         assert_eq!(error.reason(), Reason::Invalid, "{error}");
     }
