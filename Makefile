@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BINARY := target/release/innkeeper
 
-.PHONY: setup build demo test lint clean
+.PHONY: setup build demo test bench lint clean
 
 setup:
 	@tests/setup/install
@@ -16,6 +16,9 @@ demo: build
 
 test: build
 	cargo test --release --locked --workspace
+
+bench: build
+	cargo bench --locked -p tests --bench bench
 
 lint: setup
 	cargo fmt --all --check

@@ -3,6 +3,10 @@
 
 #[path = "isolation/answers.rs"]
 mod answers;
+#[path = "api/auth.rs"]
+mod auth;
+#[path = "api/connections.rs"]
+mod connections;
 #[path = "isolation/contract.rs"]
 mod contract;
 #[path = "api/door.rs"]
@@ -21,7 +25,15 @@ mod managed_keys;
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
+#[path = "api/remount.rs"]
+mod remount;
+#[path = "api/startup.rs"]
+mod startup;
 #[path = "api/status.rs"]
 mod status;
+#[path = "api/stop.rs"]
+mod stop;
 #[path = "isolation/storage.rs"]
 mod storage;
+#[path = "api/tls.rs"]
+mod tls;

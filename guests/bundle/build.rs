@@ -12,7 +12,7 @@ mod tuning;
 use components::{Failure, components};
 
 /// The crates to bundle and their folders; each becomes a constant of src/lib.rs.
-const GUESTS: [(&str, &str); 2] = [("echo", "guests/echo"), ("kv", "guests/kv")];
+const GUESTS: [(&str, &str); 3] = [("echo", "guests/echo"), ("kv", "guests/kv"), ("pki", "guests/pki")];
 
 fn main() -> Result<(), Failure> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);

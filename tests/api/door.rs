@@ -91,3 +91,32 @@ fn sixty_four_clients_at_once_all_get_their_own_answer() {
     });
     assert_eq!(server.call("LIST", "echo/notes", Value::Null).json["data"]["keys"].as_array().unwrap().len(), 64);
 }
+
+#[test]
+fn refusals_are_worded_as_clients_expect() {
+    let server = with_echo();
+    let root = [("X-Vault-Token", ROOT)];
+    for (method, path, headers, status, says) in [
+        ("GET", "unknown/x", &root[..], 404, "no handler for route \"unknown/x\". route entry not found."),
+        ("GET", "echo/unknown", &root[..], 404, "unsupported path"),
+        ("GET", "sys/unknown", &root[..], 404, "unsupported path"),
+        ("DELETE", "echo/say", &root[..], 405, "unsupported operation"),
+        ("GET", "echo/say", &[][..], 403, "permission denied"),
+    ] {
+        let answer = server.send(method, path, headers, Value::Null);
+        assert_eq!((answer.status, &answer.json), (status, &json!({"errors": [says]})), "{method} {path}");
+    }
+}
+
+#[test]
+fn without_a_token_nobody_learns_what_is_there() {
+    let server = with_echo();
+    for path in
+        ["echo/say", "echo/unknown", "unknown/x", "sys/unknown", "sys/mounts/echo", "sys/mounts/x", "auth/x/login"]
+    {
+        let answer = server.send("GET", path, &[], Value::Null);
+        assert_eq!((answer.status, answer.json), (403, json!({"errors": ["permission denied"]})), "{path}");
+    }
+    let elsewhere = server.send("GET", "sys/mounts", &[("X-Vault-Namespace", "not-there")], Value::Null);
+    assert_eq!(elsewhere.status, 403);
+}

@@ -61,10 +61,19 @@ fn tune_changes_what_is_sent_and_shows_effective_times() {
 fn wrong_mounts_are_refused_in_words_and_nothing_is_written() {
     let server = with_echo();
     for (path, body, says) in [
-        ("sys/mounts/x", json!({"type": "nothing"}), "type:"),
+        ("sys/mounts/x", json!({"type": "nothing"}), "plugin not found in the catalog: nothing"),
+        ("sys/mounts/x", json!({}), "type:"),
+        ("sys/mounts/x", json!({"type": 1}), "type:"),
+        ("sys/mounts/x", json!({"type": "echo", "plugin_version": "v99.0.0"}), "plugin_version:"),
+        ("sys/mounts/x", json!({"type": "echo", "external_entropy_access": "maybe"}), "external_entropy_access:"),
+        ("sys/mounts/x", json!({"type": "echo", "config": {"max_lease_ttl": 99_999_999_999_u64}}), "max_lease_ttl:"),
+        ("sys/mounts/x", json!({"type": "echo", "options": {"a": "x".repeat(513)}}), "options:"),
+        ("sys/mounts/identity", json!({"type": "echo"}), "already in use at identity/"),
         ("sys/mounts/echo", json!({"type": "echo"}), "already in use"),
         ("sys/mounts/echo/below", json!({"type": "echo"}), "already in use"),
-        ("sys/mounts/sys", json!({"type": "echo"}), "reserved"),
+        ("sys/mounts/sys", json!({"type": "echo"}), "already in use at sys/"),
+        ("sys/mounts/sys/x", json!({"type": "echo"}), "reserved"),
+        ("sys/mounts/auth/x", json!({"type": "echo"}), "reserved"),
         ("sys/mounts/x", json!({"type": "echo", "config": {"max_lease_ttl": "soon"}}), "max_lease_ttl"),
         (
             "sys/mounts/x",
@@ -78,7 +87,8 @@ fn wrong_mounts_are_refused_in_words_and_nothing_is_written() {
         assert!(answer.json["errors"][0].as_str().unwrap().contains(says), "{path}: {}", answer.json);
     }
     let mounts = server.call("GET", "sys/mounts", Value::Null);
-    assert_eq!(mounts.json["data"].as_object().unwrap().len(), 2);
+    let paths: Vec<_> = mounts.json["data"].as_object().unwrap().keys().collect();
+    assert_eq!(paths, ["cubbyhole/", "echo/", "identity/", "sys/"]);
 }
 
 #[test]
@@ -87,4 +97,139 @@ fn help_tells_a_path_from_the_guests_own_description() {
     let help = server.call("GET", "echo/say?help=1", Value::Null);
     assert_eq!(help.status, 200);
     assert!(help.json["help"].as_str().unwrap().contains("times (int, default 1)"));
+}
+
+#[test]
+fn every_namespace_has_its_own_built_in_mounts() {
+    let server = Server::start();
+    server.call("POST", "sys/namespaces/a", Value::Null);
+    let (root, child) =
+        (server.call("GET", "sys/mounts", Value::Null), server.call_in("a", "GET", "sys/mounts", Value::Null));
+    for path in ["cubbyhole/", "identity/", "sys/"] {
+        let (above, below) = (&root.json["data"][path], &child.json["data"][path]);
+        assert_ne!(above["accessor"], below["accessor"], "{path}");
+        assert_ne!(above["uuid"], below["uuid"], "{path}");
+        let at = format!("sys/mounts/{path}");
+        assert_eq!(server.call("GET", at.trim_end_matches('/'), Value::Null).json["data"], *above);
+        assert_eq!(server.call("DELETE", at.trim_end_matches('/'), Value::Null).status, 400, "{path}");
+        assert_eq!(server.call("POST", &format!("{at}tune"), json!({"description": "x"})).status, 400, "{path}");
+        assert_eq!(server.call("GET", &format!("{at}tune"), Value::Null).status, 200, "{path}");
+    }
+    assert_eq!(server.call("GET", "sys/mounts", Value::Null).json["data"], root.json["data"]);
+}
+
+#[test]
+fn a_mount_says_everything_that_clients_read() {
+    let server = with_echo();
+    let shown = server.call("GET", "sys/mounts/echo", Value::Null).json["data"].clone();
+    let built_in = server.call("GET", "sys/mounts/sys", Value::Null).json["data"].clone();
+    for mount in [&shown, &built_in] {
+        for field in [
+            "type",
+            "description",
+            "accessor",
+            "local",
+            "seal_wrap",
+            "external_entropy_access",
+            "options",
+            "uuid",
+            "plugin_version",
+            "running_plugin_version",
+            "running_sha256",
+            "deprecation_status",
+            "config",
+        ] {
+            assert!(mount.get(field).is_some(), "{field} is missing in {mount}");
+        }
+        for field in ["default_lease_ttl", "max_lease_ttl", "force_no_cache"] {
+            assert!(mount["config"].get(field).is_some(), "{field} is missing in {mount}");
+        }
+    }
+    assert!(shown["options"].is_null());
+    assert!(shown["running_plugin_version"].as_str().unwrap().starts_with("v0."));
+}
+
+#[test]
+fn what_is_not_mounted_is_told_as_the_reference_does_and_removed_in_peace() {
+    let server = Server::start();
+    for (method, path) in [("GET", "sys/mounts/x/y"), ("GET", "sys/mounts/x/y/tune"), ("POST", "sys/mounts/x/y/tune")] {
+        let answer = server.call(method, path, Value::Null);
+        assert_eq!((answer.status, answer.json["errors"][0].as_str()), (400, Some("No secret engine mount at x/y/")));
+    }
+    for _ in 0..2 {
+        assert_eq!(server.call("DELETE", "sys/mounts/x/y", Value::Null).status, 204);
+    }
+}
+
+#[test]
+fn config_takes_durations_as_text_and_tune_all_that_it_shows() {
+    let server = Server::start();
+    let config = json!({"default_lease_ttl": "1h", "max_lease_ttl": "system", "force_no_cache": true});
+    let body = json!({"type": "echo", "config": config, "options": {"version": 2}, "local": "true"});
+    assert_eq!(server.call("POST", "sys/mounts/echo", body).status, 204);
+    let shown = server.call("GET", "sys/mounts/echo", Value::Null).json["data"].clone();
+    assert_eq!(shown["config"], json!({"default_lease_ttl": 3600, "max_lease_ttl": 0, "force_no_cache": true}));
+    assert_eq!((&shown["options"], &shown["local"]), (&json!({"version": "2"}), &json!(true)));
+    let version = shown["running_plugin_version"].clone();
+    let tune = json!({
+        "description": "new", "options": {"colour": "blue"}, "plugin_version": version, "force_no_cache": false,
+        "listing_visibility": "unauth",
+    });
+    assert_eq!(server.call("POST", "sys/mounts/echo/tune", tune).status, 204);
+    let tuned = server.call("GET", "sys/mounts/echo/tune", Value::Null).json["data"].clone();
+    assert_eq!((&tuned["default_lease_ttl"], &tuned["max_lease_ttl"]), (&json!(3600), &json!(768 * 3600)));
+    assert_eq!((&tuned["description"], &tuned["force_no_cache"]), (&json!("new"), &json!(false)));
+    assert_eq!(tuned["options"], json!({"version": "2", "colour": "blue"}));
+    assert_eq!((&tuned["plugin_version"], &tuned["listing_visibility"]), (&version, &json!("unauth")));
+}
+
+#[test]
+fn tune_refuses_wrong_types_by_their_names_and_changes_nothing() {
+    let server = with_echo();
+    let before = server.call("GET", "sys/mounts/echo/tune", Value::Null).json["data"].clone();
+    for (field, value) in [
+        ("default_lease_ttl", json!([])),
+        ("max_lease_ttl", json!(-1)),
+        ("max_lease_ttl", json!("1 fortnight")),
+        ("description", json!(1)),
+        ("description", json!("x".repeat(1025))),
+        ("options", json!("version=2")),
+        ("options", json!({"a": []})),
+        ("force_no_cache", json!("perhaps")),
+        ("listing_visibility", json!("public")),
+        ("allowed_managed_keys", json!({})),
+        ("allowed_response_headers", json!([1])),
+        ("passthrough_request_headers", json!(["x".repeat(129)])),
+        ("audit_non_hmac_request_keys", json!(7)),
+        ("plugin_version", json!(2)),
+        ("plugin_version", json!("v99.0.0")),
+    ] {
+        let answer = server.call("POST", "sys/mounts/echo/tune", json!({"description": "changed", field: value}));
+        assert_eq!(answer.status, 400, "{field}");
+        assert!(answer.json["errors"][0].as_str().unwrap().starts_with(&format!("{field}:")), "{}", answer.json);
+    }
+    assert_eq!(server.call("GET", "sys/mounts/echo/tune", Value::Null).json["data"], before);
+}
+
+#[test]
+fn the_preflight_shows_all_mounts_with_a_token_and_only_public_ones_without() {
+    let server = with_echo();
+    server.call("POST", "sys/mounts/hidden", json!({"type": "echo"}));
+    server.call("POST", "sys/mounts/echo/tune", json!({"listing_visibility": "unauth"}));
+    let known = server.call("GET", "sys/internal/ui/mounts", Value::Null).json["data"].clone();
+    for path in ["cubbyhole/", "echo/", "hidden/", "identity/", "sys/"] {
+        assert!(known["secret"].get(path).is_some(), "{path} is missing");
+    }
+    assert_eq!(known["auth"]["token/"]["type"], "token");
+    let unknown = server.send("GET", "sys/internal/ui/mounts", &[], Value::Null).json["data"].clone();
+    let public = json!({"type": "echo", "description": "d", "options": null});
+    assert_eq!(unknown, json!({"secret": {"echo/": public}, "auth": {}}));
+    for (path, at) in [("echo/notes/a", "echo/"), ("cubbyhole/x", "cubbyhole/"), ("auth/token/create", "auth/token/")] {
+        let answer = server.call("GET", &format!("sys/internal/ui/mounts/{path}"), Value::Null);
+        assert_eq!(answer.json["data"]["path"], at, "{}", answer.json);
+    }
+    let missing = server.call("GET", "sys/internal/ui/mounts/nothing", Value::Null);
+    assert_eq!(missing.status, 403);
+    assert!(missing.json["errors"][0].as_str().unwrap().contains("preflight capability check returned 403"));
+    assert_eq!(server.send("GET", "sys/internal/ui/mounts/echo", &[], Value::Null).status, 403);
 }

@@ -37,3 +37,53 @@ fn without_a_token_or_with_a_wrong_one_permission_is_denied() {
         assert_eq!(answer.json["errors"][0], "permission denied");
     }
 }
+
+#[test]
+fn probes_are_answered_whatever_namespace_the_header_names() {
+    let server = Server::start();
+    for path in ["sys/health", "sys/seal-status", "sys/init", "sys/leader"] {
+        for namespace in ["not-there", "a/b/c", "not a name", "../x", "sys"] {
+            let answer = server.send("GET", path, &[("X-Vault-Namespace", namespace)], Value::Null);
+            assert_eq!(answer.status, 200, "{path} in {namespace:?}");
+        }
+    }
+}
+
+#[test]
+fn a_probe_may_choose_the_status_of_a_healthy_server() {
+    let server = Server::start();
+    for (method, query, status) in [
+        ("GET", "standbyok=true&perfstandbyok=true", 200),
+        ("GET", "activecode=299", 299),
+        ("HEAD", "activecode=299", 299),
+        ("HEAD", "", 200),
+        ("GET", "sealedcode=200&uninitcode=200&standbycode=204", 200),
+        ("GET", "activecode=fine", 400),
+        ("HEAD", "sealedcode=fine", 400),
+        ("GET", "activecode=99", 400),
+        ("GET", "activecode=600", 400),
+    ] {
+        let answer = server.send(method, &format!("sys/health?{query}"), &[], Value::Null);
+        assert_eq!(answer.status, status, "{method} {query}");
+        assert_eq!(answer.json.is_null(), method == "HEAD", "{method} {query}");
+    }
+    let wrong = server.send("GET", "sys/health?sealedcode=x", &[], Value::Null);
+    assert!(wrong.json["errors"][0].as_str().unwrap().starts_with("sealedcode:"));
+}
+
+#[test]
+fn status_endpoints_know_their_methods_and_say_what_clients_parse() {
+    let server = Server::start();
+    for path in ["sys/health", "sys/seal-status", "sys/leader"] {
+        assert_eq!(server.send("POST", path, &[], Value::Null).status, 405, "{path}");
+    }
+    let again = server.send("PUT", "sys/init", &[], Value::Null);
+    assert_eq!((again.status, &again.json["errors"][0]), (400, &Value::from("Vault is already initialized")));
+    let status = server.send("GET", "sys/seal-status", &[], Value::Null).json;
+    assert_eq!((&status["sealed"], &status["t"], &status["n"]), (&Value::Bool(false), &1.into(), &1.into()));
+    let date = status["build_date"].as_str().unwrap();
+    assert!(date.len() == 20 && date.ends_with('Z') && date[..4].parse::<u32>().unwrap() > 2000, "{date}");
+    let health = server.send("GET", "sys/health", &[], Value::Null).json;
+    assert_eq!(health["cluster_id"], status["cluster_id"]);
+    assert_eq!(health["cluster_id"].as_str().unwrap().len(), 36);
+}

@@ -7,9 +7,14 @@
     reason = "a test that cannot go on should say so and stop"
 )]
 
+mod folder;
 mod inside;
 mod log;
+mod process;
 mod token;
+
+pub use folder::Folder;
+pub use process::{Process, curl, run};
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -27,5 +27,8 @@ pub const ECHO: Bundled = bundled!("echo");
 /// Keeps secrets, versions 1 and 2.
 pub const KV: Bundled = bundled!("kv");
 
+/// Certificate authorities.
+pub const PKI: Bundled = bundled!("pki");
+
 /// All of them.
-pub const ALL: &[Bundled] = &[ECHO, KV];
+pub const ALL: &[Bundled] = &[ECHO, KV, PKI];

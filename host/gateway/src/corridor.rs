@@ -73,7 +73,14 @@ impl Gateway {
     async fn run(&self, arrival: &Arrival, deadline: Instant) -> Result<Reply, Fault> {
         let mut transaction = self.rooms.store.begin().await.map_err(stored)?;
         let tree = self.rooms.tenancy.tree(&mut transaction).await?;
-        let (namespace, answerer, demands) = self.resolve(arrival, &tree)?;
+        let (namespace, answerer, demands) = match self.resolve(arrival, &tree) {
+            Ok(found) => found,
+            // Who may do nothing is not told what is there and what is not.
+            Err(fault) => {
+                self.admit(arrival, Demands::default(), &mut transaction).await?;
+                return Err(fault);
+            }
+        };
         let admitted = self.admit(arrival, demands, &mut transaction).await?;
         match answerer {
             Answerer::Host(matched) => {
@@ -83,6 +90,7 @@ impl Gateway {
                     tree: &tree,
                     body: body::fields(arrival)?,
                     admitted: &admitted,
+                    token: arrival.token.as_ref(),
                     transaction: &mut transaction,
                     deadline,
                     now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
@@ -99,7 +107,8 @@ impl Gateway {
 
     /// Reads the path, once.
     fn resolve(&self, arrival: &Arrival, tree: &Tree) -> Result<(Arc<Namespace>, Answerer<'_>, Demands), Fault> {
-        let header = arrival.namespace.as_deref().unwrap_or_default();
+        let everywhere = System::is_everywhere(&arrival.path);
+        let header = arrival.namespace.as_deref().filter(|_| !everywhere).unwrap_or_default();
         let header = NamespacePath::parse(header).map_err(|e| Fault::invalid(e.to_string()))?;
         let place = tree.resolve(&header, &arrival.path)?;
         let unsupported = || Fault::new(Kind::NotFound, "unsupported path");

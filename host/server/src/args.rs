@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "innkeeper", about = "Keeps keys, serves the Vault API, runs engines in a sandbox.")]
+#[command(name = "innkeeper", version, about = "Keeps keys, serves the Vault API, runs engines in a sandbox.")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -32,7 +32,7 @@ pub struct Server {
     /// Development mode: in memory, unsealed, with a root token.
     #[arg(long)]
     pub dev: bool,
-    /// Development mode with TLS.
+    /// Development mode with TLS; implies -dev.
     #[arg(long)]
     pub dev_tls: bool,
     /// The root token of development mode; a random one by default.
@@ -52,6 +52,13 @@ pub struct Server {
     pub log_format: Option<String>,
 }
 
+impl Server {
+    /// Whether to start in development mode.
+    pub fn development(&self) -> bool {
+        self.dev || self.dev_tls
+    }
+}
+
 /// `-dev` becomes `--dev`; a single letter stays.
 pub fn normalise(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let one = |argument: OsString| match argument.to_str() {
@@ -61,4 +68,38 @@ pub fn normalise(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString>
         _ => argument,
     };
     arguments.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(options: &[&str]) -> Server {
+        let all = ["innkeeper", "server"].iter().chain(options).map(OsString::from);
+        match Arguments::try_parse_from(normalise(all)).unwrap().command {
+            Command::Server(server) => server,
+            Command::Version => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn options_take_one_dash_or_two_and_their_values_after_a_sign_or_a_space() {
+        for options in [
+            &["-dev", "-config=a", "-config", "b", "-log-level=debug"][..],
+            &["--dev", "--config=a", "--config", "b", "--log-level", "debug"][..],
+        ] {
+            let server = server(options);
+            assert!(server.development());
+            assert_eq!(server.config, [PathBuf::from("a"), PathBuf::from("b")]);
+            assert_eq!(server.log_level.as_deref(), Some("debug"));
+        }
+        assert!(server(&["-dev-tls"]).development());
+    }
+
+    #[test]
+    fn options_that_nobody_knows_are_refused() {
+        for wrong in [["innkeeper", "server", "-colour"], ["innkeeper", "serve", "-dev"]] {
+            assert!(Arguments::try_parse_from(normalise(wrong.map(OsString::from))).is_err());
+        }
+    }
 }

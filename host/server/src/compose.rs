@@ -55,6 +55,7 @@ pub async fn compose(config: &Config, root: Option<SecretString>, more: &[&[u8]]
     let info = Info {
         reported_version: config.reported_version.clone(),
         cluster_name: config.cluster_name.clone(),
+        cluster_id: system::cluster_id(&store).await?,
         storage_type: "inmem",
         default_lease_ttl: config.default_lease_ttl,
         max_lease_ttl: config.max_lease_ttl,

@@ -1,12 +1,17 @@
 //! The configuration: HCL or JSON in Vault's shape, one file, or all of a folder in the order of their names.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use model::NamespacePath;
 use serde_json::{Map, Value};
 
 /// Largest configuration file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
+/// Largest bound that may be set for a request body, in bytes.
+const REQUEST_SIZE_MAX: usize = 1 << 30;
+/// Largest bound that may be set for connections of one listener.
+const CONNECTIONS_MAX: usize = 1 << 20;
 /// The version that clients are told unless configured: they unlock managed keys and namespaces by it.
 pub const REPORTED_VERSION: &str = "1.21.0+ent";
 /// Keys that are understood elsewhere and mean nothing here.
@@ -53,6 +58,12 @@ pub struct Listener {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Largest request body, in bytes.
     pub max_request_size: usize,
+    /// Longest time until a request's headers are complete; also how long a connection may rest between two requests.
+    pub read_header_timeout: Duration,
+    /// Longest time until a request's body is complete.
+    pub read_timeout: Duration,
+    /// Most connections at once; further ones wait until one ends.
+    pub max_connections: usize,
 }
 
 /// A PKCS#11 library. Users of the API name it; only who runs the server says where it lies.
@@ -108,7 +119,14 @@ impl Default for Config {
 impl Listener {
     /// Plain HTTP at this address.
     pub fn plain(address: &str) -> Self {
-        Self { address: address.to_owned(), tls: None, max_request_size: 32 << 20 }
+        Self {
+            address: address.to_owned(),
+            tls: None,
+            max_request_size: 32 << 20,
+            read_header_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            max_connections: 16_384,
+        }
     }
 }
 
@@ -120,6 +138,10 @@ pub fn read(paths: &[PathBuf]) -> Result<Config, Error> {
             let text = text(&file)?;
             let name = file.display().to_string();
             Reader { file: &name, config: &mut config }.top(parse(&file, &text)?)?;
+        }
+        if config.default_lease_ttl > config.max_lease_ttl {
+            let wanted = "must not be longer than max_lease_ttl".to_owned();
+            return Err(Error::Wrong { file: path.display().to_string(), key: "default_lease_ttl".into(), wanted });
         }
     }
     Ok(config)
@@ -154,11 +176,22 @@ fn parse(file: &Path, text: &str) -> Result<Map<String, Value>, Error> {
     let value: Value = if file.extension().is_some_and(|ending| ending == "json") {
         serde_json::from_str(text).map_err(|e| unreadable(file, e))?
     } else {
-        hcl::from_str(text).map_err(|e| unreadable(file, e))?
+        hcl::from_str(text).map_err(|e| unreadable(file, misread(&e)))?
     };
     match value {
         Value::Object(fields) => Ok(fields),
         _ => Err(unreadable(file, "must hold an object")),
+    }
+}
+
+/// Where and why, in one line and without repeating what the file holds.
+fn misread(error: &hcl::Error) -> String {
+    match error {
+        hcl::Error::Parse(error) => {
+            let (at, why) = (error.location(), error.message().split_whitespace().collect::<Vec<_>>().join(" "));
+            format!("line {} column {}: {why}", at.line(), at.column())
+        }
+        other => other.to_string(),
     }
 }
 
@@ -227,13 +260,23 @@ impl Reader<'_> {
         for (name, value) in body {
             match name.as_str() {
                 "address" => listener.address = self.text("listener.address", value)?,
-                "tls_disable" => disabled = matches!(self.text(name, value)?.as_str(), "true" | "1"),
+                "tls_disable" => {
+                    let told = self.one_of("listener.tls_disable", value, &["true", "1", "false", "0"])?;
+                    disabled = told == "true" || told == "1";
+                }
                 "tls_cert_file" => certificate = Some(PathBuf::from(self.text("listener.tls_cert_file", value)?)),
                 "tls_key_file" => key = Some(PathBuf::from(self.text("listener.tls_key_file", value)?)),
                 "max_request_size" => {
-                    let number = self.text(name, value)?.parse();
-                    listener.max_request_size =
-                        number.map_err(|_| self.wrong("listener.max_request_size", "must be a number of bytes"))?;
+                    listener.max_request_size = self.number("listener.max_request_size", value, REQUEST_SIZE_MAX)?;
+                }
+                "max_connections" => {
+                    listener.max_connections = self.number("listener.max_connections", value, CONNECTIONS_MAX)?;
+                }
+                "http_read_header_timeout" => {
+                    listener.read_header_timeout = self.timeout("listener.http_read_header_timeout", value)?;
+                }
+                "http_read_timeout" => {
+                    listener.read_timeout = self.timeout("listener.http_read_timeout", value)?;
                 }
                 "cluster_address" => {}
                 unknown => self.unknown(&format!("listener.{unknown}")),
@@ -304,6 +347,18 @@ impl Reader<'_> {
             Ok(text)
         } else {
             Err(self.wrong(key, format!("must be one of {allowed:?}")))
+        }
+    }
+
+    fn number(&self, key: &str, value: &Value, max: usize) -> Result<usize, Error> {
+        let number = self.text(key, value)?.parse().ok().filter(|number| (1..=max).contains(number));
+        number.ok_or_else(|| self.wrong(key, format!("must be a number from 1 to {max}")))
+    }
+
+    fn timeout(&self, key: &str, value: &Value) -> Result<Duration, Error> {
+        match self.seconds(key, value)? {
+            seconds @ 1..=3600 => Ok(Duration::from_secs(seconds)),
+            _ => Err(self.wrong(key, "must be from \"1s\" to \"1h\"")),
         }
     }
 
@@ -395,6 +450,10 @@ mod tests {
             ("reported_version = \"new\"", "reported_version"),
             ("log_level = \"loud\"", "log_level"),
             ("max_lease_ttl = \"soon\"", "max_lease_ttl"),
+            ("listener \"tcp\" {\n tls_disable = \"maybe\"\n}", "listener.tls_disable"),
+            ("listener \"tcp\" {\n max_connections = 0\n}", "listener.max_connections"),
+            ("listener \"tcp\" {\n http_read_timeout = \"2h\"\n}", "listener.http_read_timeout"),
+            ("listener \"tcp\" {\n address = \n}", "line 2"),
         ] {
             let error = top(text).unwrap_err().to_string();
             assert!(error.contains(key), "{text}: {error}");

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gateway::Gateway;
@@ -11,17 +12,13 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-use crate::http;
+use crate::http::{self, BodyBounds};
 
-/// Most connections at once on one listener.
-pub const CONNECTIONS_MAX: usize = 16_384;
 /// Longest TLS handshake.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
-/// Longest time until a request's headers are complete.
-pub const HEADERS_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
 const HEAD_MAX: usize = 64 << 10;
 /// Most requests at once on one HTTP/2 connection.
@@ -37,34 +34,33 @@ pub struct Door {
     pub listener: TcpListener,
     /// With TLS, or plain.
     pub tls: Option<TlsAcceptor>,
-    /// Largest request body, in bytes.
-    pub max_request_size: usize,
+    /// What a request's body may cost.
+    pub body: BodyBounds,
+    /// Longest time until a request's headers are complete, and between two requests of one connection.
+    pub head_time: Duration,
+    /// Most connections at once; further ones wait until one ends.
+    pub connections: usize,
 }
 
-/// Serves connections until `stop` resolves, then lets open requests finish.
-pub async fn serve(door: Door, gateway: Arc<Gateway>, stop: impl Future<Output = ()>) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+/// Serves connections until `stop` turns true, then lets open requests finish.
+pub async fn serve(door: Door, gateway: Arc<Gateway>, stop: watch::Receiver<bool>) {
+    let permits = Arc::new(Semaphore::new(door.connections));
     let graceful = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
+    let mut stopped = stop.clone();
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
-        let (stream, peer) = tokio::select! {
-            accepted = door.listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "accepting a connection failed");
-                    tokio::time::sleep(BACK_OFF).await;
-                    continue;
-                }
-            },
-            () = &mut stop => break,
+        let accepted = tokio::select! {
+            accepted = accept(&door.listener, &permits) => accepted,
+            _ = stopped.wait_for(|stop| *stop) => break,
         };
+        let Some((permit, stream, peer)) = accepted else { continue };
         let connection = Connection {
             gateway: Arc::clone(&gateway),
             peer,
             tls: door.tls.clone(),
-            max_request_size: door.max_request_size,
+            body: door.body,
+            head_time: door.head_time,
             watcher: graceful.watcher(),
+            stop: stop.clone(),
         };
         tokio::spawn(async move {
             connection.run(stream).await;
@@ -77,49 +73,94 @@ pub async fn serve(door: Door, gateway: Arc<Gateway>, stop: impl Future<Output =
     }
 }
 
+/// The next connection, once there is room for it.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((permit, stream, peer)),
+        Err(error) => {
+            tracing::warn!(%error, "accepting a connection failed");
+            tokio::time::sleep(BACK_OFF).await;
+            None
+        }
+    }
+}
+
 struct Connection {
     gateway: Arc<Gateway>,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    max_request_size: usize,
+    body: BodyBounds,
+    head_time: Duration,
     watcher: Watcher,
+    stop: watch::Receiver<bool>,
 }
 
 impl Connection {
-    /// The handshake belongs to the connection's own task: a slow client holds nobody else up.
-    async fn run(self, stream: TcpStream) {
+    /// The handshake belongs to the connection's own task: a slow client holds nobody else up, nor the stop.
+    async fn run(mut self, stream: TcpStream) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection without TCP_NODELAY");
         }
-        match self.tls.clone() {
-            None => self.speak(stream, false).await,
-            Some(tls) => match tokio::time::timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.speak(stream, true).await,
-                Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "a TLS handshake failed"),
-                Err(_elapsed) => tracing::debug!(peer = %self.peer, "a TLS handshake took too long"),
-            },
+        let Some(tls) = self.tls.clone() else { return self.speak(stream, None).await };
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(HANDSHAKE_MAX, tls.accept(stream)) => shaken,
+            _ = self.stop.wait_for(|stop| *stop) => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) => {
+                let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+                self.speak(stream, Some(protocol.unwrap_or_default())).await;
+            }
+            Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "a TLS handshake failed"),
+            Err(_elapsed) => tracing::debug!(peer = %self.peer, "a TLS handshake took too long"),
         }
     }
 
-    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, tls: bool) {
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIME_MAX).max_buf_size(HEAD_MAX);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS_MAX)
-            .max_header_list_size(HEAD_MAX as u32)
-            .keep_alive_interval(Duration::from_secs(60));
-        let Self { gateway, peer, max_request_size, watcher, .. } = self;
+    /// `protocol` is what the TLS handshake agreed on; `None` without TLS.
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, protocol: Option<Vec<u8>>) {
+        let Self { gateway, peer, body, head_time, watcher, .. } = self;
+        let (builder, tls) = (speech(protocol.as_deref(), head_time), protocol.is_some());
+        let spoken = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&spoken);
         let service = service_fn(move |request| {
+            heard.store(true, Ordering::Relaxed);
             let gateway = Arc::clone(&gateway);
-            async move {
-                Ok::<_, std::convert::Infallible>(http::answer(&gateway, request, peer, tls, max_request_size).await)
-            }
+            async move { Ok::<_, std::convert::Infallible>(http::answer(&gateway, request, peer, tls, body).await) }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        if let Err(error) = watcher.watch(connection).await {
+        let mut connection = std::pin::pin!(watcher.watch(connection));
+        // hyper watches the time of a head only once it knows which HTTP is spoken: the first one is watched here.
+        let result = match tokio::time::timeout(head_time, connection.as_mut()).await {
+            Ok(result) => result,
+            Err(_elapsed) if !spoken.load(Ordering::Relaxed) => {
+                tracing::debug!(%peer, "a connection said nothing for too long");
+                return;
+            }
+            Err(_elapsed) => connection.await,
+        };
+        if let Err(error) = result {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
+    }
+}
+
+/// How to speak with a client: as TLS agreed, or without TLS whichever version it begins with.
+fn speech(protocol: Option<&[u8]>, head_time: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(HEAD_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_MAX as u32)
+        .keep_alive_interval(Duration::from_secs(60));
+    match protocol {
+        Some(b"h2") => builder.http2_only(),
+        Some(_) => builder.http1_only(),
+        None => builder,
     }
 }

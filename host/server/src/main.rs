@@ -6,20 +6,25 @@
     reason = "the banner and the last word of a failed start are for people"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use secrecy::{ExposeSecret, SecretString};
 use server::args::{Arguments, Command, Server, normalise};
 use server::compose::{House, compose};
 use server::config::{self, Config, Listener};
+use server::http::BodyBounds;
 use server::listener::{Door, serve};
 use server::{log, runtime, tls};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+/// How long work on threads of its own may still take after the last request.
+const SHUTDOWN_MAX: Duration = Duration::from_millis(500);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -33,7 +38,11 @@ fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Version => {
-            println!("Innkeeper v{}", env!("CARGO_PKG_VERSION"));
+            println!(
+                "Innkeeper v{} (tells clients {} by default)",
+                env!("CARGO_PKG_VERSION"),
+                config::REPORTED_VERSION
+            );
             Ok(())
         }
         Command::Server(options) => run(&options),
@@ -48,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Server) -> Result<(), Failure> {
-    if !options.dev && options.config.is_empty() {
+    if !options.development() && options.config.is_empty() {
         return Err("say -dev for a development server, or -config=FILE".into());
     }
     let config = config::read(&options.config)?;
@@ -60,25 +69,27 @@ fn run(options: &Server) -> Result<(), Failure> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    runtime::build()?.block_on(open(options, &config))
+    let runtime = runtime::build()?;
+    let result = runtime.block_on(open(options, &config));
+    // What a second signal cut off is not waited for.
+    runtime.shutdown_timeout(SHUTDOWN_MAX);
+    result
 }
 
 async fn open(options: &Server, config: &Config) -> Result<(), Failure> {
-    let root = options.dev_root_token_id.clone().filter(|_| options.dev).map(SecretString::from);
+    let root = options.dev_root_token_id.clone().filter(|_| options.development()).map(SecretString::from);
+    // From here on a signal is ours to answer.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let house = compose(config, root, &[]).await?;
-    let doors = doors(options, config).await?;
+    let authority = if options.dev_tls { Some(Authority::make()?) } else { None };
+    let doors = doors(options, config, authority.as_ref()).await?;
     announce(options, &house, &doors);
     let (stop, stopped) = watch::channel(false);
     let mut serving = Vec::new();
     for door in doors {
-        let mut stopped = stopped.clone();
-        let wait = async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        serving.push(tokio::spawn(serve(door, Arc::clone(&house.gateway), wait)));
+        serving.push(tokio::spawn(serve(door, Arc::clone(&house.gateway), stopped.clone())));
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     tracing::info!("stopping: open requests may finish; a second signal ends them");
     stop.send_replace(true);
@@ -92,19 +103,18 @@ async fn open(options: &Server, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn doors(options: &Server, config: &Config) -> Result<Vec<Door>, Failure> {
+async fn doors(options: &Server, config: &Config, authority: Option<&Authority>) -> Result<Vec<Door>, Failure> {
     let mut doors = Vec::new();
-    if options.dev {
-        let tls = if options.dev_tls { Some(development_tls()?) } else { None };
+    if options.development() {
+        let tls = authority.map(|authority| authority.acceptor.clone());
         doors.push(bind(&Listener::plain(&options.dev_listen_address), tls).await?);
-    } else {
-        for listener in &config.listeners {
-            let tls = match &listener.tls {
-                Some((certificate, key)) => Some(tls::from_files(certificate, key)?),
-                None => None,
-            };
-            doors.push(bind(listener, tls).await?);
-        }
+    }
+    for listener in &config.listeners {
+        let tls = match &listener.tls {
+            Some((certificate, key)) => Some(tls::from_files(certificate, key)?),
+            None => None,
+        };
+        doors.push(bind(listener, tls).await?);
     }
     if doors.is_empty() { Err("the configuration has no listener".into()) } else { Ok(doors) }
 }
@@ -113,16 +123,36 @@ async fn bind(listener: &Listener, tls: Option<tokio_rustls::TlsAcceptor>) -> Re
     let bound = TcpListener::bind(&listener.address)
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", listener.address))?;
-    Ok(Door { listener: bound, tls, max_request_size: listener.max_request_size })
+    Ok(Door {
+        listener: bound,
+        tls,
+        body: BodyBounds { size: listener.max_request_size, time: listener.read_timeout },
+        head_time: listener.read_header_timeout,
+        connections: listener.max_connections,
+    })
 }
 
-/// Makes the development certificate and leaves its authority where clients can be pointed to it.
-fn development_tls() -> Result<tokio_rustls::TlsAcceptor, Failure> {
-    let made = tls::development()?;
-    let path = std::env::temp_dir().join(format!("innkeeper-dev-ca-{}.pem", std::process::id()));
-    write_private(&path, &made.authority)?;
-    println!("    $ export VAULT_CACERT='{}'", path.display());
-    Ok(made.acceptor)
+/// The authority of development mode: its certificate lies in a file that clients can be pointed to, as long as the
+/// server runs.
+struct Authority {
+    acceptor: tokio_rustls::TlsAcceptor,
+    file: PathBuf,
+}
+
+impl Authority {
+    fn make() -> Result<Self, Failure> {
+        let made = tls::development()?;
+        let file = std::env::temp_dir().join(format!("innkeeper-dev-ca-{}.pem", std::process::id()));
+        write_private(&file, &made.authority)?;
+        println!("    $ export VAULT_CACERT='{}'", file.display());
+        Ok(Self { acceptor: made.acceptor, file })
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
 }
 
 /// A file that only this user reads, new: one that is there already, or a link, is not followed.
@@ -143,7 +173,7 @@ fn announce(options: &Server, house: &House, doors: &[Door]) {
         }
     }
     println!("\nRoot Token: {}", house.root_token.expose_secret());
-    if options.dev && !options.dev_no_store_token {
+    if options.development() && !options.dev_no_store_token {
         if let Some(home) = std::env::home_dir() {
             if let Err(error) = write_private(&home.join(".vault-token"), house.root_token.expose_secret()) {
                 tracing::warn!(%error, "the root token could not be written to ~/.vault-token");

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroizing;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,20 +22,24 @@ pub struct Development {
 
 /// Certificate chain and key from PEM files.
 pub fn from_files(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
-    let chain = std::fs::read(certificate).map_err(|e| format!("{}: {e}", certificate.display()))?;
-    let key = std::fs::read(key).map_err(|e| format!("{}: {e}", key.display()))?;
-    acceptor(&chain, &key)
+    let read = |path: &Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+    let (chain, private) = (read(certificate)?, Zeroizing::new(read(key)?));
+    let pair = format!("{} and {}", certificate.display(), key.display());
+    acceptor(&chain, &private).map_err(|e| format!("{pair} are no PEM certificate and key: {e}").into())
 }
 
 /// A fresh authority and a certificate for this machine.
 pub fn development() -> Result<Development, Failure> {
     let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CommonName, "Innkeeper development authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     let authority_key = KeyPair::generate()?;
     let authority_pem = authority.self_signed(&authority_key)?.pem();
     let key = KeyPair::generate()?;
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-    let leaf = CertificateParams::new(names)?.signed_by(&key, &Issuer::new(authority, authority_key))?;
+    let mut leaf = CertificateParams::new(names)?;
+    leaf.distinguished_name.push(DnType::CommonName, "localhost");
+    let leaf = leaf.signed_by(&key, &Issuer::new(authority, authority_key))?;
     let acceptor = acceptor(leaf.pem().as_bytes(), key.serialize_pem().as_bytes())?;
     Ok(Development { authority: authority_pem, acceptor })
 }

@@ -81,7 +81,7 @@ fn list(tree: &Tree, listing: &Listing) -> Page {
     let prefix = listing.prefix.as_str();
     let mut page = Page::default();
     let mut from = match &listing.after {
-        Some(after) => Bound::Excluded(past(prefix, after)),
+        Some(after) => past(prefix, after),
         None => Bound::Excluded(prefix.to_owned()),
     };
     while let Some((key, _)) = tree.range::<_, str>((as_str(&from), Bound::Unbounded)).next() {
@@ -94,17 +94,18 @@ fn list(tree: &Tree, listing: &Listing) -> Page {
             Some(slash) => &rest[..=slash],
             None => rest,
         };
-        from = Bound::Excluded(past(prefix, name));
+        from = past(prefix, name);
         page.names.push(name.to_owned());
     }
     page
 }
 
-/// The full key after which the names following `name` begin: the name itself, or for a folder everything below it.
-fn past(prefix: &str, name: &str) -> String {
+/// Where the names following `name` begin: after the name itself, or for a folder after everything below it, which is
+/// where `0`, the byte after `/`, would stand in its place.
+fn past(prefix: &str, name: &str) -> Bound<String> {
     match name.strip_suffix('/') {
-        Some(folder) => format!("{prefix}{folder}/{}", char::MAX),
-        None => format!("{prefix}{name}"),
+        Some(folder) => Bound::Included(format!("{prefix}{folder}0")),
+        None => Bound::Excluded(format!("{prefix}{name}")),
     }
 }
 

@@ -5,12 +5,16 @@
 //! [`System`], [`Call`]. **Errors:** [`model::Fault`].
 #![forbid(unsafe_code)]
 
+mod auth;
+mod builtin;
 mod capabilities;
+mod cluster;
 mod managed_keys;
 mod mounts;
 mod namespaces;
 mod params;
 mod preflight;
+mod remount;
 mod routes;
 mod status;
 mod token;
@@ -22,11 +26,13 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
 use model::{Fault, Id, Kind, Operation, Reply};
 use sandbox::Catalog;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use storage::Transaction;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
+pub use cluster::cluster_id;
 use routes::{Endpoint, Routes};
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
@@ -39,6 +45,8 @@ pub struct Info {
     pub reported_version: String,
     /// The name of the cluster.
     pub cluster_name: String,
+    /// What tells this cluster from others of the same name, see [`cluster_id`].
+    pub cluster_id: String,
     /// The kind of storage.
     pub storage_type: &'static str,
     /// Default time to live, in seconds.
@@ -67,6 +75,8 @@ pub struct Call<'a> {
     pub body: Map<String, Value>,
     /// Who asks.
     pub admitted: &'a Admitted,
+    /// The token that was sent. Only the answer to its own holder may repeat it.
+    pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
     pub transaction: &'a mut Transaction,
     /// When whatever is asked outside must have answered.
@@ -98,18 +108,30 @@ impl System {
         (path == "lookup-self").then_some((matched, Demands::default()))
     }
 
+    /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: probes of
+    /// the server's state, and questions of a token about itself.
+    pub fn is_everywhere(path: &str) -> bool {
+        matches!(
+            path.trim_end_matches('/'),
+            "sys/health" | "sys/seal-status" | "sys/init" | "sys/leader" | "auth/token/lookup-self"
+        )
+    }
+
     /// Answers a request that was admitted.
     pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
         match matched.endpoint {
-            Endpoint::Health => Ok(status::health(&self.info, &call)),
-            Endpoint::SealStatus => Ok(status::seal_status(&self.info)),
-            Endpoint::Init => Ok(status::init()),
-            Endpoint::Leader => Ok(status::leader()),
+            Endpoint::Health => status::health(&self.info, &call),
+            Endpoint::SealStatus => status::seal_status(&self.info, &call),
+            Endpoint::Init => status::init(&call),
+            Endpoint::Leader => status::leader(&call),
             Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
+            Endpoint::Auth => auth::all(&call),
+            Endpoint::AuthMethod => auth::one(self, &call, at),
             Endpoint::Mounts => mounts::all(self, call),
             Endpoint::Mount => mounts::one(self, call, at).await,
-            Endpoint::Remount => mounts::remount(call).await,
+            Endpoint::Remount => remount::start(call).await,
+            Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
             Endpoint::CapabilitiesSelf => capabilities::own(&call),

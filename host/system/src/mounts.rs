@@ -1,27 +1,26 @@
-//! `sys/mounts`, `sys/mounts/:path`, its `tune`, and `sys/remount`.
+//! `sys/mounts`, `sys/mounts/:path`, and its `tune`.
+
+use std::sync::Arc;
 
 use model::{Fault, MountPath, Operation, Reply};
 use serde_json::{Map, Value, json};
 use tenancy::{ListingVisibility, Mount, MountConfig};
 
-use crate::{Call, Info, System, fresh_id, params, unsupported};
+use crate::{Call, Info, System, builtin, fresh_id, params, unsupported};
 
 /// Most entries in one list of a mount's configuration.
 const LIST_MAX: usize = 256;
 /// Longest description, in bytes.
 const DESCRIPTION_MAX: usize = 1024;
+/// Longest name or value of an option, in bytes.
+const OPTION_TEXT_MAX: usize = 512;
 
 pub(crate) fn all(system: &System, call: Call<'_>) -> Result<Reply, Fault> {
     if !matches!(call.operation, Operation::Read | Operation::List) {
         return Err(unsupported());
     }
-    let mut data: Map<String, Value> =
-        call.tree.mounts(call.namespace.id).map(|mount| (mount.path.to_string(), show(&system.info, mount))).collect();
-    data.insert("sys/".into(), json!({
-        "type": "system", "accessor": "system_root", "description": "system endpoints used for control, policy and debugging",
-        "options": null, "config": { "default_lease_ttl": 0, "max_lease_ttl": 0, "force_no_cache": false },
-        "local": false, "seal_wrap": false, "external_entropy_access": false, "uuid": "sys",
-    }));
+    let mut data = builtin::shown(&call.namespace);
+    data.extend(call.tree.mounts(call.namespace.id).map(|mount| (mount.path.to_string(), show(system, mount))));
     Ok(Reply::flattened(data))
 }
 
@@ -30,11 +29,19 @@ pub(crate) async fn one(system: &System, call: Call<'_>, at: &str) -> Result<Rep
         return tune(system, call, path).await;
     }
     let path = MountPath::parse(at).map_err(|e| Fault::invalid(e.to_string()))?;
+    if let Some(builtin) = builtin::secret(path.as_str()) {
+        return match call.operation {
+            Operation::Read => Reply::data(&builtin.show(&call.namespace)),
+            Operation::Update => Err(Fault::invalid(format!("path is already in use at {path}"))),
+            Operation::Delete => Err(Fault::invalid(format!("cannot unmount {path}: it is part of every namespace"))),
+            Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),
+        };
+    }
     match call.operation {
-        Operation::Read => Reply::data(&show(&system.info, &*existing(&call, &path)?)),
+        Operation::Read => Reply::data(&show(system, &*existing(&call, &path)?)),
         Operation::Update => enable(system, call, path).await,
         Operation::Delete => {
-            if let Ok(mount) = existing(&call, &path) {
+            if let Some(mount) = find(&call, &path) {
                 mount.delete(call.transaction).await?;
             }
             Ok(Reply::nothing())
@@ -44,17 +51,15 @@ pub(crate) async fn one(system: &System, call: Call<'_>, at: &str) -> Result<Rep
 }
 
 async fn enable(system: &System, call: Call<'_>, path: MountPath) -> Result<Reply, Fault> {
-    let kind = params::text(&call.body, "type")?.unwrap_or_default();
-    // Clients that enable "kv-v2" mean kv with an option.
-    let (kind, version) = if kind == "kv-v2" { ("kv", Some("2")) } else { (kind, None) };
-    let Some(guest) = system.catalog.get(kind) else {
-        let known = system.catalog.names().collect::<Vec<_>>().join(", ");
-        return Err(Fault::invalid(format!("type: there is no engine {kind:?} in the catalog; there are: {known}")));
-    };
+    let (kind, version) = kind(&call.body)?;
+    let guest = system.catalog.get(kind).ok_or_else(|| unknown(system, kind))?;
     let mut mount = Mount::new(fresh_id()?, call.namespace.id, path, &guest.descriptor.name);
     mount.local = params::flag(&call.body, "local")?.unwrap_or(false);
     mount.seal_wrap = params::flag(&call.body, "seal_wrap")?.unwrap_or(false);
+    // Every engine already draws on the host's one generator: nothing more to give, so it is only checked.
+    params::flag(&call.body, "external_entropy_access")?;
     describe(&mut mount, &call.body)?;
+    pin(system, &mut mount, &call.body)?;
     if let Some(version) = version {
         mount.options.insert("version".into(), version.into());
     }
@@ -67,8 +72,49 @@ async fn enable(system: &System, call: Call<'_>, path: MountPath) -> Result<Repl
     Ok(Reply::nothing())
 }
 
+/// The engine that is asked for, and the version option that its name implies.
+fn kind(body: &Map<String, Value>) -> Result<(&str, Option<&'static str>), Fault> {
+    let kind = match params::text(body, "type")? {
+        Some("plugin") => params::text(body, "plugin_name")?,
+        kind => kind,
+    };
+    match kind {
+        None | Some("") => Err(Fault::invalid("type: missing backend type")),
+        Some(kind) if kind.len() > model::NAME_MAX => Err(Fault::invalid("type: at most 128 bytes")),
+        // Clients that enable "kv-v2" mean kv with an option.
+        Some("kv-v2") => Ok(("kv", Some("2"))),
+        Some(kind) => Ok((kind, None)),
+    }
+}
+
+fn unknown(system: &System, kind: &str) -> Fault {
+    let known = system.catalog.names().collect::<Vec<_>>().join(", ");
+    Fault::invalid(format!("plugin not found in the catalog: {kind} (type: there are {known})"))
+}
+
+/// Takes the version of the engine that a mount asks for. There is one version of each: any other would not run.
+fn pin(system: &System, mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
+    let Some(wanted) = params::text(body, "plugin_version")? else { return Ok(()) };
+    let running = system.catalog.get(&mount.kind).map_or("", |guest| guest.descriptor.version.as_str());
+    if !wanted.is_empty() && wanted.trim_start_matches('v') != running {
+        return Err(Fault::invalid(format!(
+            "plugin_version: version is not in the catalog; {} has v{running}",
+            mount.kind
+        )));
+    }
+    mount.config.plugin_version = wanted.to_owned();
+    Ok(())
+}
+
 async fn tune(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault> {
     let path = MountPath::parse(at).map_err(|e| Fault::invalid(e.to_string()))?;
+    if let Some(builtin) = builtin::secret(path.as_str()) {
+        return match call.operation {
+            Operation::Read => Reply::data(&builtin.tuned(&system.info)),
+            Operation::Update => Err(Fault::invalid(format!("{path} is part of every namespace: it cannot be tuned"))),
+            _ => Err(unsupported()),
+        };
+    }
     let mount = existing(&call, &path)?;
     match call.operation {
         Operation::Read => Reply::data(&tuned(&system.info, &mount)),
@@ -76,6 +122,7 @@ async fn tune(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault>
             let mut changed = Mount::clone(&mount);
             mount.expect(call.transaction)?;
             describe(&mut changed, &call.body)?;
+            pin(system, &mut changed, &call.body)?;
             configure(&mut changed.config, &call.body, &system.info)?;
             changed.write(call.transaction).await?;
             Ok(Reply::nothing())
@@ -84,29 +131,14 @@ async fn tune(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault>
     }
 }
 
-/// `sys/remount`: gives a mount another path in the same namespace. Its keys and data hang on its id and stay.
-pub(crate) async fn remount(call: Call<'_>) -> Result<Reply, Fault> {
-    if call.operation != Operation::Update {
-        return Err(unsupported());
-    }
-    let read = |field: &str| -> Result<MountPath, Fault> {
-        let text = params::text(&call.body, field)?.unwrap_or_default();
-        MountPath::parse(text).map_err(|e| Fault::invalid(format!("{field}: {e}")))
-    };
-    let (from, to) = (read("from")?, read("to")?);
-    let mount = existing(&call, &from)?;
-    let mut moved = Mount::clone(&mount);
-    mount.expect(call.transaction)?;
-    moved.path = to;
-    moved.place(call.transaction, call.tree).await?;
-    let mut data = Map::new();
-    data.insert("migration_id".into(), json!(mount.id.to_string()));
-    Ok(Reply::flattened(data))
+/// The mount at exactly this path of the request's namespace.
+pub(crate) fn find(call: &Call<'_>, path: &MountPath) -> Option<Arc<Mount>> {
+    let found = call.tree.mount_above(call.namespace.id, path.as_str()).filter(|(mount, _)| mount.path == *path);
+    found.map(|(mount, _)| mount)
 }
 
-fn existing(call: &Call<'_>, path: &MountPath) -> Result<std::sync::Arc<Mount>, Fault> {
-    let found = call.tree.mount_above(call.namespace.id, path.as_str()).filter(|(mount, _)| mount.path == *path);
-    found.map(|(mount, _)| mount).ok_or_else(|| tenancy::Error::NoMount(path.clone()).into())
+fn existing(call: &Call<'_>, path: &MountPath) -> Result<Arc<Mount>, Fault> {
+    find(call, path).ok_or_else(|| Fault::invalid(format!("No secret engine mount at {path}")))
 }
 
 fn describe(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
@@ -117,6 +149,9 @@ fn describe(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
         mount.description = description.to_owned();
     }
     if let Some(options) = params::map(body, "options")? {
+        if options.iter().any(|(name, value)| name.len() > OPTION_TEXT_MAX || value.len() > OPTION_TEXT_MAX) {
+            return Err(Fault::invalid("options: at most 512 bytes per name and value"));
+        }
         mount.options.extend(options);
     }
     Ok(())
@@ -171,11 +206,13 @@ pub(crate) fn effective(config: &MountConfig, info: &Info) -> (u64, u64) {
 }
 
 /// A mount as `sys/mounts` shows it.
-pub(crate) fn show(info: &Info, mount: &Mount) -> Value {
-    let mut config = tuned(info, mount);
+pub(crate) fn show(system: &System, mount: &Mount) -> Value {
+    let mut config = tuned(&system.info, mount);
+    let running = system.catalog.get(&mount.kind).map(|guest| format!("v{}", guest.descriptor.version));
     if let Value::Object(fields) = &mut config {
         fields.remove("description");
         fields.remove("options");
+        fields.remove("plugin_version");
         fields.insert("default_lease_ttl".into(), json!(mount.config.default_lease_ttl));
         fields.insert("max_lease_ttl".into(), json!(mount.config.max_lease_ttl));
     }
@@ -183,7 +220,8 @@ pub(crate) fn show(info: &Info, mount: &Mount) -> Value {
         "type": mount.kind, "accessor": mount.accessor, "description": mount.description, "uuid": mount.id.to_string(),
         "options": if mount.options.is_empty() { Value::Null } else { json!(mount.options) }, "config": config,
         "local": mount.local, "seal_wrap": mount.seal_wrap, "external_entropy_access": false,
-        "plugin_version": "", "running_plugin_version": "", "running_sha256": "", "deprecation_status": "",
+        "plugin_version": mount.config.plugin_version, "running_plugin_version": running.unwrap_or_default(),
+        "running_sha256": "", "deprecation_status": "",
     })
 }
 
@@ -213,6 +251,9 @@ fn tuned(info: &Info, mount: &Mount) -> Value {
         }
         if !mount.options.is_empty() {
             fields.insert("options".into(), json!(mount.options));
+        }
+        if !config.plugin_version.is_empty() {
+            fields.insert("plugin_version".into(), json!(config.plugin_version));
         }
     }
     data

@@ -22,16 +22,23 @@ pub(crate) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
 
 pub(crate) async fn one(call: Call<'_>, below: &str) -> Result<Reply, Fault> {
     let below = NamespacePath::parse(below).map_err(|e| Fault::invalid(e.to_string()))?;
-    let path = call.namespace.path.join(&below);
+    if below.is_root() {
+        return Err(Fault::invalid("namespace path: \"root\" is reserved"));
+    }
+    // Both halves were within bounds; what they make together has to be too.
+    let path = NamespacePath::parse(call.namespace.path.join(&below).as_str());
+    let path = path.map_err(|e| Fault::invalid(e.to_string()))?;
     match call.operation {
         Operation::Read => {
             call.tree.namespace(&path).map_or_else(|| Err(Fault::absent()), |found| Reply::data(&show(found)))
         }
         Operation::Update | Operation::Patch => {
-            if call.operation == Operation::Patch && call.tree.namespace(&path).is_none() {
-                return Err(Fault::absent());
-            }
-            let metadata = params::map(&call.body, "custom_metadata")?;
+            let metadata = if call.operation == Operation::Patch {
+                let before = call.tree.namespace(&path).ok_or_else(Fault::absent)?.custom_metadata.clone();
+                params::patch(&call.body, "custom_metadata", before)?
+            } else {
+                params::map(&call.body, "custom_metadata")?
+            };
             let written = Namespace::write(call.transaction, call.tree, &path, metadata, fresh_id()?).await?;
             Reply::data(&show(&written))
         }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use model::Fault;
 use serde_json::{Map, Value};
 
+/// Longest duration: what clients can hold in 64 bits of nanoseconds.
+const SECONDS_MAX: u64 = 290 * 365 * 86_400;
+
 /// A text; absent and `null` are `None`.
 pub(crate) fn text<'a>(body: &'a Map<String, Value>, field: &str) -> Result<Option<&'a str>, Fault> {
     match body.get(field) {
@@ -72,14 +75,40 @@ pub(crate) fn map(body: &Map<String, Value>, field: &str) -> Result<Option<BTree
     }
 }
 
+/// An object of texts as PATCH sends it: `null` removes a name.
+pub(crate) fn patch(
+    body: &Map<String, Value>,
+    field: &str,
+    mut before: BTreeMap<String, String>,
+) -> Result<Option<BTreeMap<String, String>>, Fault> {
+    let fields = match body.get(field) {
+        None => return Ok(None),
+        Some(Value::Null) => return Ok(Some(BTreeMap::new())),
+        Some(Value::Object(fields)) => fields,
+        Some(_) => return Err(wrong(field, "an object of texts")),
+    };
+    for removed in fields.iter().filter(|(_, value)| value.is_null()) {
+        before.remove(removed.0);
+    }
+    let kept: Map<String, Value> = fields
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let sent = map(&Map::from_iter([(field.to_owned(), Value::Object(kept))]), field)?;
+    before.extend(sent.unwrap_or_default());
+    Ok(Some(before))
+}
+
 /// A duration in seconds: a number, a number as text, or a number with one of the units s, m, h, d.
 pub(crate) fn seconds(body: &Map<String, Value>, field: &str) -> Result<Option<u64>, Fault> {
-    let refuse = || wrong(field, "a duration such as 3600, \"90s\", \"72h\" or \"30d\"");
+    let refuse = || wrong(field, "a duration such as 3600, \"90s\", \"72h\" or \"30d\", at most 290 years");
+    let bounded = |seconds: &u64| *seconds <= SECONDS_MAX;
     match body.get(field) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::Number(number)) => number.as_u64().map(Some).ok_or_else(refuse),
+        Some(Value::Number(number)) => number.as_u64().filter(bounded).map(Some).ok_or_else(refuse),
         Some(Value::String(text)) if text.is_empty() || text == "system" => Ok(Some(0)),
-        Some(Value::String(text)) => duration(text).map(Some).ok_or_else(refuse),
+        Some(Value::String(text)) => duration(text).filter(bounded).map(Some).ok_or_else(refuse),
         Some(_) => Err(refuse()),
     }
 }

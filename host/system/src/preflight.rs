@@ -1,34 +1,59 @@
 //! `sys/internal/ui/mounts`: what command-line clients ask before they touch a mount.
 
-use model::{Fault, Kind, Reply};
+use model::{Fault, Kind, Operation, Reply};
 use serde_json::{Map, Value, json};
 use tenancy::ListingVisibility;
 
-use crate::{Call, System, mounts};
+use crate::{Call, System, builtin, mounts, unsupported};
 
 /// The mounts that the caller may see, without a token only those that are listed for all.
 pub(crate) fn all(system: &System, call: &Call<'_>) -> Result<Reply, Fault> {
-    let known = call.admitted.principal().is_some();
-    let visible = call
-        .tree
-        .mounts(call.namespace.id)
-        .filter(|mount| known || mount.config.listing_visibility == ListingVisibility::Unauth);
-    let secret: Map<String, Value> =
-        visible.map(|mount| (mount.path.to_string(), mounts::show(&system.info, mount))).collect();
-    Reply::data(&json!({ "secret": secret, "auth": {} }))
+    if call.operation != Operation::Read {
+        return Err(unsupported());
+    }
+    let mounts = call.tree.mounts(call.namespace.id);
+    if call.admitted.principal().is_none() {
+        let listed = mounts.filter(|mount| mount.config.listing_visibility == ListingVisibility::Unauth);
+        let secret: Map<String, Value> = listed
+            .map(|mount| {
+                let options = if mount.options.is_empty() { Value::Null } else { json!(mount.options) };
+                let shown = json!({ "type": mount.kind, "description": mount.description, "options": options });
+                (mount.path.to_string(), shown)
+            })
+            .collect();
+        return Reply::data(&json!({ "secret": secret, "auth": {} }));
+    }
+    let mut secret = builtin::shown(&call.namespace);
+    secret.extend(mounts.map(|mount| (mount.path.to_string(), mounts::show(system, mount))));
+    let auth = json!({ builtin::TOKEN.path: builtin::TOKEN.show(&call.namespace) });
+    Reply::data(&json!({ "secret": secret, "auth": auth }))
 }
 
 /// The mount that a path leads to. A path that leads nowhere is refused like one that may not be seen.
 pub(crate) fn one(system: &System, call: &Call<'_>, path: &str) -> Result<Reply, Fault> {
-    let Some((mount, _)) = call.tree.mount_above(call.namespace.id, path) else {
+    if call.operation != Operation::Read {
+        return Err(unsupported());
+    }
+    let Some((at, mut shown)) = leads_to(system, call, path) else {
         let text = format!(
             "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}/\""
         );
         return Err(Fault::new(Kind::Denied, text));
     };
-    let mut shown = mounts::show(&system.info, &mount);
     if let Value::Object(fields) = &mut shown {
-        fields.insert("path".into(), json!(mount.path.as_str()));
+        fields.insert("path".into(), json!(at));
     }
     Reply::data(&shown)
+}
+
+fn leads_to(system: &System, call: &Call<'_>, path: &str) -> Option<(String, Value)> {
+    if let Some((mount, _)) = call.tree.mount_above(call.namespace.id, path) {
+        return Some((mount.path.to_string(), mounts::show(system, &mount)));
+    }
+    let whole = format!("{path}/");
+    if let Some(builtin) = builtin::SECRET.iter().find(|builtin| whole.starts_with(builtin.path)) {
+        return Some((builtin.path.to_owned(), builtin.show(&call.namespace)));
+    }
+    let token = format!("auth/{}", builtin::TOKEN.path);
+    whole.starts_with(&token).then(|| (token, builtin::TOKEN.show(&call.namespace)))
 }

@@ -8,6 +8,8 @@ use crate::Matched;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
+    Auth,
+    AuthMethod,
     CapabilitiesSelf,
     Health,
     Init,
@@ -19,6 +21,7 @@ pub(crate) enum Endpoint {
     Namespace,
     Namespaces,
     Remount,
+    RemountStatus,
     SealStatus,
     UiMount,
     UiMounts,
@@ -41,7 +44,10 @@ impl Routes {
             ("managed-keys/{*path}", Endpoint::ManagedKeys, TOKEN),
             ("mounts", Endpoint::Mounts, TOKEN),
             ("mounts/{*path}", Endpoint::Mount, TOKEN),
+            ("auth", Endpoint::Auth, TOKEN),
+            ("auth/{*path}", Endpoint::AuthMethod, SUDO),
             ("remount", Endpoint::Remount, SUDO),
+            ("remount/status/{id}", Endpoint::RemountStatus, SUDO),
             ("namespaces", Endpoint::Namespaces, TOKEN),
             ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
             ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),

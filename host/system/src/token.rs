@@ -1,6 +1,7 @@
 //! `auth/token/lookup-self`.
 
 use model::{Fault, Operation, Reply};
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::{Call, unsupported};
@@ -13,7 +14,7 @@ pub(crate) fn lookup_self(call: &Call<'_>) -> Result<Reply, Fault> {
     Reply::data(&json!({
         "accessor": principal.accessor, "creation_time": principal.creation_time, "creation_ttl": 0,
         "display_name": principal.display_name, "entity_id": "", "expire_time": null, "explicit_max_ttl": 0,
-        "id": "", "meta": null, "num_uses": 0, "orphan": true, "path": "auth/token/root",
+        "id": call.token.map(ExposeSecret::expose_secret).unwrap_or_default(), "meta": null, "num_uses": 0, "orphan": true, "path": "auth/token/root",
         "policies": principal.policies, "renewable": false, "ttl": 0, "type": "service",
     }))
 }

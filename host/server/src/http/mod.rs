@@ -5,13 +5,24 @@ mod response;
 mod status;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use gateway::Gateway;
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::{Request, Response};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
+use hyper::{Method, Request, Response};
 use model::Fault;
+
+/// What a request's body may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyBounds {
+    /// Most bytes.
+    pub size: usize,
+    /// Longest time until it is complete.
+    pub time: Duration,
+}
 
 /// Answers one HTTP request. Whatever happens, an answer comes of it.
 pub async fn answer(
@@ -19,22 +30,34 @@ pub async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
     tls: bool,
-    max: usize,
+    bounds: BodyBounds,
 ) -> Response<Full<Bytes>> {
     let started = std::time::Instant::now();
     let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let (operation, result) = match request::arrival(request, id.clone(), peer, max).await {
+    let (operation, result) = match request::arrival(request, id.clone(), peer, bounds).await {
         Ok(arrival) => (arrival.operation, gateway.serve(arrival).await),
         Err(fault) => (model::Operation::Read, Err(fault)),
     };
     if let Err(fault) = &result {
         note(&id, fault);
     }
-    let response = response::build(result, operation, &id, tls);
+    let mut response = response::build(result, operation, &id, tls);
+    if method == Method::HEAD {
+        behead(&mut response);
+    }
     let status = response.status().as_u16();
     tracing::debug!(request = id, %method, path, status, micros = started.elapsed().as_micros() as u64, "served");
     response
+}
+
+/// The same answer without its body, as HEAD wants it over every version of HTTP.
+fn behead(response: &mut Response<Full<Bytes>>) {
+    let length = response.body().size_hint().exact().unwrap_or_default();
+    *response.body_mut() = Full::default();
+    if length > 0 {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
 }
 
 /// What the client is not told, the log is.

@@ -1,11 +1,10 @@
 //! Reads an HTTP request into an [`Arrival`]: everything in it is bounded and checked here.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use gateway::Arrival;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
 use hyper::{Method, Request};
 use model::{Fault, Kind, Operation};
@@ -13,14 +12,14 @@ use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
+use super::BodyBounds;
+
 /// Longest token, in bytes.
 const TOKEN_MAX: usize = 8192;
 /// Most request headers that are handed on.
 const HEADERS_MAX: usize = 64;
 /// Most query parameters.
 const QUERY_MAX: usize = 1024;
-/// Longest time until a body is complete.
-const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 const FORM: &str = "application/x-www-form-urlencoded";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -28,7 +27,7 @@ pub(crate) async fn arrival(
     request: Request<Incoming>,
     id: String,
     peer: SocketAddr,
-    max: usize,
+    bounds: BodyBounds,
 ) -> Result<Arrival, Fault> {
     let (head, body) = request.into_parts();
     let mut query = form(head.uri.query().unwrap_or_default())?;
@@ -48,9 +47,11 @@ pub(crate) async fn arrival(
         return Err(Fault::new(Kind::UnsupportedMediaType, format!("PATCH requires Content-Type: {MERGE_PATCH}")));
     }
     let token = token(&head.headers)?;
-    let namespace = text_header(&head.headers, "x-vault-namespace")?;
+    // What is no text is no namespace either, but only the corridor knows whether this path wants one.
+    let namespace = head.headers.get("x-vault-namespace");
+    let namespace = namespace.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let headers = handed_on(&head.headers);
-    let mut body = read(body, max).await?;
+    let mut body = read(body, bounds).await?;
     // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
     if media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{") {
         body = form_body(&body)?;
@@ -187,14 +188,19 @@ fn handed_on(headers: &HeaderMap) -> Vec<(String, String)> {
     kept.take(HEADERS_MAX).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-async fn read(body: Incoming, max: usize) -> Result<Vec<u8>, Fault> {
-    match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, max).collect()).await {
+async fn read(body: Incoming, bounds: BodyBounds) -> Result<Vec<u8>, Fault> {
+    let too_large = || Fault::new(Kind::TooLarge, "http: request body too large");
+    // A body that says it is too large is not read at all.
+    if body.size_hint().lower() > bounds.size as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(bounds.time, Limited::new(body, bounds.size).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Fault::new(Kind::TooLarge, "http: request body too large"))
-        }
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Fault::invalid("the request body could not be read to its end")),
-        Err(_elapsed) => Err(Fault::invalid("the request body did not arrive within 30 seconds")),
+        Err(_elapsed) => {
+            Err(Fault::invalid(format!("the request body did not arrive within {} seconds", bounds.time.as_secs())))
+        }
     }
 }
 

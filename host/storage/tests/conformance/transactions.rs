@@ -1,0 +1,189 @@
+//! Transactions over a driver, as the rest of the house uses it.
+
+use storage::{Drawer, Driver, Error, Store, TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX, VALUE_MAX};
+
+fn drawer() -> Drawer {
+    Drawer::new(&["test"])
+}
+
+async fn put(store: &Store, keys: &[&str]) {
+    let mut transaction = store.begin().await.unwrap();
+    for key in keys {
+        transaction.put(&drawer(), key, b"x".to_vec()).unwrap();
+    }
+    transaction.commit().await.unwrap();
+}
+
+async fn has(store: &Store, key: &str) -> bool {
+    store.begin().await.unwrap().get(&drawer(), key).await.unwrap().is_some()
+}
+
+pub(crate) async fn own_writes_are_seen_and_others_are_not(driver: impl Driver) {
+    let store = Store::new(driver);
+    put(&store, &["a", "b"]).await;
+    let mut own = store.begin().await.unwrap();
+    own.put(&drawer(), "a", b"mine".to_vec()).unwrap();
+    own.delete(&drawer(), "b").unwrap();
+    put(&store, &["c"]).await;
+    assert_eq!(own.get(&drawer(), "a").await.unwrap().as_deref(), Some(&b"mine"[..]));
+    assert_eq!(own.get(&drawer(), "b").await.unwrap(), None);
+    assert_eq!(own.get(&drawer(), "c").await.unwrap(), None);
+    assert!(matches!(own.commit().await, Err(Error::Conflict)), "c was read as absent and is there now");
+    assert!(has(&store, "b").await);
+}
+
+pub(crate) async fn own_writes_are_seen_in_listings_of_any_page_size(driver: impl Driver) {
+    let store = Store::new(driver);
+    put(&store, &["a", "b/1", "b/2", "c/1", "e", "g/1"]).await;
+    for limit in 1..8 {
+        let mut own = store.begin().await.unwrap();
+        for gone in ["a", "b/1", "c/1"] {
+            own.delete(&drawer(), gone).unwrap();
+        }
+        for new in ["d", "f/1", "g/2", "c2"] {
+            own.put(&drawer(), new, b"x".to_vec()).unwrap();
+        }
+        let (mut names, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
+        loop {
+            let page = own.list(&drawer(), "", after.as_deref(), limit).await.unwrap();
+            names.extend(page.names);
+            after = names.last().cloned();
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(names, ["b/", "c2", "d", "e", "f/", "g/"], "pages of {limit}");
+    }
+}
+
+pub(crate) async fn what_is_dropped_is_not_applied(driver: impl Driver) {
+    let store = Store::new(driver);
+    let mut dropped = store.begin().await.unwrap();
+    dropped.put(&drawer(), "a", b"x".to_vec()).unwrap();
+    assert!(dropped.is_dirty());
+    drop(dropped);
+    assert!(!has(&store, "a").await);
+}
+
+pub(crate) async fn a_checkpoint_keeps_what_came_before_it(driver: impl Driver) {
+    let store = Store::new(driver);
+    let mut long = store.begin().await.unwrap();
+    long.put(&drawer(), "a", b"x".to_vec()).unwrap();
+    long.checkpoint().await.unwrap();
+    put(&store, &["other"]).await;
+    long.put(&drawer(), "b", b"x".to_vec()).unwrap();
+    drop(long);
+    assert!(has(&store, "a").await);
+    assert!(!has(&store, "b").await);
+}
+
+pub(crate) async fn a_restart_forgets_and_sees_the_present(driver: impl Driver) {
+    let store = Store::new(driver);
+    let mut own = store.begin().await.unwrap();
+    assert_eq!(own.get(&drawer(), "a").await.unwrap(), None);
+    own.put(&drawer(), "b", b"x".to_vec()).unwrap();
+    put(&store, &["a"]).await;
+    own.restart().await.unwrap();
+    assert!(own.get(&drawer(), "a").await.unwrap().is_some());
+    assert_eq!(own.get(&drawer(), "b").await.unwrap(), None);
+    own.commit().await.unwrap();
+    assert!(!has(&store, "b").await);
+}
+
+pub(crate) async fn reading_alone_never_conflicts(driver: impl Driver) {
+    let store = Store::new(driver);
+    put(&store, &["a"]).await;
+    let mut reading = store.begin().await.unwrap();
+    reading.get(&drawer(), "a").await.unwrap();
+    reading.list(&drawer(), "", None, 0).await.unwrap();
+    put(&store, &["a", "b"]).await;
+    reading.commit().await.unwrap();
+}
+
+pub(crate) async fn what_was_only_peeked_at_does_not_conflict(driver: impl Driver) {
+    let store = Store::new(driver);
+    put(&store, &["a"]).await;
+    let mut peeking = store.begin().await.unwrap();
+    let (_, version) = peeking.peek_versioned(&drawer(), "a").await.unwrap().unwrap();
+    peeking.peek_list(&drawer(), "", None, 0).await.unwrap();
+    peeking.put(&drawer(), "mine", b"x".to_vec()).unwrap();
+    put(&store, &["a", "b"]).await;
+    peeking.commit().await.unwrap();
+    let mut expecting = store.begin().await.unwrap();
+    expecting.expect(&drawer(), "a", version.unwrap()).unwrap();
+    expecting.put(&drawer(), "late", b"x".to_vec()).unwrap();
+    assert!(matches!(expecting.commit().await, Err(Error::Conflict)));
+}
+
+pub(crate) async fn values_and_transactions_are_bounded_from_both_sides(driver: impl Driver) {
+    let store = Store::new(driver);
+    let mut large = store.begin().await.unwrap();
+    assert!(matches!(large.put(&drawer(), "v", vec![0; VALUE_MAX + 1]), Err(Error::TooLarge(_))));
+    for n in 0..TRANSACTION_BYTES_MAX / VALUE_MAX {
+        large.put(&drawer(), &format!("v{n}"), vec![7; VALUE_MAX]).unwrap();
+    }
+    assert!(matches!(large.put(&drawer(), "one-more", vec![0]), Err(Error::TooLarge(_))));
+    large.put(&drawer(), "v0", vec![7; VALUE_MAX - 1]).unwrap();
+    large.commit().await.unwrap();
+    let stored = store.begin().await.unwrap().get(&drawer(), "v1").await.unwrap().unwrap();
+    assert_eq!((stored.len(), stored[VALUE_MAX - 1]), (VALUE_MAX, 7));
+
+    let mut many = store.begin().await.unwrap();
+    for n in 0..TRANSACTION_KEYS_MAX {
+        many.put(&drawer(), &format!("k/{n}"), Vec::new()).unwrap();
+    }
+    assert!(matches!(many.put(&drawer(), "k/more", Vec::new()), Err(Error::TooLarge(_))));
+    many.put(&drawer(), "k/0", b"again".to_vec()).unwrap();
+    many.commit().await.unwrap();
+    assert!(has(&store, &format!("k/{}", TRANSACTION_KEYS_MAX - 1)).await);
+}
+
+pub(crate) async fn a_purge_removes_its_drawer_and_nothing_else(driver: impl Driver) {
+    let store = Store::new(driver);
+    let (doomed, beside) = (Drawer::new(&["m", "1"]), Drawer::new(&["m", "10"]));
+    for chunk in 0..3 {
+        let mut transaction = store.begin().await.unwrap();
+        for n in 0..900 {
+            transaction.put(&doomed, &format!("{chunk}/{n}/deep"), b"x".to_vec()).unwrap();
+        }
+        transaction.put(&beside, &format!("{chunk}"), b"x".to_vec()).unwrap();
+        transaction.commit().await.unwrap();
+    }
+    store.purge(&doomed).await.unwrap();
+    store.purge(&doomed).await.unwrap();
+    let mut after = store.begin().await.unwrap();
+    assert!(after.list(&doomed, "", None, 0).await.unwrap().names.is_empty());
+    assert_eq!(after.list(&beside, "", None, 0).await.unwrap().names, ["0", "1", "2"]);
+}
+
+pub(crate) async fn counters_survive_many_writers_at_once(driver: impl Driver) {
+    const WRITERS: usize = 32;
+    const TURNS: usize = 25;
+    let store = Store::new(driver);
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for turn in 0..TURNS {
+                    loop {
+                        let mut transaction = store.begin().await.unwrap();
+                        let count: usize = transaction.get_json(&drawer(), "count").await.unwrap().unwrap_or(0);
+                        transaction.put_json(&drawer(), "count", &(count + 1)).unwrap();
+                        transaction.put(&drawer(), &format!("marks/{writer}-{turn}"), Vec::new()).unwrap();
+                        match transaction.commit().await {
+                            Ok(()) => break,
+                            Err(Error::Conflict) => tokio::task::yield_now().await,
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(transaction.get_json::<usize>(&drawer(), "count").await.unwrap(), Some(WRITERS * TURNS));
+    assert_eq!(transaction.list(&drawer(), "marks/", None, 1000).await.unwrap().names.len(), WRITERS * TURNS);
+}

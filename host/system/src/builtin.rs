@@ -1,0 +1,77 @@
+//! The mounts that every namespace has by itself. They are listed, and can be neither moved nor removed.
+
+use aws_lc_rs::digest;
+use model::Id;
+use serde_json::{Map, Value, json};
+use tenancy::Namespace;
+
+use crate::Info;
+
+/// A mount that is part of every namespace.
+pub(crate) struct Builtin {
+    /// Its path, ending in `/`.
+    pub(crate) path: &'static str,
+    kind: &'static str,
+    description: &'static str,
+    local: bool,
+}
+
+/// Those below the namespace itself.
+pub(crate) const SECRET: [Builtin; 3] = [
+    Builtin { path: "cubbyhole/", kind: "cubbyhole", description: "per-token private secret storage", local: true },
+    Builtin { path: "identity/", kind: "identity", description: "identity store", local: false },
+    Builtin {
+        path: "sys/",
+        kind: "system",
+        description: "system endpoints used for control, policy and debugging",
+        local: false,
+    },
+];
+
+/// The one below `auth/`.
+pub(crate) const TOKEN: Builtin =
+    Builtin { path: "token/", kind: "token", description: "token based credentials", local: false };
+
+/// The built-in mount of this path; both come with a `/` at the end.
+pub(crate) fn secret(path: &str) -> Option<&'static Builtin> {
+    SECRET.iter().find(|builtin| builtin.path == path)
+}
+
+impl Builtin {
+    /// The mount as `sys/mounts` and `sys/auth` show it.
+    pub(crate) fn show(&self, namespace: &Namespace) -> Value {
+        let id = self.id(namespace);
+        let mut config = json!({ "default_lease_ttl": 0, "max_lease_ttl": 0, "force_no_cache": false });
+        if self.kind == TOKEN.kind {
+            config["token_type"] = json!("default-service");
+        }
+        json!({
+            "type": self.kind, "accessor": format!("{}_{}", self.kind, id.short()), "description": self.description,
+            "uuid": id.to_string(), "options": null, "config": config, "local": self.local, "seal_wrap": false,
+            "external_entropy_access": false, "plugin_version": "",
+            "running_plugin_version": concat!("v", env!("CARGO_PKG_VERSION")), "running_sha256": "",
+            "deprecation_status": "",
+        })
+    }
+
+    /// The mount as its `tune` shows it.
+    pub(crate) fn tuned(&self, info: &Info) -> Value {
+        json!({
+            "default_lease_ttl": info.default_lease_ttl.min(info.max_lease_ttl), "max_lease_ttl": info.max_lease_ttl,
+            "force_no_cache": false, "description": self.description,
+        })
+    }
+
+    /// Always the same for one namespace, without being stored anywhere.
+    fn id(&self, namespace: &Namespace) -> Id {
+        let whole = digest::digest(&digest::SHA256, format!("{}/{}", namespace.id, self.path).as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&whole.as_ref()[..16]);
+        Id::from_random(bytes)
+    }
+}
+
+/// The built-in mounts below the namespace, by their paths.
+pub(crate) fn shown(namespace: &Namespace) -> Map<String, Value> {
+    SECRET.iter().map(|builtin| (builtin.path.to_owned(), builtin.show(namespace))).collect()
+}

@@ -1,0 +1,85 @@
+//! A load generator that is cheap: one thread and one kept connection per client, requests made once, answers read no
+//! further than needed.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use harness::Process;
+
+/// The root token of servers that benchmarks start.
+pub(crate) const TOKEN: &str = "bench";
+
+/// A development server on a free port, quiet.
+pub(crate) fn server() -> Process {
+    let token = format!("-dev-root-token-id={TOKEN}");
+    Process::launch(&["-dev", "-dev-no-store-token", "-log-level=warn", "-dev-listen-address=127.0.0.1:0", &token])
+}
+
+/// One client with its connection.
+pub(crate) struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn new(server: &Process) -> Self {
+        let stream = server.connect();
+        stream.set_nodelay(true).expect("a connection without delays");
+        Self { stream, buffer: vec![0; 64 << 10] }
+    }
+
+    /// Sends a request as [`request`] made it; says the status of the answer.
+    pub(crate) fn send(&mut self, request: &[u8]) -> u16 {
+        self.stream.write_all(request).expect("the server reads");
+        let mut filled = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).expect("the server answers");
+            assert!(read > 0, "the server closed the connection");
+            filled += read;
+            if let Some(whole) = whole_length(&self.buffer[..filled]) {
+                if filled >= whole {
+                    let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|text| text.parse().ok());
+                    return status.expect("a status line");
+                }
+            }
+        }
+    }
+}
+
+/// The length of head and body, once the head is complete.
+fn whole_length(answer: &[u8]) -> Option<usize> {
+    let head = answer.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&answer[..head]).ok()?;
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    Some(head + length.unwrap_or(0))
+}
+
+/// A whole request with the root token.
+pub(crate) fn request(method: &str, path: &str, body: &str) -> Vec<u8> {
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    format!("{method} /v1/{path} HTTP/1.1\r\nHost: bench\r\nX-Vault-Token: {TOKEN}\r\n{length}\r\n{body}").into_bytes()
+}
+
+/// Sends one request over and over from this many clients for this long; says how many were answered with 200.
+pub(crate) fn load(server: &Process, clients: usize, request: &[u8], time: Duration) -> u64 {
+    let until = Instant::now() + time;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..clients)
+            .map(|_| {
+                scope.spawn(move || {
+                    let (mut client, mut answered) = (Client::new(server), 0);
+                    while Instant::now() < until {
+                        assert_eq!(client.send(request), 200);
+                        answered += 1;
+                    }
+                    answered
+                })
+            })
+            .collect();
+        running.into_iter().map(|client| client.join().expect("a client")).sum()
+    })
+}

@@ -1,0 +1,31 @@
+//! Benchmarks of the whole server: ratios and differences within one run, since absolute numbers depend on the machine.
+//!
+//! One module per benchmark. Each prints what it measured beside its target, and fails nothing: a person reads it, and
+//! writes numbers worth keeping into README.md. Arguments choose benchmarks by name; none means all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on should say so and stop, and prints what it found"
+)]
+
+mod client;
+mod idle_memory;
+mod measure;
+
+mod start_up;
+mod through_the_sandbox;
+
+/// All benchmarks: a name, and what runs it.
+const ALL: &[(&str, fn())] =
+    &[("sandbox", through_the_sandbox::run), ("start-up", start_up::run), ("idle-memory", idle_memory::run)];
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    for (name, run) in ALL {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            println!("== {name}");
+            run();
+        }
+    }
+}
