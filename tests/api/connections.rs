@@ -122,5 +122,7 @@ fn http_2_is_spoken_by_prior_knowledge() {
     assert!(curl(&["--http2-prior-knowledge", "-I", &health]).ends_with(" 200 2"));
     let large = "x".repeat(1001);
     let refused = curl(&["--http2-prior-knowledge", "-d", &large, &format!("{}/v1/a", server.address())]);
-    assert!(refused.contains(" 413 2"), "{refused}");
+    // The stream is reset while the body is still coming, and some clients then report that instead of the answer.
+    assert!(refused.contains(" 413 2") || refused.starts_with(" 000 0curl: (92)"), "{refused}");
+    assert!(curl(&["--http2-prior-knowledge", &health]).ends_with(" 200 2"));
 }
