@@ -43,11 +43,13 @@ fn oversized_heads_are_refused() {
     let large = format!("GET /v1/sys/health HTTP/1.1\r\nX-Large: {}\r\n\r\n", "x".repeat(100_000));
     let many = format!("GET /v1/sys/health HTTP/1.1\r\n{}\r\n", "X-Many: 1\r\n".repeat(1000));
     let long = format!("GET /v1/{} HTTP/1.1\r\n\r\n", "x".repeat(100_000));
-    for (request, status) in [(large, "431"), (many, "431"), (long, "414")] {
+    for request in [large, many, long] {
         let answer = server.exchange(request.as_bytes());
         // A server that closes with bytes unread may cut its own answer off.
-        assert!(answer.is_empty() || first_line(&answer).contains(status), "{answer:?}");
+        assert!(answer.is_empty() || first_line(&answer).contains("431"), "{answer:?}");
     }
+    let fits = format!("GET /v1/sys/init HTTP/1.1\r\nConnection: close\r\nX-Large: {}\r\n\r\n", "x".repeat(50_000));
+    assert!(first_line(&server.exchange(fits.as_bytes())).contains("200"));
 }
 
 #[test]
@@ -120,5 +122,7 @@ fn http_2_is_spoken_by_prior_knowledge() {
     assert!(curl(&["--http2-prior-knowledge", "-I", &health]).ends_with(" 200 2"));
     let large = "x".repeat(1001);
     let refused = curl(&["--http2-prior-knowledge", "-d", &large, &format!("{}/v1/a", server.address())]);
-    assert!(refused.contains(" 413 2"), "{refused}");
+    // The stream is reset while the body is still coming, and some clients then report that instead of the answer.
+    assert!(refused.contains(" 413 2") || refused.starts_with(" 000 0curl: (92)"), "{refused}");
+    assert!(curl(&["--http2-prior-knowledge", &health]).ends_with(" 200 2"));
 }

@@ -17,10 +17,10 @@ fn an_open_request_is_finished_after_the_signal_and_the_process_ends_well() {
     let mut kept = server.connect();
     kept.write_all(b"GET /v1/sys/init HTTP/1.1\r\n\r\n").unwrap();
     assert!(kept.read(&mut [0; 1024]).unwrap() > 0);
+    std::thread::sleep(Duration::from_millis(100));
     server.terminate();
     assert!(server.ended(Duration::from_millis(300)).is_none(), "it did not wait for the open request");
-    open.write_all(b":\"abc\"}").unwrap_or_default();
-    open.write_all(b"").unwrap_or_default();
+    open.write_all(b":\"abc\"}").unwrap();
     let mut answer = String::new();
     open.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer:?}");
@@ -34,6 +34,7 @@ fn a_second_signal_ends_it_at_once() {
     let mut server = Process::launch(&DEV);
     let mut open = server.connect();
     open.write_all(b"POST /v1/sys/capabilities-self HTTP/1.1\r\nContent-Length: 14\r\n\r\n{").unwrap();
+    std::thread::sleep(Duration::from_millis(100));
     server.terminate();
     assert!(server.ended(Duration::from_millis(300)).is_none());
     server.terminate();

@@ -46,7 +46,7 @@ impl Process {
     pub fn configured(text: &str, options: &[&str]) -> Self {
         let folder = Folder::new();
         let config = format!("-config={}", folder.write("innkeeper.hcl", text));
-        Self::launch(&[&[config.as_str()], options].concat())
+        Self::launch(&[&[config.as_str()][..], options].concat())
     }
 
     /// Where its first listener listens, for instance `http://127.0.0.1:34567`.

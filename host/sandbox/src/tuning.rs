@@ -3,7 +3,7 @@
 //! guests/bundle/build.rs includes this very file: code that is precompiled while building loads only into an engine
 //! with equal settings. So this file uses nothing but wasmtime.
 
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// Most linear memory that one guest instance may have, in bytes.
 pub const MEMORY_MAX: usize = 64 << 20;
@@ -27,7 +27,9 @@ pub fn config() -> Config {
         .max_memories_per_component(1)
         .max_core_instances_per_component(8)
         .linear_memory_keep_resident(256 << 10)
-        .table_keep_resident(64 << 10);
+        .table_keep_resident(64 << 10)
+        // Where the kernel tells which pages were written (Linux 6.7 and newer), only those are cleared.
+        .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config
         .wasm_component_model(true)

@@ -245,15 +245,15 @@ impl Transaction {
 
     fn write(&mut self, key: String, value: Option<Arc<[u8]>>) -> Result<(), Error> {
         let size = |value: &Option<Arc<[u8]>>| value.as_ref().map_or(0, |value| value.len());
-        let bytes = self.written_bytes + size(&value);
+        let bytes = self.written_bytes - self.writes.get(&key).map_or(0, size) + size(&value);
         if bytes > TRANSACTION_BYTES_MAX {
             return Err(Error::TooLarge("one request may write 16 MiB"));
         }
         if self.writes.len() >= TRANSACTION_KEYS_MAX && !self.writes.contains_key(&key) {
             return Err(Error::TooLarge("one request may write 10000 keys"));
         }
-        let replaced = self.writes.insert(key, value);
-        self.written_bytes = bytes - replaced.map_or(0, |value| size(&value));
+        self.writes.insert(key, value);
+        self.written_bytes = bytes;
         Ok(())
     }
 

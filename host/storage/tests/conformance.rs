@@ -14,7 +14,7 @@ use storage::{Batch, Driver, Error, Expectation, Listing, Page};
 
 /// Makes a test of each case for each driver.
 macro_rules! suite {
-    ($($module:ident: $($case:ident),+ $(,)?;)+ drivers: $($driver:ident => $make:expr;)+) => {
+    (cases { $($module:ident: $($case:ident),+ $(,)?;)+ } drivers { $($driver:ident => $make:expr;)+ }) => {
         suite!(@drivers { $($driver => $make;)+ } $({ $module: $($case),+ })+);
     };
     (@drivers { $driver:ident => $make:expr; $($rest:tt)* } $($cases:tt)+) => {
@@ -35,6 +35,7 @@ macro_rules! suite {
 }
 
 suite! {
+    cases {
     batches:
         what_is_written_is_read_and_what_is_removed_is_gone,
         a_snapshot_does_not_move,
@@ -63,8 +64,10 @@ suite! {
         values_and_transactions_are_bounded_from_both_sides,
         a_purge_removes_its_drawer_and_nothing_else,
         counters_survive_many_writers_at_once;
-    drivers:
+    }
+    drivers {
         memory => storage::memory::Memory::new();
+    }
 }
 
 fn bytes(text: &str) -> Option<Arc<[u8]>> {

@@ -25,7 +25,7 @@ pub(crate) fn all(system: &System, call: &Call<'_>) -> Result<Reply, Fault> {
     }
     let mut secret = builtin::shown(&call.namespace);
     secret.extend(mounts.map(|mount| (mount.path.to_string(), mounts::show(system, mount))));
-    let auth = json!({ builtin::TOKEN.path: builtin::TOKEN.show(&call.namespace) });
+    let auth = json!({ (builtin::TOKEN.path): builtin::TOKEN.show(&call.namespace) });
     Reply::data(&json!({ "secret": secret, "auth": auth }))
 }
 
