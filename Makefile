@@ -18,11 +18,11 @@ test: build
 	cargo test --release --locked --workspace
 
 bench: build
-	cargo bench --locked -p tests --bench bench
+	cargo bench --locked --workspace --bench bench
 
 lint: setup
 	cargo fmt --all --check
-	cargo clippy --release --locked --workspace --all-targets
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
 clean:
 	cargo clean

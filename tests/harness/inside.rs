@@ -4,21 +4,21 @@ use std::sync::{Arc, mpsc};
 
 use secrecy::SecretString;
 use server::compose::compose;
-use server::config::{Config, Library};
+use server::config::{Config, Library, Listener};
 use server::listener::{Door, serve};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::{ROOT, log};
 
 /// Dropping it stops the server.
-pub(crate) type Stop = oneshot::Sender<()>;
+pub(crate) type Stop = watch::Sender<bool>;
 
 /// Starts a server on a free port. Answers where it listens.
 pub(crate) fn start(guests: &'static [&'static [u8]]) -> (String, Stop) {
     log::keep();
     let (tell, told) = mpsc::channel();
-    let (stop, stopped) = oneshot::channel();
+    let (stop, stopped) = watch::channel(false);
     std::thread::spawn(move || {
         let runtime = server::runtime::build().expect("a runtime");
         runtime.block_on(async {
@@ -26,11 +26,8 @@ pub(crate) fn start(guests: &'static [&'static [u8]]) -> (String, Stop) {
             let house = compose(&config, Some(SecretString::from(ROOT)), guests).await.expect("a house");
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             tell.send(listener.local_addr().expect("an address")).expect("the test waits for the address");
-            let door = Door { listener, tls: None, max_request_size: 32 << 20 };
-            let wait = async {
-                let _ = stopped.await;
-            };
-            serve(door, Arc::clone(&house.gateway), wait).await;
+            let door = Door::new(listener, None, &Listener::plain(""));
+            serve(door, Arc::clone(&house.gateway), stopped).await;
         });
     });
     let address = told.recv().expect("the server starts");

@@ -24,7 +24,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use log::lines as log_lines;
-pub use token::{Folder, PIN, Token, stanza};
+pub use token::{PIN, Token, stanza};
 
 /// The root token of every server that tests start.
 pub const ROOT: &str = "test-root";

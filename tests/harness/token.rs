@@ -2,36 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::Folder;
 
 /// The user PIN of every token that tests make.
 pub const PIN: &str = "1234";
-
-/// A folder that goes with the value.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// A new one.
-    #[allow(clippy::new_without_default, reason = "it makes something on disk")]
-    pub fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("innkeeper-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("a temporary folder can be made");
-        Self(path)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The token, and the library to reach it by. It ends with the value.
 pub struct Token {

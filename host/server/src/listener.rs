@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::config;
 use crate::http::{self, BodyBounds};
 
 /// Longest TLS handshake.
@@ -40,6 +41,19 @@ pub struct Door {
     pub head_time: Duration,
     /// Most connections at once; further ones wait until one ends.
     pub connections: usize,
+}
+
+impl Door {
+    /// A door with the bounds that the configuration gives this listener.
+    pub fn new(listener: TcpListener, tls: Option<TlsAcceptor>, settings: &config::Listener) -> Self {
+        Self {
+            listener,
+            tls,
+            body: BodyBounds { size: settings.max_request_size, time: settings.read_timeout },
+            head_time: settings.read_header_timeout,
+            connections: settings.max_connections,
+        }
+    }
 }
 
 /// Serves connections until `stop` turns true, then lets open requests finish.

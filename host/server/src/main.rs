@@ -16,7 +16,6 @@ use secrecy::{ExposeSecret, SecretString};
 use server::args::{Arguments, Command, Server, normalise};
 use server::compose::{House, compose};
 use server::config::{self, Config, Listener};
-use server::http::BodyBounds;
 use server::listener::{Door, serve};
 use server::{log, runtime, tls};
 use tokio::net::TcpListener;
@@ -123,13 +122,7 @@ async fn bind(listener: &Listener, tls: Option<tokio_rustls::TlsAcceptor>) -> Re
     let bound = TcpListener::bind(&listener.address)
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", listener.address))?;
-    Ok(Door {
-        listener: bound,
-        tls,
-        body: BodyBounds { size: listener.max_request_size, time: listener.read_timeout },
-        head_time: listener.read_header_timeout,
-        connections: listener.max_connections,
-    })
+    Ok(Door::new(bound, tls, listener))
 }
 
 /// The authority of development mode: its certificate lies in a file that clients can be pointed to, as long as the

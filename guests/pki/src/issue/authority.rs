@@ -12,8 +12,6 @@ use crate::x509::key::{KeyShape, PublicKey};
 
 /// An issuer that is ready to sign.
 pub(crate) struct Authority {
-    /// The issuer's id; empty for one that is just being made.
-    pub(crate) id: String,
     /// Its subject in DER.
     pub(crate) subject: Vec<u8>,
     /// What certificates below it name as their authority's key.
@@ -31,7 +29,6 @@ impl Authority {
         let link = issuer.key()?;
         let key = link.open()?;
         Ok(Self {
-            id: issuer.id.clone(),
             subject: issuer.subject_der()?,
             key_identifier: issuer.key_identifier()?,
             urls: issuer.addresses()?,
@@ -45,7 +42,6 @@ impl Authority {
         let public = PublicKey::of(&key)?;
         let identifier = profile.subject_key.clone().unwrap_or_else(|| public.identifier.to_vec());
         Ok(Self {
-            id: String::new(),
             subject: profile.subject.to_der().map_err(encoding)?,
             key_identifier: identifier,
             urls: Urls::load()?,

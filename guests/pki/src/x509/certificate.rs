@@ -50,12 +50,8 @@ pub(crate) struct Facts {
     pub(crate) subject: Vec<u8>,
     /// Its issuer in DER.
     pub(crate) issuer: Vec<u8>,
-    /// Whether the subject is empty.
-    pub(crate) subject_is_empty: bool,
     /// The first common name.
     pub(crate) common_name: String,
-    /// Seconds since 1970.
-    pub(crate) not_before: u64,
     /// Seconds since 1970.
     pub(crate) not_after: u64,
     /// Its key.
@@ -70,8 +66,6 @@ pub(crate) struct Facts {
     pub(crate) path_length: Option<u8>,
     /// Its key usage, when it has one.
     pub(crate) key_usage: Option<FlagSet<KeyUsages>>,
-    /// How it was signed.
-    pub(crate) signature: AlgorithmIdentifierOwned,
 }
 
 /// Reads a certificate, also one whose serial number is not as RFC 5280 wants it.
@@ -94,9 +88,7 @@ pub(crate) fn read(der: &[u8]) -> Result<Facts, Fault> {
         serial: serial.get(zeros..).unwrap_or_default().to_vec(),
         subject: tbs.subject().to_der().map_err(wrong)?,
         issuer: tbs.issuer().to_der().map_err(wrong)?,
-        subject_is_empty: tbs.subject().is_empty(),
         common_name: super::name::common_name(tbs.subject()),
-        not_before: tbs.validity().not_before.to_unix_duration().as_secs(),
         not_after: tbs.validity().not_after.to_unix_duration().as_secs(),
         key,
         subject_key: subject_key.map(|id| id.0.as_bytes().to_vec()),
@@ -104,7 +96,6 @@ pub(crate) fn read(der: &[u8]) -> Result<Facts, Fault> {
         is_ca: constraints.as_ref().is_some_and(|constraints| constraints.ca),
         path_length: constraints.and_then(|constraints| constraints.path_len_constraint),
         key_usage: usage.map(|usage| usage.0),
-        signature: certificate.signature_algorithm().clone(),
     })
 }
 
