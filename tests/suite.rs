@@ -1,5 +1,12 @@
 //! Black-box tests: one folder per question, one file per resource or claim. One binary, so that it links once.
-#![allow(missing_docs, unreachable_pub, reason = "tests")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests: what cannot go on should say so and stop"
+)]
 
 #[path = "isolation/answers.rs"]
 mod answers;
@@ -17,6 +24,8 @@ mod hostile;
 mod keys;
 #[path = "api/kv.rs"]
 mod kv;
+#[path = "isolation/lent_keys.rs"]
+mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
 #[path = "api/managed_keys.rs"]
@@ -31,6 +40,8 @@ mod remount;
 mod startup;
 #[path = "api/status.rs"]
 mod status;
+#[path = "clients/stock.rs"]
+mod stock;
 #[path = "api/stop.rs"]
 mod stop;
 #[path = "isolation/storage.rs"]

@@ -10,10 +10,13 @@ use harness::Process;
 /// The root token of servers that benchmarks start.
 pub(crate) const TOKEN: &str = "bench";
 
-/// A development server on a free port, quiet.
+/// The options of a development server on a free port, quiet.
+pub(crate) const DEVELOPMENT: &[&str] =
+    &["-dev", "-dev-no-store-token", "-log-level=warn", "-dev-listen-address=127.0.0.1:0", "-dev-root-token-id=bench"];
+
+/// Such a server.
 pub(crate) fn server() -> Process {
-    let token = format!("-dev-root-token-id={TOKEN}");
-    Process::launch(&["-dev", "-dev-no-store-token", "-log-level=warn", "-dev-listen-address=127.0.0.1:0", &token])
+    Process::launch(DEVELOPMENT)
 }
 
 /// One client with its connection.
@@ -37,11 +40,9 @@ impl Client {
             let read = self.stream.read(&mut self.buffer[filled..]).expect("the server answers");
             assert!(read > 0, "the server closed the connection");
             filled += read;
-            if let Some(whole) = whole_length(&self.buffer[..filled]) {
-                if filled >= whole {
-                    let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|text| text.parse().ok());
-                    return status.expect("a status line");
-                }
+            if whole_length(&self.buffer[..filled]).is_some_and(|whole| filled >= whole) {
+                let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|text| text.parse().ok());
+                return status.expect("a status line");
             }
         }
     }

@@ -11,16 +11,25 @@
 
 mod client;
 mod idle_memory;
+mod issue;
 mod measure;
-
 mod start_up;
 mod through_the_sandbox;
+mod token;
 
 /// All benchmarks: a name, and what runs it.
-const ALL: &[(&str, fn())] =
-    &[("sandbox", through_the_sandbox::run), ("start-up", start_up::run), ("idle-memory", idle_memory::run)];
+const ALL: &[(&str, fn())] = &[
+    ("sandbox", through_the_sandbox::run),
+    ("issue", issue::run),
+    ("token", token::run),
+    ("start-up", start_up::run),
+    ("idle-memory", idle_memory::run),
+];
 
 fn main() {
+    if token::is_bare_loop() {
+        return;
+    }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     for (name, run) in ALL {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

@@ -21,10 +21,16 @@ pub struct Process {
 impl Process {
     /// Starts `innkeeper server` with these options and waits until it says where it listens.
     pub fn launch(options: &[&str]) -> Self {
+        Self::launch_with(options, &[])
+    }
+
+    /// The same with more environment variables.
+    pub fn launch_with(options: &[&str], environment: &[(String, String)]) -> Self {
         let folder = Folder::new();
         let log = std::fs::File::create(folder.path().join("log")).expect("a log file");
-        let command = Command::new(binary()).arg("server").args(options).stdout(Stdio::piped()).stderr(log).spawn();
-        let mut process = command.expect("the server starts");
+        let mut command = Command::new(binary());
+        command.arg("server").args(options).envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the server starts");
         let lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let (mut addresses, mut said) = (Vec::new(), String::new());
         for line in lines.map_while(Result::ok) {
@@ -44,9 +50,14 @@ impl Process {
 
     /// Starts it with a configuration of this text, and more options.
     pub fn configured(text: &str, options: &[&str]) -> Self {
+        Self::configured_with(text, options, &[])
+    }
+
+    /// The same with more environment variables.
+    pub fn configured_with(text: &str, options: &[&str], environment: &[(String, String)]) -> Self {
         let folder = Folder::new();
         let config = format!("-config={}", folder.write("innkeeper.hcl", text));
-        Self::launch(&[&[config.as_str()][..], options].concat())
+        Self::launch_with(&[&[config.as_str()][..], options].concat(), environment)
     }
 
     /// Where its first listener listens, for instance `http://127.0.0.1:34567`.

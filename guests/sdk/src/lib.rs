@@ -69,7 +69,7 @@ pub use engine::{Context, Engine, Mount};
 pub use fault::{Fault, FaultKind};
 pub use request::{Operation, Request, Sent};
 pub use response::{Answer, Lease, Response};
-pub use route::{Action, Handler, Route};
+pub use route::{Action, Existence, Handler, Route};
 #[doc(hidden)]
 pub use serde;
 pub use serde_json;

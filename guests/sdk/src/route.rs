@@ -6,6 +6,9 @@ use crate::{Answer, Fault, Operation, Request};
 /// A function that answers one action.
 pub type Handler = fn(&Request) -> Answer;
 
+/// A function that says whether what a request writes to is already there.
+pub type Existence = fn(&Request) -> Result<bool, Fault>;
+
 /// A path below the mount and what can be done there.
 pub struct Route {
     pub(crate) template: &'static str,
@@ -28,7 +31,7 @@ pub struct Action {
     pub(crate) about: &'static str,
     pub(crate) handler: Handler,
     pub(crate) fields: &'static [Field],
-    pub(crate) exists: Option<fn(&Request) -> Result<bool, Fault>>,
+    pub(crate) exists: Option<Existence>,
     pub(crate) unauthenticated: bool,
     pub(crate) sudo: bool,
     pub(crate) raw_body: bool,
@@ -84,7 +87,7 @@ impl Action {
 
     /// Lets the host decide between create and update by asking this function first.
     #[must_use]
-    pub const fn create_unless(mut self, exists: fn(&Request) -> Result<bool, Fault>) -> Self {
+    pub const fn create_unless(mut self, exists: Existence) -> Self {
         self.exists = Some(exists);
         self
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::{Admitted, Demands, Tokens};
 use keys::{InternalKeys, ManagedKeys};
 use model::{Fault, Kind, NamespacePath, Operation, Reply};
-use sandbox::{Call, Caller, Catalog, Grant, Guest, Outcome, RawBody};
+use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
 use storage::{Store, Transaction};
 use system::System;
 use tenancy::{Mount, Namespace, Target, Tenancy, Tree};
@@ -195,15 +195,11 @@ impl Gateway {
             transaction = given_back;
             operation = if exists { Operation::Update } else { Operation::Create };
         }
-        match guest.handle(grant(transaction), call(operation)?).await {
-            Outcome::Refused(fault) => Err(fault),
-            Outcome::Answered(mut reply, transaction) => {
-                transaction.commit().await.map_err(stored)?;
-                let allowed = &passage.mount.config.allowed_response_headers;
-                reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
-                Ok(reply)
-            }
-        }
+        let (mut reply, transaction) = guest.handle(grant(transaction), call(operation)?).await?;
+        transaction.commit().await.map_err(stored)?;
+        let allowed = &passage.mount.config.allowed_response_headers;
+        reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
+        Ok(reply)
     }
 }
 

@@ -12,18 +12,10 @@ use crate::limits::{BODY_MAX, HEADERS_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX}
 use crate::services::convert;
 use crate::state::{Ended, State};
 
-/// What came of an entry. Only [`Outcome::Answered`] gives the transaction back: after a fault or a trap there is
-/// nothing left that could be committed.
-pub enum Outcome {
-    /// The guest answered; its writes wait in the transaction.
-    Answered(Reply, Transaction),
-    /// The guest refused, or trapped. What it wrote is gone.
-    Refused(Fault),
-}
-
 impl Guest {
-    /// Answers a request in a fresh instance.
-    pub async fn handle(&self, grant: Grant, call: Call) -> Outcome {
+    /// Answers a request in a fresh instance. Only an answer gives the transaction back, with the writes that wait in
+    /// it: after a fault or a trap there is nothing left that could be committed.
+    pub async fn handle(&self, grant: Grant, call: Call) -> Result<(Reply, Transaction), Fault> {
         let deadline = grant.deadline;
         let request = request(&grant, call);
         let mount_type = self.descriptor.name.clone();
@@ -37,9 +29,9 @@ impl Guest {
         state.tell_dropped_lines();
         match result {
             Ok(Ok(Ok(response))) => answered(response, mount_type, state),
-            Ok(Ok(Err(fault))) => Outcome::Refused(refused(fault)),
-            Ok(Err(trap)) => Outcome::Refused(trapped(&trap, &state)),
-            Err(_elapsed) => Outcome::Refused(ended(&Ended::Deadline)),
+            Ok(Ok(Err(fault))) => Err(refused(fault)),
+            Ok(Err(trap)) => Err(trapped(&trap, &state)),
+            Err(_elapsed) => Err(ended(&Ended::Deadline)),
         }
     }
 
@@ -92,11 +84,11 @@ fn request(grant: &Grant, call: Call) -> wit::Request {
     }
 }
 
-fn answered(response: wit::Response, mount_type: String, state: State) -> Outcome {
+fn answered(response: wit::Response, mount_type: String, state: State) -> Result<(Reply, Transaction), Fault> {
     match (reply(response, mount_type), state.grant) {
-        (Ok(reply), Some(grant)) => Outcome::Answered(reply, grant.transaction),
-        (Err(why), _) => Outcome::Refused(out_of_bounds(why)),
-        (Ok(_), None) => Outcome::Refused(Fault::internal("an entry without a grant")),
+        (Ok(reply), Some(grant)) => Ok((reply, grant.transaction)),
+        (Err(why), _) => Err(out_of_bounds(why)),
+        (Ok(_), None) => Err(Fault::internal("an entry without a grant")),
     }
 }
 

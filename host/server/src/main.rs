@@ -166,11 +166,11 @@ fn announce(options: &Server, house: &House, doors: &[Door]) {
         }
     }
     println!("\nRoot Token: {}", house.root_token.expose_secret());
-    if options.development() && !options.dev_no_store_token {
-        if let Some(home) = std::env::home_dir() {
-            if let Err(error) = write_private(&home.join(".vault-token"), house.root_token.expose_secret()) {
-                tracing::warn!(%error, "the root token could not be written to ~/.vault-token");
-            }
-        }
+    if options.development()
+        && !options.dev_no_store_token
+        && let Some(home) = std::env::home_dir()
+        && let Err(error) = write_private(&home.join(".vault-token"), house.root_token.expose_secret())
+    {
+        tracing::warn!(%error, "the root token could not be written to ~/.vault-token");
     }
 }

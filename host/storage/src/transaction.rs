@@ -24,6 +24,8 @@ pub struct Transaction {
     driver: Arc<dyn Driver>,
     snapshot: Box<dyn Snapshot>,
     seen: HashMap<String, Option<u64>>,
+    /// What must hold at every commit, checkpoints among them.
+    pinned: Vec<(String, u64)>,
     listed: Vec<(Listing, Page)>,
     listed_names: usize,
     writes: BTreeMap<String, Option<Arc<[u8]>>>,
@@ -36,6 +38,7 @@ impl Transaction {
             driver,
             snapshot,
             seen: HashMap::new(),
+            pinned: Vec::new(),
             listed: Vec::new(),
             listed_names: 0,
             writes: BTreeMap::new(),
@@ -94,7 +97,9 @@ impl Transaction {
 
     /// Expects a key to still have this version at commit, for what was taken from a versioned cache.
     pub fn expect(&mut self, drawer: &Drawer, key: &str, version: u64) -> Result<(), Error> {
-        self.seen.insert(drawer.key(key)?, Some(version));
+        let key = drawer.key(key)?;
+        self.seen.insert(key.clone(), Some(version));
+        self.pinned.push((key, version));
         Ok(())
     }
 
@@ -188,12 +193,14 @@ impl Transaction {
     pub async fn checkpoint(&mut self) -> Result<(), Error> {
         self.flush().await?;
         self.snapshot = self.driver.snapshot().await?;
+        self.seen.extend(self.pinned.iter().map(|(key, version)| (key.clone(), Some(*version))));
         Ok(())
     }
 
     /// Forgets the writes and everything that was read, and takes a new snapshot: the request starts over.
     pub async fn restart(&mut self) -> Result<(), Error> {
         self.forget();
+        self.pinned.clear();
         self.snapshot = self.driver.snapshot().await?;
         Ok(())
     }

@@ -3,8 +3,7 @@
 use innkeeper_guest::prelude::*;
 
 use super::authority;
-use crate::records::{CrlConfig, CrlState, Defaults, Issuer, Revoked, Usage, names};
-use crate::text::serial;
+use crate::records::{CrlConfig, CrlState, Defaults, Issuer, RevokedList, Usage};
 use crate::x509::algorithm::{self, Preference};
 use crate::x509::certificate::assemble;
 use crate::x509::crl::{Entry, Head, to_be_signed};
@@ -54,28 +53,25 @@ pub(crate) fn rebuild_all() -> Result<(), Fault> {
     Ok(())
 }
 
-/// The entries of an issuer's list: what was revoked of its own, and, on the default issuer's list, what was revoked
-/// of issuers that are no more.
+/// The entries of an issuer's list, and, on the default issuer's list, those of issuers that are no more.
 fn entries(issuer: &Issuer, config: &CrlConfig) -> Result<Vec<Entry>, Fault> {
-    let issuers = Issuer::all()?;
-    let is_default = Defaults::load()?.default == issuer.id;
+    let mut lists = vec![issuer.crl.clone()];
+    if Defaults::load()?.default == issuer.id {
+        let issuers = Issuer::all()?;
+        let orphaned = |list: &String| issuers.iter().all(|issuer| issuer.crl != *list);
+        lists.extend(RevokedList::all()?.into_iter().filter(orphaned));
+    }
     let mut entries = Vec::new();
-    for name in names("revoked/")? {
-        let Some(number) = serial::parse(&name) else { continue };
-        let Some(revoked) = Revoked::load(&number)? else { continue };
-        let here = match issuers.iter().find(|other| other.id == revoked.issuer) {
-            Some(owner) => owner.crl == issuer.crl,
-            None => is_default,
-        };
-        if here {
-            entries.push(Entry::new(&number, revoked.time)?);
+    for list in lists {
+        for (serial, moment) in RevokedList::entries(&list)? {
+            entries.push(Entry::new(&serial, moment)?);
         }
     }
     let most = usize::try_from(config.max_crl_entries).unwrap_or(usize::MAX);
     if entries.len() > most {
         return Err(Fault::invalid(format!(
             "the revocation list would have {} entries, more than max_crl_entries allows ({most}); raise it in \
-             config/crl, or tidy",
+             config/crl",
             entries.len()
         )));
     }

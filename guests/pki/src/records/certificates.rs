@@ -3,7 +3,7 @@
 use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{load, load_bytes, save, save_bytes};
+use super::{RevokedList, load, load_bytes, save, save_bytes};
 use crate::text::serial;
 
 /// Where a certificate is kept.
@@ -61,8 +61,10 @@ impl Revoked {
         load(&revoked_key(serial))
     }
 
-    pub(crate) fn save(&self, serial: &[u8]) -> Result<(), Fault> {
-        save(&revoked_key(serial), self)
+    /// Keeps the revocation, and puts it on a list.
+    pub(crate) fn save(&self, serial: &[u8], list: &str) -> Result<(), Fault> {
+        save(&revoked_key(serial), self)?;
+        RevokedList::add(list, serial, self.time)
     }
 }
 

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use certificates::{Revoked, Stored};
 pub(crate) use config::{CrlConfig, Defaults, KeyDefaults, Urls};
-pub(crate) use crl::CrlState;
+pub(crate) use crl::{CrlState, RevokedList};
 pub(crate) use issuer::{Issuer, LeafNotAfter, Usage, adopt, rebuild_chains};
 pub(crate) use key::{Home, KeyLink, KeyRecord};
 pub(crate) use role::Role;

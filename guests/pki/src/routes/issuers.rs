@@ -267,7 +267,7 @@ fn revoke(request: &Request) -> Answer {
         for parent in others {
             if !facts.is_self_issued() && facts.is_issued_by(&parent.facts()?) {
                 let entry = Revoked { time: now, issuer: parent.id.clone(), not_after: facts.not_after };
-                entry.save(&serial::parse(&issuer.serial).unwrap_or_default())?;
+                entry.save(&serial::parse(&issuer.serial).unwrap_or_default(), &parent.crl)?;
                 crl::rebuild(&parent)?;
                 break;
             }

@@ -16,7 +16,7 @@ pub(crate) mod sign_intermediate;
 use innkeeper_guest::prelude::*;
 
 /// Most names that a listing without pages answers.
-const NAMES_MAX: usize = 100_000;
+const NAMES_MAX: usize = 90_000;
 
 /// Media types of the paths that answer bytes, as the reference has them.
 pub(crate) const PKIX_CERT: &str = "application/pkix-cert";

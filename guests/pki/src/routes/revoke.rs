@@ -78,6 +78,7 @@ fn refuse_issuers(number: &[u8]) -> Result<(), Fault> {
 
 fn record(facts: &Facts, issuer: &str) -> Answer {
     let now = clock::now().seconds;
+    let auto_rebuild = CrlConfig::load()?.auto_rebuild;
     if facts.not_after < now {
         let text = serial::colons(&facts.serial);
         return Ok(
@@ -85,15 +86,14 @@ fn record(facts: &Facts, issuer: &str) -> Answer {
         );
     }
     let revoked = Revoked { time: now, issuer: issuer.to_owned(), not_after: facts.not_after };
-    revoked.save(&facts.serial)?;
-    if !CrlConfig::load()?.auto_rebuild {
-        let listing = match Issuer::find(issuer)? {
-            Some(issuer) => Some(issuer),
-            None => Issuer::find("default")?,
-        };
-        if let Some(listing) = listing {
-            crl::rebuild(&listing)?;
-        }
+    // What no issuer of this mount signed belongs to the default one.
+    let listing = match Issuer::find(issuer)? {
+        Some(issuer) => Some(issuer),
+        None => Issuer::find("default")?,
+    };
+    revoked.save(&facts.serial, listing.as_ref().map_or(issuer, |listing| &listing.crl))?;
+    if let Some(listing) = listing.filter(|_| !auto_rebuild) {
+        crl::rebuild(&listing)?;
     }
     answer(&revoked)
 }

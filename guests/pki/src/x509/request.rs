@@ -148,9 +148,9 @@ mod tests {
     #[test]
     fn every_truncation_of_a_request_is_refused_without_panic() {
         // openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=a (cut off before the signature)
-        let whole = hex::decode(concat!(
+        let whole = hex::decode(
             "3081ca3072020100300c310a300806035504030c01613059301306072a8648ce3d020106082a8648ce3d03010703420004",
-        ))
+        )
         .unwrap();
         for length in 1..whole.len() {
             let text = pem::encode(pem::REQUEST, &whole[..length]);

@@ -77,6 +77,20 @@ pub(crate) async fn a_checkpoint_keeps_what_came_before_it(driver: impl Driver) 
     assert!(!has(&store, "b").await);
 }
 
+pub(crate) async fn what_is_expected_holds_behind_a_checkpoint_too(driver: impl Driver) {
+    let store = Store::new(driver);
+    put(&store, &["a"]).await;
+    let mut long = store.begin().await.unwrap();
+    let (_, version) = long.peek_versioned(&drawer(), "a").await.unwrap().unwrap();
+    long.expect(&drawer(), "a", version.unwrap()).unwrap();
+    long.put(&drawer(), "b", b"x".to_vec()).unwrap();
+    long.checkpoint().await.unwrap();
+    put(&store, &["a"]).await;
+    long.put(&drawer(), "c", b"x".to_vec()).unwrap();
+    assert!(matches!(long.commit().await, Err(Error::Conflict)));
+    assert!(has(&store, "b").await && !has(&store, "c").await);
+}
+
 pub(crate) async fn a_restart_forgets_and_sees_the_present(driver: impl Driver) {
     let store = Store::new(driver);
     let mut own = store.begin().await.unwrap();

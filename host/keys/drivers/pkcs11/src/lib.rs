@@ -23,7 +23,7 @@ mod pool;
 mod worker;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -111,11 +111,11 @@ impl Driver {
         Ok(pool)
     }
 
-    fn module(&self, path: &PathBuf, name: &str) -> Arc<Module> {
+    fn module(&self, path: &Path, name: &str) -> Arc<Module> {
         // Two names of one file, a symbolic link among them, must not initialise it twice.
-        let file = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let mut modules = lock(&self.modules);
-        let made = || Arc::new(Module::new(name.to_ascii_lowercase(), path.clone()));
+        let made = || Arc::new(Module::new(name.to_ascii_lowercase(), path.to_owned()));
         Arc::clone(modules.entry(file).or_insert_with(made))
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn signature(request: SignRequest<'_>) -> Result<Operation, Error> {
 pub(crate) fn finish(scheme: Scheme, signature: &[u8]) -> Result<Vec<u8>, Error> {
     let Scheme::Ecdsa(_) = scheme else { return Ok(signature.to_vec()) };
     let malformed = || Error::Internal("the token gave a malformed ECDSA signature".into());
-    if signature.is_empty() || signature.len() % 2 != 0 {
+    if signature.is_empty() || !signature.len().is_multiple_of(2) {
         return Err(malformed());
     }
     let (r, s) = signature.split_at(signature.len() / 2);

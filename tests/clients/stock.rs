@@ -1,0 +1,26 @@
+//! Stock clients, as operators use them.
+
+use std::path::Path;
+use std::process::Command;
+
+use harness::{PIN, ROOT, Server, Token};
+
+#[test]
+fn hvac_and_openssl_walk_through_the_main_job_on_a_real_token() {
+    let token = Token::new("walk");
+    let server = Server::start_with(&token.stanza(), &token.environment());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let python = root.join(".venv/bin/python");
+    assert!(python.is_file(), "there is no {}: run `make setup`", python.display());
+    let walked = Command::new(python)
+        .arg(root.join("tests/clients/walk.py"))
+        .envs(token.environment())
+        .envs([("VAULT_ADDR", server.address()), ("VAULT_TOKEN", ROOT)])
+        .envs([("TOKEN_LABEL", token.label()), ("TOKEN_PIN", PIN)])
+        .env("TOKEN_MODULE", token.library())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&walked.stdout);
+    assert!(walked.status.success(), "{said}{}", String::from_utf8_lossy(&walked.stderr));
+    assert!(said.ends_with("the root's private key never left the token\n"), "{said}");
+}
