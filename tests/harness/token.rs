@@ -17,6 +17,8 @@ impl Folder {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("innkeeper-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
+        // One of an older process of the same number that was killed.
+        let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).expect("a temporary folder can be made");
         Self(path)
     }
