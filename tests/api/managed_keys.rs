@@ -264,6 +264,17 @@ fn a_wrong_pin_is_tried_once_until_the_record_is_rewritten() {
 }
 
 #[test]
+fn a_server_that_is_stopped_leaves_its_tokens_in_order() {
+    let token = Token::new("test");
+    let server = Server::start_with(&token.spied_stanza(), &token.environment());
+    register(&server, "k", json!({ "allow_generate_key": true }));
+    assert_eq!(test_sign(&server, "k", json!({})).status, 204);
+    assert_eq!(token.calls("C_Finalize"), 0);
+    assert!(server.stop());
+    assert_eq!(token.calls("C_Finalize"), 1);
+}
+
+#[test]
 fn a_key_stays_while_a_mount_lists_it() {
     let (_token, server) = with_token();
     register(&server, "k", json!({}));

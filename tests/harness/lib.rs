@@ -19,7 +19,7 @@ pub use process::{Process, curl, run};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -28,6 +28,9 @@ pub use token::{PIN, Token, stanza};
 
 /// The root token of every server that tests start.
 pub const ROOT: &str = "test-root";
+
+/// Longest wait for a server that was asked to stop.
+const STOP_MAX: Duration = Duration::from_secs(40);
 
 /// A server of its own for one test; it ends with the value.
 pub struct Server {
@@ -104,6 +107,21 @@ impl Server {
     /// Where it listens, for instance `http://127.0.0.1:34567`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Asks the server to stop, as a service manager does, and waits until it has; says whether it ended well.
+    pub fn stop(mut self) -> bool {
+        let Running::Process(process) = &mut self.running else { panic!("only a process is stopped by a signal") };
+        let asked = Command::new("kill").arg(process.id().to_string()).status();
+        assert!(asked.is_ok_and(|status| status.success()), "the server can be signalled");
+        let late = Instant::now() + STOP_MAX;
+        loop {
+            match process.try_wait().expect("the server can be waited for") {
+                Some(status) => return status.success(),
+                None if Instant::now() > late => return false,
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
     }
 
     /// A request with the root token in the root namespace. A `Null` body sends none.

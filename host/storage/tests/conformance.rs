@@ -1,5 +1,5 @@
 //! One suite, every driver. A new driver joins with one line at the end: a name, and how to make an empty store.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "conformance/batches.rs"]
 mod batches;

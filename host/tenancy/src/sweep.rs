@@ -151,4 +151,16 @@ mod tests {
         assert_eq!(tree.mount_count(), 0);
         assert!(tree.namespace(&path("a")).is_none());
     }
+
+    #[tokio::test]
+    async fn whoever_expects_the_tree_loses_against_any_change_of_it() {
+        let (store, tenancy, mount) = with_mount().await;
+        let mut decides = store.begin().await.unwrap();
+        tenancy.tree(&mut decides).await.unwrap().expect(&mut decides).await.unwrap();
+        decides.put(&storage::Drawer::new(&["d"]), "k", Vec::new()).unwrap();
+        let mut tunes = store.begin().await.unwrap();
+        mount.write(&mut tunes).await.unwrap();
+        tunes.commit().await.unwrap();
+        assert!(matches!(decides.commit().await, Err(storage::Error::Conflict)));
+    }
 }

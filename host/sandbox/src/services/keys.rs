@@ -157,9 +157,12 @@ impl State {
     async fn open_internal(&mut self, id: &str) -> Tried<Handle> {
         self.granted()?;
         self.room_for_handle()?;
+        let began = Instant::now();
         let grant = self.granted()?;
         let (rooms, drawer) = (grant.internal_keys.clone(), drawer(grant));
-        Ok(Handle::Internal(rooms.open(&mut grant.transaction, &drawer, id).await?))
+        let opened = rooms.open(&mut grant.transaction, &drawer, id).await;
+        self.charge(began.elapsed());
+        Ok(Handle::Internal(opened?))
     }
 
     /// What the token is to sign: the message, or its digest where hashing it takes long.
