@@ -48,6 +48,8 @@ mod body;
 pub mod clock;
 mod engine;
 mod fault;
+#[cfg(all(target_family = "wasm", feature = "heap"))]
+mod heap;
 pub mod keys;
 mod lenient;
 pub mod log;
