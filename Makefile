@@ -14,7 +14,8 @@ build: setup
 demo: build
 	@tests/setup/demo $(BINARY)
 
-test: build
+test: setup
+	cargo build --release --locked --workspace --all-targets
 	cargo test --release --locked --workspace
 
 bench: build

@@ -97,6 +97,7 @@ objects = run(*token, "--login", "--pin", os.environ["TOKEN_PIN"], "--list-objec
 show(objects, ["label:", "Usage:", "Access:"])
 check("sensitive" in objects and "never extractable" in objects, "the key is sensitive and never extractable")
 check("local" in objects, "the key was made in the token")
+check("Usage:      sign\n" in objects, "the key signs and does nothing else")
 
 step("an intermediate, signed by it")
 request = pki.generate_intermediate("internal", "Example Issuing CA", extra_params={"key_type": "ec"}, mount_point="pki-int")

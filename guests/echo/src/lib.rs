@@ -66,10 +66,8 @@ fn list(_request: &Request) -> Answer {
 }
 
 fn read(request: &Request) -> Answer {
-    match storage::get(&key(request))? {
-        Some(text) => Response::data(&json!({ "text": String::from_utf8_lossy(&text) })),
-        None => Ok(Response::nothing()),
-    }
+    let Some(text) = storage::get(&key(request))? else { return Ok(Response::nothing()) };
+    Response::data(&json!({ "text": String::from_utf8_lossy(&text) }))
 }
 
 fn write(request: &Request) -> Answer {

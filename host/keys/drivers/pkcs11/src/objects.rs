@@ -149,7 +149,12 @@ pub(crate) fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> R
     let named = [Attribute::Token(true), Attribute::Label(label.clone().into_bytes()), Attribute::Id(id.to_vec())];
     let decrypts = matches!(plan, Plan::Rsa { decrypts: true, .. });
     let mut public = named.to_vec();
-    public.extend([Attribute::Private(false), Attribute::Verify(!decrypts), Attribute::Encrypt(decrypts)]);
+    public.extend([
+        Attribute::Private(false),
+        Attribute::Verify(!decrypts),
+        Attribute::Encrypt(decrypts),
+        Attribute::Wrap(false),
+    ]);
     let mut private = named.to_vec();
     private.extend([
         Attribute::Private(true),
@@ -157,6 +162,8 @@ pub(crate) fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> R
         Attribute::Extractable(false),
         Attribute::Sign(!decrypts),
         Attribute::Decrypt(decrypts),
+        // Tokens allow by default what is not forbidden: a key that signs must not unwrap other keys as well.
+        Attribute::Unwrap(false),
     ]);
     let mechanism = match plan {
         Plan::Rsa { bits, .. } => {
@@ -165,14 +172,10 @@ pub(crate) fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> R
             Mechanism::RsaPkcsKeyPairGen
         }
         Plan::Ec(curve) => {
-            public.retain(|attribute| !matches!(attribute, Attribute::Encrypt(_)));
-            private.retain(|attribute| !matches!(attribute, Attribute::Decrypt(_)));
             public.push(Attribute::EcParams(encoded(curve.oid())?));
             Mechanism::EccKeyPairGen
         }
         Plan::Ed25519 => {
-            public.retain(|attribute| !matches!(attribute, Attribute::Encrypt(_)));
-            private.retain(|attribute| !matches!(attribute, Attribute::Decrypt(_)));
             public.push(Attribute::EcParams(encoded(ED25519)?));
             Mechanism::EccEdwardsKeyPairGen
         }
