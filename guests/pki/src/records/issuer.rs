@@ -312,10 +312,12 @@ impl Issuer {
         if others.len() >= ISSUERS_MAX {
             return Err(Fault::invalid(format!("a mount may have {ISSUERS_MAX} issuers")));
         }
-        let twin =
-            others.iter().find(|other| other.subject == self.subject && other.key_identifier == self.key_identifier);
-        if let Some(twin) = twin {
-            self.crl.clone_from(&twin.crl);
+        // The key itself is compared: a certificate from outside may carry any key identifier.
+        let key = self.facts()?.key.der;
+        for twin in others.iter().filter(|other| other.subject == self.subject) {
+            if twin.facts()?.key.der == key {
+                self.crl.clone_from(&twin.crl);
+            }
         }
         self.save()?;
         let mut defaults = Defaults::load()?;

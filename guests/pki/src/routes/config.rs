@@ -42,11 +42,11 @@ body! {
         pub(crate) ocsp_disable: Option<bool>,
         /// Kept for the OCSP responder.
         pub(crate) ocsp_expiry: Option<String>,
-        /// Builds lists before they end instead of at each revocation.
+        /// Only false: this build has no periodic work, and builds lists at each revocation.
         pub(crate) auto_rebuild: Option<bool>,
-        /// How long before the end of a list the next one is built.
+        /// Kept for periodic building.
         pub(crate) auto_rebuild_grace_period: Option<String>,
-        /// Kept for delta lists.
+        /// Only false: this build has no delta lists.
         pub(crate) enable_delta: Option<bool>,
         /// Kept for delta lists.
         pub(crate) delta_rebuild_interval: Option<String>,
@@ -170,7 +170,7 @@ fn write_crl(request: &Request) -> Answer {
     };
     config.check()?;
     config.save()?;
-    if config.disable != before.disable || (before.auto_rebuild && !config.auto_rebuild) {
+    if config.disable != before.disable {
         rebuild_all()?;
     }
     Response::data(&config)

@@ -48,7 +48,7 @@ fn generate(request: &Request) -> Answer {
     let sent = request.sent()?;
     let source = KeySource::parse(request.capture("type"))?;
     let form = sent.read::<FormWish>()?.form()?;
-    let preference = sent.read::<SignatureWish>()?.preference();
+    let preference = sent.read::<SignatureWish>()?.preference()?;
     let BasicWish { add_basic_constraints } = sent.read()?;
     let (_, granted) = ca_names(&sent, None, request.display_name())?;
     let subject = granted.subject.name()?;

@@ -3,7 +3,7 @@
 use innkeeper_guest::prelude::*;
 
 use crate::issue::crl;
-use crate::records::{CrlConfig, Issuer, Revoked, Stored};
+use crate::records::{Issuer, Revoked, Stored};
 use crate::text::time::rfc3339;
 use crate::text::{pem, serial};
 use crate::x509::certificate::{self, Facts};
@@ -86,14 +86,12 @@ fn record(facts: &Facts, issuer: &str) -> Answer {
     }
     let revoked = Revoked { time: now, issuer: issuer.to_owned(), not_after: facts.not_after };
     revoked.save(&facts.serial)?;
-    if !CrlConfig::load()?.auto_rebuild {
-        let listing = match Issuer::find(issuer)? {
-            Some(issuer) => Some(issuer),
-            None => Issuer::find("default")?,
-        };
-        if let Some(listing) = listing {
-            crl::rebuild(&listing)?;
-        }
+    let listing = match Issuer::find(issuer)? {
+        Some(issuer) => Some(issuer),
+        None => Issuer::find("default")?,
+    };
+    if let Some(listing) = listing {
+        crl::rebuild(&listing)?;
     }
     answer(&revoked)
 }

@@ -75,7 +75,7 @@ fn make(request: &Request, sent: &Sent, issuer_name: &str) -> Answer {
     let form = sent.read::<FormWish>()?.form()?;
     let path_length = sent.read::<CaWish>()?.path_length()?;
     let constraints = constraints::extension(&sent.read::<ConstraintsWish>()?)?;
-    let preference = sent.read::<SignatureWish>()?.preference();
+    let preference = sent.read::<SignatureWish>()?.preference()?;
     let (role, granted) = ca_names(sent, None, request.display_name())?;
     let planned = validity::plan(&role, &sent.read::<TimeWish>()?, request.mount(), clock::now().seconds)?;
     let mut warnings = planned.warnings;
