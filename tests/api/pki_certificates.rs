@@ -37,7 +37,11 @@ fn what_is_not_there_is_not_found_and_raw_forms_are_empty() {
         ["cert/ca", "cert/ca_chain", "cert/17:67", "cert/xyz", "cert/17:6", "cert/%2e%2e", "cert/a%00", "cert/é"]
     {
         let answer = pki.bare("GET", path);
-        assert!(answer.status == 404 || (path.contains('%') && answer.status == 400), "{path}: {}", answer.status);
+        assert!(
+            answer.status == 404 || (path.contains(['%', 'é']) && answer.status == 400),
+            "{path}: {}",
+            answer.status
+        );
     }
     let long = format!("cert/{}", "aa:".repeat(500));
     assert_eq!(pki.bare("GET", &long).status, 404);

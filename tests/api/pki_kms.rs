@@ -180,7 +180,8 @@ fn a_key_is_for_the_mounts_that_it_was_lent_to_and_can_be_taken_back() {
     assert_eq!(pki.post("issue/any", json!({"common_name": "a"})).status, 400);
     let revoke = pki.post("revoke", json!({"serial_number": leaf["serial_number"]}));
     assert_eq!(revoke.status, 400, "{}", revoke.json);
-    assert_eq!(pki.list("certs").len(), 2, "what failed was not kept");
+    assert_eq!(pki.list("certs").len(), 3, "what failed was not kept");
+    assert_eq!(pki.call("LIST", "certs/revoked", Value::Null).status, 404);
     assert_eq!(pki.get("ca/pem").status, 200, "what was made can be read");
     lend(json!("k"));
     pki.issue(json!({}));

@@ -35,7 +35,9 @@ fn revoke(request: &Request) -> Answer {
 }
 
 fn by_serial(text: &str) -> Answer {
-    let not_found = || Fault::invalid(format!("certificate with serial {text} not found."));
+    // A serial is repeated as far as it can be one.
+    let shown: String = text.chars().take(200).collect();
+    let not_found = || Fault::invalid(format!("certificate with serial {shown} not found."));
     let number = serial::parse(text).ok_or_else(not_found)?;
     if let Some(revoked) = Revoked::load(&number)? {
         return answer(&revoked);
