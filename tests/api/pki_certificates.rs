@@ -44,7 +44,7 @@ fn what_is_not_there_is_not_found_and_raw_forms_are_empty() {
         );
     }
     let long = format!("cert/{}", "aa:".repeat(500));
-    assert_eq!(pki.bare("GET", &long).status, 404);
+    assert!([400, 404].contains(&pki.bare("GET", &long).status), "a name that no storage holds");
     assert_eq!(pki.call("LIST", "certs", Value::Null).status, 404);
 }
 

@@ -97,6 +97,9 @@ fn requests_are_made_for_every_kind_of_key_and_in_every_form() {
     openssl(&["req", "-inform", "der", "-noout", "-verify"], crate::pki::base64(&text(&der, "csr")));
     let again = pki.write("intermediate/generate/existing", json!({"common_name": "Again", "key_ref": der["key_id"]}));
     assert_eq!(again["key_id"], der["key_id"]);
+    let crossed = pki.write("intermediate/cross-sign", json!({"common_name": "Again", "key_ref": der["key_id"]}));
+    assert_eq!(public_key("req", &text(&crossed, "csr")), public_key("req", &text(&again, "csr")));
+    refused(&pki.post("intermediate/cross-sign", json!({"key_ref": "none"})), 400, "unable to find PKI key");
     assert_eq!(pki.list("issuers").len(), 0);
 }
 

@@ -15,7 +15,8 @@ fn an_issuer_reads_back_with_every_setting() {
     assert_eq!(
         read,
         json!({
-            "issuer_name": "root", "key_id": root["key_id"], "certificate": pem, "manual_chain": null, "ca_chain": [pem],
+            "issuer_name": "root", "key_id": root["key_id"], "certificate": pem, "manual_chain": null,
+            "ca_chain": [pem],
             "leaf_not_after_behavior": "err", "usage": "read-only,issuing-certificates,crl-signing,ocsp-signing",
             "revocation_signature_algorithm": "ECDSAWithSHA256", "revoked": false, "issuing_certificates": [],
             "crl_distribution_points": [], "ocsp_servers": [], "enable_aia_url_templating": false,

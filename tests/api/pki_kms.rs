@@ -38,7 +38,10 @@ fn roots_leaves_and_lists_are_signed_in_the_token_by_every_kind_of_key() {
     ] {
         let uuid = register(&pki, name, key);
         let before = private_keys(&pki);
-        let body = json!({"common_name": name, "managed_key_name": name, "issuer_name": name, "key_name": format!("{name}-key"), "ttl": "87600h"});
+        let key_name = format!("{name}-key");
+        let body = json!({
+            "common_name": name, "managed_key_name": name, "issuer_name": name, "key_name": key_name, "ttl": "87600h",
+        });
         let root = pki.write("root/generate/kms", body);
         assert_eq!(private_keys(&pki), before + 1, "{name}");
         assert_eq!(root.get("private_key"), None);
@@ -71,7 +74,11 @@ fn roots_leaves_and_lists_are_signed_in_the_token_by_every_kind_of_key() {
     pki.patch("issuer/pss", json!({"revocation_signature_algorithm": "SHA384WithRSAPSS"}));
     pki.get("crl/rotate");
     assert!(openssl(&["crl", "-noout", "-text"], pki.crl("pss")).contains("sha384"));
-    // Asking for the RSA key with PSS works too.
+    // What is already a key of the mount is found again, under its name too.
+    let body = json!({"common_name": "R", "managed_key_name": "p384", "key_name": "p384-key"});
+    assert_eq!(pki.write("root/generate/kms", body)["key_id"], pki.read("key/p384-key")["key_id"]);
+    let body = json!({"common_name": "R", "managed_key_name": "p384", "key_name": "rsa-key"});
+    refused(&pki.post("root/generate/kms", body), 400, "key name already in use");
     let body = json!({"common_name": "R", "managed_key_name": "rsa", "signature_bits": 384});
     assert!(dump(&text(&pki.write("root/generate/kms", body), "certificate")).contains("sha384WithRSAEncryption"));
 }
@@ -108,7 +115,8 @@ fn wrong_references_are_refused_and_leave_nothing_in_mount_or_token() {
     let pki = Pki::with_token();
     let uuid = register(&pki, "k", P256);
     let wrong = "unable to determine managed key id: ";
-    let mode = "invalid parameter for the kms/existing path parameter, key_type nor key_bits arguments can be set in this mode";
+    let mode = "invalid parameter for the kms/existing path parameter, key_type nor key_bits arguments can be set in \
+                this mode";
     for (body, says) in [
         (json!({}), format!("{wrong}missing argument managed_key_name or managed_key_id")),
         (json!({"managed_key_name": "", "managed_key_id": ""}), format!("{wrong}missing argument")),

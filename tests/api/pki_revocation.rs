@@ -117,6 +117,37 @@ fn a_changed_certificate_is_not_taken_for_the_one_that_was_issued() {
 }
 
 #[test]
+fn whoever_holds_the_key_of_a_certificate_can_revoke_it_with_that() {
+    let pki = Pki::with_root();
+    pki.role(json!({}));
+    let (one, two) = (pki.issue(json!({})), pki.issue(json!({"private_key_format": "pkcs8"})));
+    let serial = |leaf: &Value| leaf["serial_number"].clone();
+    for (body, says) in [
+        (
+            json!({"serial_number": serial(&one), "private_key": two["private_key"]}),
+            "does not match certificate's public key",
+        ),
+        (json!({"certificate": one["certificate"], "private_key": two["private_key"]}), "does not match"),
+        (json!({"serial_number": serial(&one)}), "private_key:"),
+        (json!({"serial_number": serial(&one), "private_key": one["certificate"]}), "private_key"),
+        (
+            json!({"serial_number": "17:67", "private_key": one["private_key"]}),
+            "certificate with serial 17:67 not found.",
+        ),
+        (json!({"private_key": one["private_key"]}), "The serial number or certificate to revoke must be provided."),
+    ] {
+        let answer = pki.post("revoke-with-key", body);
+        refused(&answer, 400, says);
+        assert!(!answer.text.contains("PRIVATE"), "{}", answer.text);
+    }
+    assert_eq!(pki.call("LIST", "certs/revoked", Value::Null).status, 404);
+    pki.write("revoke-with-key", json!({"serial_number": serial(&one), "private_key": one["private_key"]}));
+    pki.write("revoke-with-key", json!({"certificate": two["certificate"], "private_key": two["private_key"]}));
+    assert_eq!(pki.list("certs/revoked").len(), 2);
+    assert_eq!(pki.bare("POST", "revoke-with-key").status, 403);
+}
+
+#[test]
 fn an_expired_certificate_is_not_listed_but_warned_of() {
     let pki = Pki::with_root();
     pki.role(json!({}));
@@ -143,6 +174,18 @@ fn certificates_of_an_imported_ca_with_odd_serials_are_listed_as_they_are() {
     }
     assert!(listed(&pki, "default").contains("Serial Number: FF00000000000000000000000000000000000001"));
     assert_eq!(pki.list("certs/revoked").len(), 5);
+}
+
+#[test]
+fn a_serial_that_two_cas_gave_out_does_not_pass_for_revoked() {
+    let pki = Pki::empty();
+    let (one, two) = (foreign_ca("/CN=One", &[]), foreign_ca("/CN=Two", &[]));
+    for ca in [&one, &two] {
+        pki.write("issuers/import/bundle", json!({ "pem_bundle": format!("{}{}", ca.1, ca.0) }));
+    }
+    pki.write("revoke", json!({"certificate": foreign_leaf(&one, "0x0102")}));
+    let answer = pki.post("revoke", json!({"certificate": foreign_leaf(&two, "0x0102")}));
+    refused(&answer, 400, "another one with this serial number was issued here");
 }
 
 #[test]

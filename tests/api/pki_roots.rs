@@ -248,6 +248,13 @@ fn a_second_root_stands_beside_the_first_and_rotating_names_it_next() {
     assert_eq!(fourth["key_id"], first["key_id"]);
     let key = |root: &Value| public_key("x509", &text(root, "certificate"));
     assert_eq!(key(&fourth), key(&first));
+    refused(
+        &pki.post("root/replace", json!({"default": "none"})),
+        400,
+        "unable to find PKI issuer for reference: none",
+    );
+    assert_eq!(pki.write("root/replace", json!({}))["default"], second["issuer_id"]);
+    assert_eq!(pki.write("root/replace", json!({"default": third["issuer_id"]}))["default"], third["issuer_id"]);
     pki.write("config/issuers", json!({"default": "next", "default_follows_latest_issuer": true}));
     let fifth = pki.root(json!({"common_name": "Fifth", "issuer_name": "fifth"}));
     assert_eq!(pki.read("config/issuers")["default"], fifth["issuer_id"]);

@@ -26,6 +26,12 @@ body! {
         pub(crate) default_follows_latest_issuer: Option<bool>,
     }
 
+    /// The next default issuer.
+    pub(crate) struct ReplaceWish {
+        /// Id or name of the issuer.
+        pub(crate) default: String = "next".to_owned(),
+    }
+
     /// The default key.
     pub(crate) struct KeysWish {
         /// Id or name of the key.
@@ -73,6 +79,12 @@ pub(crate) const ROUTES: &[Route] = &[
         ],
     ),
     Route::new(
+        "root/replace",
+        "The default issuer, after a rotation.",
+        &[Action::update("Makes the issuer named `next`, or another one, the default.", replace)
+            .fields(ReplaceWish::FIELDS)],
+    ),
+    Route::new(
         "config/keys",
         "The default key.",
         &[
@@ -111,7 +123,15 @@ fn read_issuers(_request: &Request) -> Answer {
 }
 
 fn write_issuers(request: &Request) -> Answer {
-    let wish: IssuersWish = request.body()?;
+    set_default(request.body()?)
+}
+
+fn replace(request: &Request) -> Answer {
+    let ReplaceWish { default } = request.body()?;
+    set_default(IssuersWish { default, default_follows_latest_issuer: None })
+}
+
+fn set_default(wish: IssuersWish) -> Answer {
     if wish.default.is_empty() || wish.default == "default" {
         return Err(Fault::invalid("Invalid issuer specification; must be non-empty and can't be 'default'."));
     }
