@@ -1,6 +1,7 @@
 //! Black-box tests: one folder per question, one file per resource or claim. One binary, so that it links once.
 #![recursion_limit = "256"]
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should say so")]
 
 #[path = "isolation/answers.rs"]
 mod answers;

@@ -59,7 +59,8 @@ fn an_intermediate_of_another_mount_issues_below_the_root() {
     below(&pki, "POST", "revoke", json!({"serial_number": leaf["serial_number"]}));
     let list = text(&below(&pki, "GET", "issuer/default/crl", Value::Null), "crl");
     let lists = [list.clone(), pki.crl("root")];
-    let (fine, said) = crate::pki::verify_with_lists(&top, &[certificate.clone()], &text(&leaf, "certificate"), &lists);
+    let (fine, said) =
+        crate::pki::verify_with_lists(&top, std::slice::from_ref(&certificate), &text(&leaf, "certificate"), &lists);
     assert!(!fine && said.contains("certificate revoked"), "{said}");
     let shown = openssl(&["crl", "-noout", "-text"], &list);
     assert!(hex(&shown.replace([' ', '\n'], "")).contains(&hex(&extension(&dump, "X509v3 Subject Key Identifier"))));
@@ -239,7 +240,7 @@ fn issuers_of_one_mount_make_up_chains_by_themselves() {
     assert!(fine, "{said}");
     // The chain is shorter when the root leaves, and whole again when it comes back.
     pki.call("DELETE", "issuer/root", Value::Null);
-    assert_eq!(texts(&pki.read(&format!("issuer/{id}")), "ca_chain"), [own.clone()]);
+    assert_eq!(texts(&pki.read(&format!("issuer/{id}")), "ca_chain"), std::slice::from_ref(&own));
     pki.write("issuers/import/cert", json!({ "pem_bundle": root }));
     assert_eq!(texts(&pki.read(&format!("issuer/{id}")), "ca_chain"), [own, line(&root)]);
 }

@@ -158,7 +158,7 @@ fn times_come_from_the_request_the_role_and_the_mount_and_are_cut_with_a_warning
     assert!(warnings(&cut).contains(says), "{}", warnings(&cut));
     // A moment that is named is bounded by the issuer only.
     let moment = pki.issue(json!({"not_after": "2030-01-02T03:04:05Z"}));
-    let end = openssl(&["x509", "-noout", "-enddate", "-dateopt", "iso_8601"], &text(&moment, "certificate"));
+    let end = openssl(&["x509", "-noout", "-enddate", "-dateopt", "iso_8601"], text(&moment, "certificate"));
     assert_eq!(end.trim(), "notAfter=2030-01-02 03:04:05Z");
     let both = json!({"common_name": "a", "ttl": "1h", "not_after": "2030-01-02T03:04:05Z"});
     refused(&pki.post("issue/any", both), 400, "Either ttl or not_after should be provided.");
@@ -171,7 +171,7 @@ fn times_come_from_the_request_the_role_and_the_mount_and_are_cut_with_a_warning
     // So it is with the role's moment.
     pki.role(json!({"not_after": "2031-01-01T00:00:00Z"}));
     let fixed = pki.issue(json!({"not_after": "2030-01-02T03:04:05Z"}));
-    let end = openssl(&["x509", "-noout", "-enddate", "-dateopt", "iso_8601"], &text(&fixed, "certificate"));
+    let end = openssl(&["x509", "-noout", "-enddate", "-dateopt", "iso_8601"], text(&fixed, "certificate"));
     assert_eq!(end.trim(), "notAfter=2031-01-01 00:00:00Z");
     let says = "Either ttl or not_after should be provided.";
     refused(&pki.post("issue/any", json!({"common_name": "a", "ttl": "1h"})), 400, says);
@@ -195,7 +195,7 @@ fn a_certificate_that_would_outlive_its_issuer_is_refused_cut_or_permitted_as_th
     assert!(longer["expiration"].as_u64() > root["expiration"].as_u64());
     let forever = pki.issue(json!({"not_after": "9999-12-31T23:59:59Z"}));
     assert_eq!(forever["expiration"], 253_402_300_799_u64);
-    let end = openssl(&["x509", "-noout", "-enddate", "-dateopt", "iso_8601"], &text(&forever, "certificate"));
+    let end = openssl(&["x509", "-noout", "-enddate", "-dateopt", "iso_8601"], text(&forever, "certificate"));
     assert_eq!(end.trim(), "notAfter=9999-12-31 23:59:59Z");
 }
 
