@@ -1,4 +1,5 @@
 //! Black-box tests: one folder per question, one file per resource or claim. One binary, so that it links once.
+#![recursion_limit = "256"]
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -34,6 +35,40 @@ mod managed_keys;
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
+#[path = "api/pki.rs"]
+mod pki;
+#[path = "api/pki_bad_input.rs"]
+mod pki_bad_input;
+#[path = "api/pki_certificates.rs"]
+mod pki_certificates;
+#[path = "api/pki_config.rs"]
+mod pki_config;
+#[path = "api/pki_crl.rs"]
+mod pki_crl;
+#[path = "api/pki_import.rs"]
+mod pki_import;
+#[path = "api/pki_intermediates.rs"]
+mod pki_intermediates;
+#[path = "api/pki_issue.rs"]
+mod pki_issue;
+#[path = "api/pki_issuers.rs"]
+mod pki_issuers;
+#[path = "api/pki_keys.rs"]
+mod pki_keys;
+#[path = "api/pki_kms.rs"]
+mod pki_kms;
+#[path = "api/pki_names.rs"]
+mod pki_names;
+#[path = "api/pki_revocation.rs"]
+mod pki_revocation;
+#[path = "api/pki_roles.rs"]
+mod pki_roles;
+#[path = "api/pki_roots.rs"]
+mod pki_roots;
+#[path = "api/pki_sign.rs"]
+mod pki_sign;
+#[path = "api/pki_verbatim.rs"]
+mod pki_verbatim;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/startup.rs"]

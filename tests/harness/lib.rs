@@ -10,10 +10,12 @@
 mod folder;
 mod inside;
 mod log;
+mod openssl;
 mod process;
 mod token;
 
 pub use folder::Folder;
+pub use openssl::{openssl, try_openssl};
 pub use process::{Process, curl, run};
 
 use std::io::{BufRead, BufReader};
@@ -60,6 +62,8 @@ pub struct Answer {
     pub json: Value,
     /// The body as it came, as far as it is text.
     pub text: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
 }
@@ -161,8 +165,9 @@ impl Server {
         let status = response.status().as_u16();
         let readable = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
         let headers = response.headers().iter().map(|(name, value)| (name.to_string(), readable(value))).collect();
-        let text = response.body_mut().read_to_string().unwrap_or_default();
-        Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), text, headers }
+        let bytes = response.body_mut().read_to_vec().unwrap_or_default();
+        let text = String::from_utf8(bytes.clone()).unwrap_or_default();
+        Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), text, bytes, headers }
     }
 }
 

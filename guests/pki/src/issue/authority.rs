@@ -38,13 +38,19 @@ impl Authority {
     }
 
     /// A certificate that signs itself.
-    pub(crate) fn itself(profile: &Profile, link: &KeyLink, key: Key, preference: Preference) -> Result<Self, Fault> {
+    pub(crate) fn itself(
+        profile: &Profile,
+        urls: Urls,
+        link: &KeyLink,
+        key: Key,
+        preference: Preference,
+    ) -> Result<Self, Fault> {
         let public = PublicKey::of(&key)?;
         let identifier = profile.subject_key.clone().unwrap_or_else(|| public.identifier.to_vec());
         Ok(Self {
             subject: profile.subject.to_der().map_err(encoding)?,
             key_identifier: identifier,
-            urls: Urls::load()?,
+            urls,
             scheme: scheme(&key, link.shape, preference)?,
             key,
         })

@@ -78,13 +78,17 @@ fn managed(wish: &KeyWish) -> Result<Obtained, Fault> {
             return Err(refuse("only one argument of managed_key_name or managed_key_id should be specified"));
         }
     };
+    // Before the key is asked for: that may make it, and what is made in a token stays there.
+    let named = KeyRecord::find(&wish.key_name)?.filter(|record| record.name == wish.key_name);
+    if named.is_none_or(|record| !record.is_managed_by(reference)) {
+        KeyRecord::check_name(&wish.key_name)?;
+    }
     let doing = "failed to lookup public key from managed key";
     let key = keys::managed(reference).map_err(|error| Fault::from(error).context(doing))?;
     let public = PublicKey::of(&key).map_err(|fault| fault.context(doing))?;
     if let Some(record) = KeyRecord::by_public(&public)? {
         return Ok(Obtained { key, public, record, exported: false });
     }
-    KeyRecord::check_name(&wish.key_name)?;
     recorded(key, &wish.key_name, false)
 }
 

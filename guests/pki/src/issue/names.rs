@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use innkeeper_guest::prelude::*;
 
 use super::wish::NamesWish;
@@ -291,10 +292,11 @@ fn dns_form(name: &str) -> Option<Cow<'_, str>> {
     Some(if star.is_empty() { host } else { Cow::Owned(format!("{star}{host}")) })
 }
 
-/// The name in ASCII: as it is, or as IDNA writes it (UTS 46, strict).
+/// The name in ASCII: as it is, or as IDNA writes it (UTS 46, strict, but for a dot at the end).
 fn ascii(name: &str) -> Option<Cow<'_, str>> {
-    let converted = idna::domain_to_ascii_strict(name).ok()?;
-    Some(if name.is_ascii() { Cow::Borrowed(name) } else { Cow::Owned(converted) })
+    let rules = (AsciiDenyList::STD3, Hyphens::Check, DnsLength::VerifyAllowRootDot);
+    let converted = Uts46::new().to_ascii(name.as_bytes(), rules.0, rules.1, rules.2).ok()?;
+    Some(if name.is_ascii() { Cow::Borrowed(name) } else { converted })
 }
 
 fn is_hostname(name: &str) -> bool {
@@ -377,7 +379,11 @@ mod tests {
     #[test]
     fn any_name_is_still_a_host_name_unless_that_is_switched_off() {
         let role = Role { allow_any_name: true, ..role(&[]) };
-        check(&role, &["host", "a.b", "bücher.example", "a@b.c"], &["a b", "-a", "a_b", "a@b@c", "*", "*a*.b"]);
+        check(
+            &role,
+            &["host", "a.b", "a.b.", "bücher.example", "a@b.c"],
+            &["a b", "-a", "a_b", "a@b@c", "*", "*a*.b", "a..b", "."],
+        );
         let loose = Role { enforce_hostnames: false, ..role.clone() };
         check(&loose, &["a b", "a_b"], &["a@b@c", "*.*.b"]);
         let no_wildcards = Role { allow_wildcard_certificates: false, ..role };

@@ -2,7 +2,8 @@
 
 use innkeeper_guest::prelude::*;
 
-use crate::x509::algorithm::Preference;
+use crate::x509::algorithm::{Preference, choose};
+use crate::x509::key::KeyShape;
 
 body! {
     /// The names of the holder.
@@ -125,8 +126,11 @@ body! {
 }
 
 impl SignatureWish {
-    pub(crate) fn preference(&self) -> Preference {
-        Preference { bits: self.signature_bits, pss: self.use_pss }
+    /// What was asked for, if it can be had of any RSA key.
+    pub(crate) fn preference(&self) -> Result<Preference, Fault> {
+        let preference = Preference { bits: self.signature_bits, pss: self.use_pss };
+        choose(KeyShape::Rsa(2048), preference, None)?;
+        Ok(preference)
     }
 }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{CrlState, Defaults, KeyLink, KeyRecord, Urls, is_name, load, names, new_id, save};
+use super::{CrlState, Defaults, KeyLink, KeyRecord, Urls, is_name, load, names, save};
 use crate::text::pem;
 use crate::x509::certificate::{self, Facts};
 
@@ -140,9 +140,8 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    /// A new issuer, not yet written.
-    pub(crate) fn new(facts: &Facts, key: Option<KeyLink>, name: &str) -> Self {
-        let id = new_id();
+    /// A new issuer under a new id, not yet written.
+    pub(crate) fn new(id: String, facts: &Facts, key: Option<KeyLink>, name: &str) -> Self {
         let certificate = pem::encode(pem::CERTIFICATE, &facts.der);
         Self {
             crl: id.clone(),
@@ -312,10 +311,12 @@ impl Issuer {
         if others.len() >= ISSUERS_MAX {
             return Err(Fault::invalid(format!("a mount may have {ISSUERS_MAX} issuers")));
         }
-        let twin =
-            others.iter().find(|other| other.subject == self.subject && other.key_identifier == self.key_identifier);
-        if let Some(twin) = twin {
-            self.crl.clone_from(&twin.crl);
+        // The key itself is compared: a certificate from outside may carry any key identifier.
+        let key = self.facts()?.key.der;
+        for twin in others.iter().filter(|other| other.subject == self.subject) {
+            if twin.facts()?.key.der == key {
+                self.crl.clone_from(&twin.crl);
+            }
         }
         self.save()?;
         let mut defaults = Defaults::load()?;

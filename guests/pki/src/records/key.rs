@@ -98,6 +98,11 @@ impl KeyRecord {
         Ok(())
     }
 
+    /// Whether this is the managed key of this name or UUID.
+    pub(crate) fn is_managed_by(&self, reference: &str) -> bool {
+        matches!(&self.link.home, Home::Managed { name, uuid } if name == reference || uuid == reference)
+    }
+
     /// Frees the name for another key.
     pub(crate) fn release_name(&self) -> Result<(), Fault> {
         if self.name.is_empty() { Ok(()) } else { Ok(storage::delete(&format!("key-names/{}", self.name))?) }

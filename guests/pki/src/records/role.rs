@@ -9,7 +9,7 @@ use crate::issue::usages;
 use crate::records::Issuer;
 use crate::text::time::parse_rfc3339;
 use crate::x509::algorithm::{self, Preference};
-use crate::x509::extensions::Policy;
+use crate::x509::extensions::{self, Policy};
 use crate::x509::key::KeyShape;
 use crate::x509::names::OtherText;
 
@@ -168,7 +168,9 @@ impl Role {
         }
         self.settle_key()?;
         self.settle_validations()?;
-        self.policy_identifiers = Value::Array(policies(&self.policy_identifiers)?.into_iter().map(|p| p.1).collect());
+        let (policies, kept): (Vec<_>, Vec<_>) = policies(&self.policy_identifiers)?.into_iter().unzip();
+        extensions::policies(&policies).map_err(|fault| fault.context("policy_identifiers"))?;
+        self.policy_identifiers = Value::Array(kept);
         for oid in &self.ext_key_usage_oids {
             usages::oid(oid)?;
         }

@@ -2,7 +2,7 @@
 
 use innkeeper_guest::prelude::*;
 
-use super::{PEM_CHAIN, PKIX_CERT, PageWish, page};
+use super::{PEM_CHAIN, PKIX_CERT, PageWish, page_of};
 use crate::records::{CrlState, Issuer, Revoked, Stored};
 use crate::text::time::rfc3339;
 use crate::text::{pem, serial};
@@ -61,7 +61,9 @@ fn list_revoked(request: &Request) -> Answer {
 
 /// Serial numbers as clients know them; the page may begin after either form.
 fn serials(request: &Request, prefix: &str) -> Result<Vec<String>, Fault> {
-    Ok(page(request, prefix)?.iter().map(|name| name.replace('-', ":")).collect())
+    let wish: PageWish = request.body()?;
+    let wish = PageWish { after: wish.after.replace(':', "-").to_ascii_lowercase(), ..wish };
+    Ok(page_of(wish, prefix)?.iter().map(|name| name.replace('-', ":")).collect())
 }
 
 /// A certificate that was asked for.
@@ -159,4 +161,27 @@ fn ca_pem(_request: &Request) -> Answer {
 /// The media type is that of the reference, although the body is PEM.
 fn ca_chain(_request: &Request) -> Answer {
     Ok(Response::raw(PKIX_CERT, Issuer::find("default")?.map(|issuer| issuer.chain.join("\n")).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_serials_begins_after_either_form_of_one() {
+        for serial in [[1, 1], [1, 2], [1, 0xAB], [2, 1]] {
+            Stored::save(&serial, "", b"der").unwrap();
+        }
+        for (after, limit, expected) in [
+            ("", 2, &["01:01", "01:02"][..]),
+            ("01:01", 2, &["01:02", "01:ab"]),
+            ("01-01", 2, &["01:02", "01:ab"]),
+            ("01:AB", 5, &["02:01"]),
+            ("01:01", 0, &["01:02", "01:ab", "02:01"]),
+            ("02:01", 1, &[]),
+        ] {
+            let request = Request::for_test(&[], &json!({ "after": after, "limit": limit }));
+            assert_eq!(serials(&request, "certs/").unwrap(), expected, "after {after:?}");
+        }
+    }
 }

@@ -26,6 +26,12 @@ body! {
         pub(crate) default_follows_latest_issuer: Option<bool>,
     }
 
+    /// The next default issuer.
+    pub(crate) struct ReplaceWish {
+        /// Id or name of the issuer.
+        pub(crate) default: String = "next".to_owned(),
+    }
+
     /// The default key.
     pub(crate) struct KeysWish {
         /// Id or name of the key.
@@ -42,11 +48,11 @@ body! {
         pub(crate) ocsp_disable: Option<bool>,
         /// Kept for the OCSP responder.
         pub(crate) ocsp_expiry: Option<String>,
-        /// Builds lists before they end instead of at each revocation.
+        /// Only false: this build has no periodic work, and builds lists at each revocation.
         pub(crate) auto_rebuild: Option<bool>,
-        /// How long before the end of a list the next one is built.
+        /// Kept for periodic building.
         pub(crate) auto_rebuild_grace_period: Option<String>,
-        /// Kept for delta lists.
+        /// Only false: this build has no delta lists.
         pub(crate) enable_delta: Option<bool>,
         /// Kept for delta lists.
         pub(crate) delta_rebuild_interval: Option<String>,
@@ -71,6 +77,12 @@ pub(crate) const ROUTES: &[Route] = &[
             Action::read("Reads the default.", read_issuers),
             Action::update("Sets the default.", write_issuers).fields(IssuersWish::FIELDS),
         ],
+    ),
+    Route::new(
+        "root/replace",
+        "The default issuer, after a rotation.",
+        &[Action::update("Makes the issuer named `next`, or another one, the default.", replace)
+            .fields(ReplaceWish::FIELDS)],
     ),
     Route::new(
         "config/keys",
@@ -111,7 +123,15 @@ fn read_issuers(_request: &Request) -> Answer {
 }
 
 fn write_issuers(request: &Request) -> Answer {
-    let wish: IssuersWish = request.body()?;
+    set_default(request.body()?)
+}
+
+fn replace(request: &Request) -> Answer {
+    let ReplaceWish { default } = request.body()?;
+    set_default(IssuersWish { default, default_follows_latest_issuer: None })
+}
+
+fn set_default(wish: IssuersWish) -> Answer {
     if wish.default.is_empty() || wish.default == "default" {
         return Err(Fault::invalid("Invalid issuer specification; must be non-empty and can't be 'default'."));
     }
@@ -170,7 +190,7 @@ fn write_crl(request: &Request) -> Answer {
     };
     config.check()?;
     config.save()?;
-    if config.disable != before.disable || (before.auto_rebuild && !config.auto_rebuild) {
+    if config.disable != before.disable {
         rebuild_all()?;
     }
     Response::data(&config)

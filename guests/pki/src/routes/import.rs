@@ -4,7 +4,7 @@ use innkeeper_guest::prelude::*;
 use serde::Serialize;
 
 use crate::issue::crl;
-use crate::records::{Issuer, KeyRecord, adopt};
+use crate::records::{Issuer, KeyRecord, adopt, new_id};
 use crate::text::pem;
 use crate::x509::certificate;
 use crate::x509::key::PublicKey;
@@ -142,7 +142,7 @@ fn take_certificate(der: &[u8], done: &mut Done) -> Result<(), Fault> {
         return Ok(());
     }
     let key = KeyRecord::by_public(&facts.key)?.map(|record| record.link);
-    done.new_issuers.push(Issuer::new(&facts, key, "").add()?.id);
+    done.new_issuers.push(Issuer::new(new_id(), &facts, key, "").add()?.id);
     Ok(())
 }
 

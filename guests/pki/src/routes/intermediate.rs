@@ -38,6 +38,18 @@ pub(crate) const ROUTES: &[Route] = &[
         GENERATE,
     ),
     Route::new(
+        "intermediate/cross-sign",
+        "Requests for a key of this mount, to have another CA vouch for it too.",
+        &[Action::update("Makes a request for an existing key.", cross_sign).fields(fields!(
+            NamesWish,
+            SubjectWish,
+            FormWish,
+            KeyWish,
+            SignatureWish,
+            BasicWish
+        ))],
+    ),
+    Route::new(
         "intermediate/set-signed",
         "The certificate of a request that was signed elsewhere.",
         &[Action::update("Takes the certificate in.", set_signed).fields(SignedWish::FIELDS)],
@@ -45,10 +57,17 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 fn generate(request: &Request) -> Answer {
+    make(request, KeySource::parse(request.capture("type"))?)
+}
+
+fn cross_sign(request: &Request) -> Answer {
+    make(request, KeySource::Existing)
+}
+
+fn make(request: &Request, source: KeySource) -> Answer {
     let sent = request.sent()?;
-    let source = KeySource::parse(request.capture("type"))?;
     let form = sent.read::<FormWish>()?.form()?;
-    let preference = sent.read::<SignatureWish>()?.preference();
+    let preference = sent.read::<SignatureWish>()?.preference()?;
     let BasicWish { add_basic_constraints } = sent.read()?;
     let (_, granted) = ca_names(&sent, None, request.display_name())?;
     let subject = granted.subject.name()?;

@@ -137,7 +137,7 @@ fn verbatim(request: &Request) -> Answer {
     };
     let granted = names::grant(&role, &NamesWish::default(), Some(&csr), request.display_name())?;
     let planned = plan(request, &role, &issuer, &sent)?;
-    let authority = Authority::of(&issuer, signature.preference())?;
+    let authority = Authority::of(&issuer, signature.preference()?)?;
     let mut profile = Profile::of_a_leaf(&role, granted, planned.span)?;
     profile.take_from(&csr, &[]);
     let signed = profile.certify(&csr.key, &authority)?;

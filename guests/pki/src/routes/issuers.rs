@@ -4,7 +4,7 @@ use innkeeper_guest::prelude::*;
 
 use super::{PEM_CHAIN, PKIX_CERT, PageWish, page};
 use crate::issue::crl;
-use crate::records::{Defaults, Issuer, LeafNotAfter, Revoked, Urls, Usage, rebuild_chains};
+use crate::records::{Defaults, Home, Issuer, KeyLink, LeafNotAfter, Revoked, Urls, Usage, rebuild_chains};
 use crate::text::serial;
 use crate::text::time::rfc3339;
 use crate::x509::algorithm;
@@ -217,7 +217,15 @@ fn set_algorithm(issuer: &mut Issuer, name: &str) -> Result<(), Fault> {
     let scheme = algorithm::from_label(name).ok_or_else(|| {
         Fault::invalid(format!("revocation_signature_algorithm: {name:?} is unknown; for instance SHA256WithRSA"))
     })?;
-    let fits = issuer.key.as_ref().is_none_or(|key| algorithm::fits(key.shape, scheme));
+    let fits = match &issuer.key {
+        None => true,
+        // A managed key may be bound to PSS: a list that it cannot sign would block every revocation.
+        Some(KeyLink { home: Home::Managed { .. }, shape, .. }) if algorithm::fits(*shape, scheme) => {
+            let able = issuer.key()?.open()?.schemes()?;
+            able.iter().any(|other| algorithm::same(&scheme, other))
+        }
+        Some(key) => algorithm::fits(key.shape, scheme),
+    };
     if !fits {
         return Err(Fault::invalid(format!("revocation_signature_algorithm: {name:?} does not fit the issuer's key")));
     }

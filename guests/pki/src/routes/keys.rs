@@ -4,10 +4,11 @@ use innkeeper_guest::prelude::*;
 
 use super::import::take_key;
 use super::{PageWish, page};
+use crate::issue::crl;
 use crate::issue::form::Form;
 use crate::issue::key_source::KeySource;
 use crate::issue::wish::{FormWish, KeyWish};
-use crate::records::{Home, Issuer, KeyDefaults, KeyRecord};
+use crate::records::{Home, Issuer, KeyDefaults, KeyRecord, adopt};
 use crate::text::{pem, serial};
 
 body! {
@@ -87,7 +88,9 @@ fn import(request: &Request) -> Answer {
         [] => Err(Fault::invalid("provided PEM block contained no data")),
         [one] if one.label != pem::CERTIFICATE => {
             let (record, _) = take_key(&one.der, &key_name)?;
-            crate::records::adopt(&record)?;
+            for id in adopt(&record)? {
+                crl::rebuild(&Issuer::resolve(&id)?)?;
+            }
             Response::data(&brief(&record))
         }
         _ => Err(Fault::invalid("only a single key can be present within the pem_bundle for importing")),

@@ -36,7 +36,11 @@ body! {
 
 /// The names below a prefix, all of them or the page that was asked for.
 pub(crate) fn page(request: &Request, prefix: &str) -> Result<Vec<String>, Fault> {
-    let PageWish { after, limit } = request.body()?;
+    page_of(request.body()?, prefix)
+}
+
+/// The same for a page that was read already.
+pub(crate) fn page_of(PageWish { after, limit }: PageWish, prefix: &str) -> Result<Vec<String>, Fault> {
     if limit > 0 {
         let after = (!after.is_empty()).then_some(after.as_str());
         return Ok(storage::page(prefix, after, limit.min(1000))?.names);

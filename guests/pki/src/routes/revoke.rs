@@ -3,10 +3,11 @@
 use innkeeper_guest::prelude::*;
 
 use crate::issue::crl;
-use crate::records::{CrlConfig, Issuer, Revoked, Stored};
+use crate::records::{Issuer, Revoked, Stored};
 use crate::text::time::rfc3339;
 use crate::text::{pem, serial};
 use crate::x509::certificate::{self, Facts};
+use crate::x509::key::PublicKey;
 
 body! {
     /// Which certificate.
@@ -16,16 +17,55 @@ body! {
         /// Or the certificate itself in PEM, if it was issued here and not kept.
         pub(crate) certificate: String,
     }
+
+    /// What proves the right to revoke.
+    pub(crate) struct ProofWish {
+        /// The certificate's private key in PEM. It is not kept.
+        pub(crate) private_key: String,
+    }
 }
 
-pub(crate) const ROUTES: &[Route] = &[Route::new(
-    "revoke",
-    "The early end of a certificate.",
-    &[Action::update("Revokes the certificate. Revoking it again changes nothing.", revoke).fields(RevokeWish::FIELDS)],
-)];
+pub(crate) const ROUTES: &[Route] = &[
+    Route::new(
+        "revoke",
+        "The early end of a certificate.",
+        &[Action::update("Revokes the certificate. Revoking it again changes nothing.", revoke)
+            .fields(RevokeWish::FIELDS)],
+    ),
+    Route::new(
+        "revoke-with-key",
+        "The early end of a certificate, by whoever holds its key.",
+        &[Action::update("Revokes the certificate if the private key is its own.", revoke_with_key)
+            .fields(fields!(RevokeWish, ProofWish))],
+    ),
+];
 
 fn revoke(request: &Request) -> Answer {
-    let RevokeWish { serial_number, certificate } = request.body()?;
+    by_wish(request.body()?)
+}
+
+fn revoke_with_key(request: &Request) -> Answer {
+    let sent = request.sent()?;
+    let wish: RevokeWish = sent.read()?;
+    let ProofWish { private_key } = sent.read()?;
+    let key = pem::decode_one(&private_key).ok_or_else(|| Fault::invalid("private_key: could not be PEM-decoded"))?;
+    let proven = PublicKey::of(&keys::import_ephemeral(&key).map_err(|e| Fault::from(e).context("private_key"))?)?;
+    let der = if wish.certificate.is_empty() {
+        serial::parse(&wish.serial_number).map(|number| Stored::load(&number)).transpose()?.flatten().map(|s| s.der)
+    } else {
+        pem::decode_one(&wish.certificate)
+    };
+    // What is not found is refused below, in the usual words.
+    if let Some(der) = der
+        && certificate::read(&der)?.key.der != proven.der
+    {
+        return Err(Fault::invalid("provided private key does not match certificate's public key"));
+    }
+    by_wish(wish)
+}
+
+fn by_wish(wish: RevokeWish) -> Answer {
+    let RevokeWish { serial_number, certificate } = wish;
     match (serial_number.as_str(), certificate.as_str()) {
         ("", "") => Err(Fault::invalid("The serial number or certificate to revoke must be provided.")),
         (number, "") => by_serial(number),
@@ -35,7 +75,9 @@ fn revoke(request: &Request) -> Answer {
 }
 
 fn by_serial(text: &str) -> Answer {
-    let not_found = || Fault::invalid(format!("certificate with serial {text} not found."));
+    // A serial is repeated as far as it can be one.
+    let shown: String = text.chars().take(200).collect();
+    let not_found = || Fault::invalid(format!("certificate with serial {shown} not found."));
     let number = serial::parse(text).ok_or_else(not_found)?;
     if let Some(revoked) = Revoked::load(&number)? {
         return answer(&revoked);
@@ -51,17 +93,16 @@ fn by_certificate(text: &str) -> Answer {
     let der = pem::decode_one(text).ok_or_else(|| Fault::invalid("certificate: could not be PEM-decoded"))?;
     let facts = certificate::read(&der)?;
     refuse_issuers(&facts.serial)?;
+    let another = Stored::load(&facts.serial)?.is_some_and(|stored| stored.der != der);
+    if another {
+        return Err(Fault::invalid("certificate: another one with this serial number was issued here"));
+    }
     if let Some(revoked) = Revoked::load(&facts.serial)? {
         return answer(&revoked);
     }
     for issuer in Issuer::all()? {
         if facts.is_issued_by(&issuer.facts()?) {
-            match Stored::load(&facts.serial)? {
-                Some(stored) if stored.der != der => {
-                    return Err(Fault::invalid("certificate: another one with this serial number was issued here"));
-                }
-                _ => Stored::save(&facts.serial, &issuer.id, &der)?,
-            }
+            Stored::save(&facts.serial, &issuer.id, &der)?;
             return record(&facts, &issuer.id);
         }
     }
@@ -78,7 +119,6 @@ fn refuse_issuers(number: &[u8]) -> Result<(), Fault> {
 
 fn record(facts: &Facts, issuer: &str) -> Answer {
     let now = clock::now().seconds;
-    let auto_rebuild = CrlConfig::load()?.auto_rebuild;
     if facts.not_after < now {
         let text = serial::colons(&facts.serial);
         return Ok(
@@ -92,7 +132,7 @@ fn record(facts: &Facts, issuer: &str) -> Answer {
         None => Issuer::find("default")?,
     };
     revoked.save(&facts.serial, listing.as_ref().map_or(issuer, |listing| &listing.crl))?;
-    if let Some(listing) = listing.filter(|_| !auto_rebuild) {
+    if let Some(listing) = listing {
         crl::rebuild(&listing)?;
     }
     answer(&revoked)

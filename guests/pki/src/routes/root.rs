@@ -9,7 +9,7 @@ use crate::issue::wish::{
     BeginWish, CaWish, ConstraintsWish, FormWish, KeyWish, NamesWish, SignatureWish, SubjectWish, TimeWish,
 };
 use crate::issue::{Authority, constraints, crl, validity};
-use crate::records::{Defaults, Issuer, KeyDefaults, KeyRecord};
+use crate::records::{Defaults, Issuer, KeyDefaults, KeyRecord, Urls, new_id};
 use crate::x509::{algorithm, certificate};
 
 body! {
@@ -75,7 +75,7 @@ fn make(request: &Request, sent: &Sent, issuer_name: &str) -> Answer {
     let form = sent.read::<FormWish>()?.form()?;
     let path_length = sent.read::<CaWish>()?.path_length()?;
     let constraints = constraints::extension(&sent.read::<ConstraintsWish>()?)?;
-    let preference = sent.read::<SignatureWish>()?.preference();
+    let preference = sent.read::<SignatureWish>()?.preference()?;
     let (role, granted) = ca_names(sent, None, request.display_name())?;
     let planned = validity::plan(&role, &sent.read::<TimeWish>()?, request.mount(), clock::now().seconds)?;
     let mut warnings = planned.warnings;
@@ -84,10 +84,12 @@ fn make(request: &Request, sent: &Sent, issuer_name: &str) -> Answer {
 
     let obtained = source.obtain(sent)?;
     let private = obtained.private_key(form)?;
-    let authority = Authority::itself(&profile, &obtained.record.link, obtained.key, preference)?;
+    let id = new_id();
+    let urls = Urls::load()?.resolved(&id)?;
+    let authority = Authority::itself(&profile, urls, &obtained.record.link, obtained.key, preference)?;
     let signed = profile.certify(&obtained.public, &authority)?;
     let facts = certificate::read(&signed.der)?;
-    let mut issuer = Issuer::new(&facts, Some(obtained.record.link.clone()), issuer_name);
+    let mut issuer = Issuer::new(id, &facts, Some(obtained.record.link.clone()), issuer_name);
     algorithm::label(authority.scheme).clone_into(&mut issuer.revocation_signature_algorithm);
     let issuer = issuer.add()?;
     signed.store(&issuer.id)?;

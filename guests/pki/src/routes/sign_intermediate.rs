@@ -49,7 +49,7 @@ fn sign(request: &Request) -> Answer {
     let issuer = Issuer::for_issuing(if reference.is_empty() { "default" } else { reference })?;
     let form = sent.read::<FormWish>()?.form()?;
     let follow: FollowWish = sent.read()?;
-    let preference = sent.read::<SignatureWish>()?.preference();
+    let preference = sent.read::<SignatureWish>()?.preference()?;
     let path_length = path_length(&issuer, &sent.read()?)?;
     let constraints = constraints::extension(&sent.read::<ConstraintsWish>()?)?;
     let csr = request::read(&sent.read::<CsrWish>()?.csr)?;

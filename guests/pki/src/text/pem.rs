@@ -100,6 +100,23 @@ mod tests {
     }
 
     #[test]
+    fn no_damage_to_a_bundle_makes_it_panic_or_invents_a_block() {
+        let whole = format!("{}\nBag\n{}\n", encode(CERTIFICATE, &[7; 100]), encode("EC PRIVATE KEY", &[9; 50]));
+        for length in 0..whole.len() {
+            assert!(decode(&whole[..length]).map_or(0, |blocks| blocks.len()) <= 2, "{length}");
+        }
+        for at in 0..whole.len() {
+            for byte in [b'-', b'\n', b' ', 0, b'=', b':'] {
+                let mut bytes = whole.clone().into_bytes();
+                bytes[at] = byte;
+                let text = String::from_utf8(bytes).unwrap();
+                assert!(decode(&text).map_or(0, |blocks| blocks.len()) <= 2, "{at}");
+                let _ = decode_one(&text);
+            }
+        }
+    }
+
+    #[test]
     fn garbage_is_refused_or_nothing() {
         assert_eq!(decode("garbage"), Ok(vec![]));
         for text in [

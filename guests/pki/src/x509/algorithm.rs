@@ -80,7 +80,7 @@ pub(crate) fn choose(shape: KeyShape, wanted: Preference, able: Option<&[Scheme]
 }
 
 /// Whether two schemes are the same.
-fn same(one: &Scheme, other: &Scheme) -> bool {
+pub(crate) fn same(one: &Scheme, other: &Scheme) -> bool {
     match (one, other) {
         (Scheme::Pkcs1v15(a), Scheme::Pkcs1v15(b))
         | (Scheme::Pss(a), Scheme::Pss(b))

@@ -147,3 +147,50 @@ impl Facts {
 /// Extensions that a certificate gets from its issuer, never from whoever asks for it.
 pub(crate) const FROM_THE_ISSUER: [const_oid::ObjectIdentifier; 3] =
     [rfc5280::ID_CE_BASIC_CONSTRAINTS, rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER, rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::damage;
+
+    fn made_by_openssl(key: &[&str]) -> Vec<u8> {
+        let fixed =
+            ["req", "-x509", "-nodes", "-keyout", "/dev/null", "-days", "9", "-subj", "/O=x/CN=a", "-outform", "der"];
+        let extensions = [
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",
+            "-addext",
+            "basicConstraints=critical,CA:TRUE,pathlen:3",
+            "-addext",
+            "certificatePolicies=1.2.3",
+            "-set_serial",
+            "0xFF01",
+        ];
+        // openssl adds constraints of its own, and does not replace them.
+        let plain = ["-config", "/dev/null"];
+        damage::from_openssl(&[&fixed[..], key, &extensions, &plain].concat())
+    }
+
+    #[test]
+    fn a_certificate_of_openssl_is_read() {
+        let facts = read(&made_by_openssl(&["-newkey", "ed25519"])).unwrap();
+        assert_eq!((facts.serial.as_slice(), facts.common_name.as_str()), (&[0xFF, 1][..], "a"));
+        assert!(facts.is_ca && facts.may_sign_crls() && facts.is_self_issued());
+        assert_eq!((facts.path_length, facts.key_identifier().len()), (Some(3), 20));
+    }
+
+    #[test]
+    fn no_damage_to_a_certificate_makes_it_panic() {
+        for key in [&["-newkey", "rsa:2048"][..], &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"]] {
+            let whole = made_by_openssl(key);
+            for cut in damage::truncations(&whole) {
+                assert_eq!(read(cut).map(drop).unwrap_err().kind, FaultKind::InvalidRequest, "{}", cut.len());
+            }
+            for bad in damage::flips(&whole) {
+                if let Err(fault) = read(&bad) {
+                    assert_eq!(fault.kind, FaultKind::InvalidRequest, "{:?}", fault.messages);
+                }
+            }
+        }
+    }
+}

@@ -5,10 +5,9 @@ use der::asn1::{AnyRef, Uint};
 use der::{Decode, Encode, Sequence};
 use innkeeper_guest::prelude::*;
 use spki::AlgorithmIdentifierOwned;
-use x509_cert::certificate::{Raw, Version};
+use x509_cert::certificate::Version;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::CrlNumber;
-use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Time;
 
 use super::{encoding, extensions};
@@ -17,7 +16,8 @@ use crate::text::time;
 /// One revoked certificate.
 #[derive(Sequence)]
 pub(crate) struct Entry {
-    serial: SerialNumber<Raw>,
+    /// Not a `SerialNumber`: other CAs write more than 20 octets, or set the first bit.
+    serial: Uint,
     date: Time,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Head<'a> {
 impl Entry {
     /// An entry for a serial number, revoked at this moment in seconds since 1970.
     pub(crate) fn new(serial: &[u8], moment: u64) -> Result<Self, Fault> {
-        Ok(Self { serial: SerialNumber::new(serial).map_err(encoding)?, date: time::x509(moment)? })
+        Ok(Self { serial: Uint::new(serial).map_err(encoding)?, date: time::x509(moment)? })
     }
 }
 
@@ -70,4 +70,18 @@ pub(crate) fn to_be_signed(head: &Head<'_>, entries: Vec<Entry>) -> Result<Vec<u
         extensions: vec![extensions::authority_key(head.key_identifier)?, extensions::of(false, &number)?],
     };
     list.to_der().map_err(encoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_of_any_length_are_positive_numbers() {
+        for (serial, der) in
+            [(&[1][..], "020101"), (&[0x80], "02020080"), (&[0xFF; 20], &format!("021500{}", "ff".repeat(20)))]
+        {
+            assert_eq!(hex::encode(Entry::new(serial, 0).unwrap().serial.to_der().unwrap()), der);
+        }
+    }
 }

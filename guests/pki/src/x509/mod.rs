@@ -3,6 +3,8 @@
 pub(crate) mod algorithm;
 pub(crate) mod certificate;
 pub(crate) mod crl;
+#[cfg(test)]
+pub(crate) mod damage;
 pub(crate) mod extensions;
 pub(crate) mod key;
 pub(crate) mod name;

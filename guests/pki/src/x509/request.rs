@@ -55,10 +55,20 @@ pub(crate) fn read(text: &str) -> Result<Request, Fault> {
     if der.len() > REQUEST_MAX {
         return Err(Fault::invalid(format!("csr: must be at most {REQUEST_MAX} bytes of DER")));
     }
-    let request = CertReq::from_der(&der).map_err(unparsable)?;
+    let (request, key) = parse(&der)?;
+    verify(&der, &key)?;
+    content(request, key)
+}
+
+fn parse(der: &[u8]) -> Result<(CertReq, PublicKey), Fault> {
+    let request = CertReq::from_der(der).map_err(unparsable)?;
     let spki = request.info.public_key.to_der().map_err(unparsable)?;
     let key = PublicKey::from_der(&spki).map_err(refused)?;
-    verify(&der, &key)?;
+    Ok((request, key))
+}
+
+/// What a request asks for. Its signature must have been verified.
+fn content(request: CertReq, key: PublicKey) -> Result<Request, Fault> {
     let mut extensions = Vec::new();
     for attribute in request.info.attributes.iter().filter(|attribute| attribute.oid == EXTENSION_REQUEST) {
         for value in attribute.values.iter() {
@@ -131,6 +141,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::x509::damage;
 
     fn message(text: &str) -> String {
         read(text).err().map(|fault| fault.messages.concat()).unwrap_or_default()
@@ -146,15 +157,38 @@ mod tests {
     }
 
     #[test]
-    fn every_truncation_of_a_request_is_refused_without_panic() {
-        // openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=a (cut off before the signature)
-        let whole = hex::decode(
-            "3081ca3072020100300c310a300806035504030c01613059301306072a8648ce3d020106082a8648ce3d03010703420004",
-        )
-        .unwrap();
-        for length in 1..whole.len() {
-            let text = pem::encode(pem::REQUEST, &whole[..length]);
-            assert!(message(&text).starts_with("certificate request could not be parsed: "), "{length}");
+    fn no_damage_to_a_request_makes_it_panic() {
+        let extensions = "subjectAltName=DNS:a.example.com,IP:10.0.0.1,email:a@b.c,URI:x:y,otherName:1.2.3;UTF8:z";
+        let whole = damage::from_openssl(&[
+            "req",
+            "-new",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "/dev/null",
+            "-subj",
+            "/C=CH/O=x/CN=a.example.com/serialNumber=1/UID=u",
+            "-addext",
+            extensions,
+            "-addext",
+            "basicConstraints=CA:TRUE",
+            "-outform",
+            "der",
+        ]);
+        let (request, key) = parse(&whole).unwrap();
+        let request = content(request, key).unwrap();
+        assert_eq!((request.names.dns.len(), request.names.others.len(), request.extensions.len()), (1, 1, 2));
+        for cut in damage::truncations(&whole) {
+            let text = pem::encode(pem::REQUEST, cut);
+            assert!(message(&text).starts_with("certificate request could not be parsed: "), "{}", cut.len());
+        }
+        for bad in damage::flips(&whole) {
+            if let Err(fault) = parse(&bad).and_then(|(request, key)| content(request, key).map(drop)) {
+                assert_eq!(fault.kind, FaultKind::InvalidRequest, "{:?}", fault.messages);
+            }
         }
     }
 }
