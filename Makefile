@@ -14,8 +14,7 @@ build: setup
 demo: build
 	@tests/setup/demo $(BINARY)
 
-test: setup
-	cargo build --release --locked --workspace --all-targets
+test: build
 	cargo test --release --locked --workspace
 
 bench: build
