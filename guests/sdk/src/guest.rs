@@ -104,8 +104,16 @@ fn describe_field(field: &crate::Field) -> wit::Field {
         kind: field.kind,
         about: field.about.trim().into(),
         required: false,
-        default: (!field.default.is_empty()).then(|| field.default.to_owned()),
+        default: default_json(field.default),
     }
+}
+
+/// A default that was written in Rust, as JSON. What has no JSON form is left to the field's own words.
+fn default_json(rust: &str) -> Option<String> {
+    let text = rust.replace(".to_owned()", "");
+    let text = text.strip_prefix("vec!").unwrap_or(&text);
+    let text = text.strip_prefix("Seconds(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
+    serde_json::from_str::<serde_json::Value>(text).ok().map(|value| value.to_string())
 }
 
 /// Says where it happened before the instance traps. A message made at run time may hold a secret and is not told.
@@ -113,4 +121,25 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let text = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("(message withheld)");
     log::error("the engine panicked", &[("place", &place), ("text", text)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_json;
+
+    #[test]
+    fn defaults_are_told_as_json() {
+        for (rust, json) in [
+            ("true", "true"),
+            ("-1", "-1"),
+            ("\"pem\".to_owned()", "\"pem\""),
+            ("Seconds(30)", "30"),
+            ("vec![\"a\".to_owned(), \"b\".to_owned()]", "[\"a\",\"b\"]"),
+        ] {
+            assert_eq!(default_json(rust).as_deref(), Some(json));
+        }
+        for rust in ["", "usual()", "Value::Array(Vec::new())"] {
+            assert_eq!(default_json(rust), None);
+        }
+    }
 }

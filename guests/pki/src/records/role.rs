@@ -72,7 +72,8 @@ body! {
         pub(crate) signature_bits: u32,
         /// Signs with PSS when the issuer's key is RSA.
         pub(crate) use_pss: bool,
-        /// Key usages; an empty list leaves the extension out.
+        /// Key usages, DigitalSignature, KeyAgreement and KeyEncipherment unless said; an empty list leaves the extension
+        /// out.
         pub(crate) key_usage: Vec<String> = default_key_usage(),
         /// Extended key usages by name.
         pub(crate) ext_key_usage: Vec<String>,

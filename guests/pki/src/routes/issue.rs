@@ -45,7 +45,7 @@ pub(crate) const ROUTES: &[Route] = &[
 body! {
     /// What `sign-verbatim` adds where the request leaves it open.
     pub(crate) struct VerbatimWish {
-        /// Key usages, when the request has none.
+        /// Key usages, when the request has none: DigitalSignature, KeyAgreement and KeyEncipherment unless said.
         pub(crate) key_usage: Vec<String> = Role::default().key_usage,
         /// Extended key usages by name, when the request has none.
         pub(crate) ext_key_usage: Vec<String>,
