@@ -1,5 +1,6 @@
 //! `root`: certificates that sign themselves.
 
+use innkeeper_guest::Field;
 use innkeeper_guest::prelude::*;
 
 use super::NO_ADDRESSES;
@@ -20,7 +21,7 @@ body! {
     }
 }
 
-const GENERATE: &[Action] = &[Action::update("Makes a root and adds it to the issuers.", generate).fields(fields!(
+const FIELDS: &[Field] = fields!(
     NamesWish,
     SubjectWish,
     TimeWish,
@@ -31,7 +32,8 @@ const GENERATE: &[Action] = &[Action::update("Makes a root and adds it to the is
     ConstraintsWish,
     CaWish,
     IssuerNameWish
-))];
+);
+const GENERATE: &[Action] = &[Action::update("Makes a root and adds it to the issuers.", generate).fields(FIELDS)];
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new("root/generate/{type}", "Roots; the type is internal, exported, existing or kms.", GENERATE),
@@ -39,18 +41,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(
         "root/rotate/{type}",
         "A root beside the present one, named `next` unless that name is taken.",
-        &[Action::update("Makes a root and adds it to the issuers.", rotate).fields(fields!(
-            NamesWish,
-            SubjectWish,
-            TimeWish,
-            BeginWish,
-            FormWish,
-            KeyWish,
-            SignatureWish,
-            ConstraintsWish,
-            CaWish,
-            IssuerNameWish
-        ))],
+        &[Action::update("Makes a root and adds it to the issuers.", rotate).fields(FIELDS)],
     ),
     Route::new("root", "All issuers and keys.", &[Action::delete("Removes all issuers and keys.", remove).sudo()]),
 ];
