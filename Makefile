@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BINARY := target/release/innkeeper
 
-.PHONY: setup build demo test bench lint clean
+.PHONY: setup build demo test bench fuzz lint clean
 
 setup:
 	@tests/setup/install
@@ -19,6 +19,12 @@ test: build
 
 bench: build
 	cargo bench --locked --workspace --bench bench
+
+# Each target for a minute. Wants a nightly compiler (rustup toolchain install nightly) and cargo-fuzz.
+fuzz: setup
+	cd tests && for target in certification_request certificate pem role public_key; do \
+	    cargo +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=60 || exit 1; \
+	done
 
 lint: setup
 	cargo fmt --all --check

@@ -3,6 +3,8 @@
 //! `routes` answers the API, one file per resource. `issue` leads from what was asked for to a signed certificate.
 //! `records` is what is kept in storage, `x509` what certificates are made of, `text` how things are written.
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod issue;
 mod records;
 mod routes;

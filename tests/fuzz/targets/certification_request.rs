@@ -1,0 +1,4 @@
+//! A certification request in DER: read, or refused in words.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|der: &[u8]| pki::fuzzing::certification_request(der));
