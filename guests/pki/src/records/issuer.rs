@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{CrlState, Defaults, KeyLink, KeyRecord, Urls, is_name, load, names, save};
+use super::{CrlState, Defaults, ISSUER_NAMES, KeyLink, KeyRecord, Urls, load, names, save};
 use crate::text::pem;
 use crate::x509::certificate::{self, Facts};
 
@@ -175,9 +175,7 @@ impl Issuer {
 
     /// Writes the record and its name.
     pub(crate) fn save(&self) -> Result<(), Fault> {
-        if !self.name.is_empty() {
-            storage::put(&format!("issuer-names/{}", self.name), self.id.as_bytes())?;
-        }
+        ISSUER_NAMES.take(&self.name, &self.id)?;
         save(&record(&self.id), self)
     }
 
@@ -193,7 +191,7 @@ impl Issuer {
     }
 
     fn release_name(&self) -> Result<(), Fault> {
-        if self.name.is_empty() { Ok(()) } else { Ok(storage::delete(&format!("issuer-names/{}", self.name))?) }
+        ISSUER_NAMES.release(&self.name)
     }
 
     /// Removes the record, its name, and its revocation list unless another issuer shares it.
@@ -218,17 +216,10 @@ impl Issuer {
     /// The issuer that an id, a name or `default` stands for.
     pub(crate) fn find(reference: &str) -> Result<Option<Self>, Fault> {
         let id = match reference {
-            "default" => Defaults::load()?.default,
-            other => match uuid::Uuid::try_parse(other) {
-                Ok(_) => other.to_ascii_lowercase(),
-                Err(_) if !is_name(other) => return Ok(None),
-                Err(_) => match storage::get(&format!("issuer-names/{other}"))? {
-                    Some(id) => String::from_utf8_lossy(&id).into_owned(),
-                    None => return Ok(None),
-                },
-            },
+            "default" => Some(Defaults::load()?.default).filter(|id| !id.is_empty()),
+            other => ISSUER_NAMES.id_of(other)?,
         };
-        if id.is_empty() { Ok(None) } else { Self::load(&id) }
+        id.map_or(Ok(None), |id| Self::load(&id))
     }
 
     /// The same, or the words of the reference.
@@ -256,19 +247,7 @@ impl Issuer {
 
     /// Checks that a name can be given to a new issuer.
     pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
-        if name.is_empty() {
-            return Ok(());
-        }
-        if name == "default" {
-            return Err(Fault::invalid("reserved keyword 'default' can not be used as issuer name"));
-        }
-        if !is_name(name) || uuid::Uuid::try_parse(name).is_ok() {
-            return Err(Fault::invalid("issuer name contained invalid characters"));
-        }
-        if storage::get(&format!("issuer-names/{name}"))?.is_some() {
-            return Err(Fault::invalid("issuer name already in use"));
-        }
-        Ok(())
+        ISSUER_NAMES.check(name)
     }
 
     /// The certificate in DER.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyDefaults, is_name, load, names, new_id, save};
+use super::{KEY_NAMES, KeyDefaults, load, names, new_id, save};
 use crate::x509::key::{KeyShape, PublicKey};
 
 /// Where a key lives.
@@ -80,9 +80,7 @@ impl KeyRecord {
 
     /// Writes the record and its name. A name that it had before must be removed with [`Self::release_name`].
     pub(crate) fn save(&self) -> Result<(), Fault> {
-        if !self.name.is_empty() {
-            storage::put(&format!("key-names/{}", self.name), self.link.id.as_bytes())?;
-        }
+        KEY_NAMES.take(&self.name, &self.link.id)?;
         save(&format!("keys/{}", self.link.id), self)
     }
 
@@ -105,7 +103,7 @@ impl KeyRecord {
 
     /// Frees the name for another key.
     pub(crate) fn release_name(&self) -> Result<(), Fault> {
-        if self.name.is_empty() { Ok(()) } else { Ok(storage::delete(&format!("key-names/{}", self.name))?) }
+        KEY_NAMES.release(&self.name)
     }
 
     /// All keys of the mount.
@@ -126,17 +124,10 @@ impl KeyRecord {
     /// The key that an id, a name or `default` stands for.
     pub(crate) fn find(reference: &str) -> Result<Option<Self>, Fault> {
         let id = match reference {
-            "default" => KeyDefaults::load()?.default,
-            other => match uuid::Uuid::try_parse(other) {
-                Ok(_) => other.to_ascii_lowercase(),
-                Err(_) if !is_name(other) => return Ok(None),
-                Err(_) => match storage::get(&format!("key-names/{other}"))? {
-                    Some(id) => String::from_utf8_lossy(&id).into_owned(),
-                    None => return Ok(None),
-                },
-            },
+            "default" => Some(KeyDefaults::load()?.default).filter(|id| !id.is_empty()),
+            other => KEY_NAMES.id_of(other)?,
         };
-        if id.is_empty() { Ok(None) } else { Self::load(&id) }
+        id.map_or(Ok(None), |id| Self::load(&id))
     }
 
     /// The same, or the words of the reference.
@@ -147,19 +138,7 @@ impl KeyRecord {
 
     /// Checks that a name can be given to a new key.
     pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
-        if name.is_empty() {
-            return Ok(());
-        }
-        if name == "default" {
-            return Err(Fault::invalid("reserved keyword 'default' can not be used as key name"));
-        }
-        if !is_name(name) || uuid::Uuid::try_parse(name).is_ok() {
-            return Err(Fault::invalid("key name contained invalid characters"));
-        }
-        if storage::get(&format!("key-names/{name}"))?.is_some() {
-            return Err(Fault::invalid("key name already in use"));
-        }
-        Ok(())
+        KEY_NAMES.check(name)
     }
 
     /// Makes this key the default if there is none.

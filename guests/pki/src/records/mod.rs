@@ -6,6 +6,7 @@ mod config;
 mod crl;
 mod issuer;
 mod key;
+mod names;
 mod role;
 
 use innkeeper_guest::prelude::*;
@@ -17,6 +18,7 @@ pub(crate) use config::{CrlConfig, Defaults, KeyDefaults, Urls};
 pub(crate) use crl::{CrlState, RevokedList};
 pub(crate) use issuer::{Issuer, LeafNotAfter, Usage, adopt, rebuild_chains};
 pub(crate) use key::{Home, KeyLink, KeyRecord};
+pub(crate) use names::{ISSUER_NAMES, KEY_NAMES};
 pub(crate) use role::Role;
 
 /// The version that this engine writes.
