@@ -1,20 +1,23 @@
 //! What a store must be able to do.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::Error;
+use crate::{Error, Value};
 
 /// Most names on one page of a listing.
 pub const LIST_LIMIT_MAX: usize = 1000;
+/// Most records that one step of a scan answers.
+pub const SCAN_KEYS_MAX: usize = 1000;
+/// After how many bytes of values a step of a scan ends, in bytes. One record always fits.
+pub const SCAN_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A value and the version it has had since it was last written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The bytes.
-    pub value: Arc<[u8]>,
+    pub value: Value,
     /// Changes with every write of this key; never the same for two different values of one key.
     pub version: u64,
 }
@@ -64,7 +67,7 @@ pub struct Batch {
     /// Everything that was read.
     pub expectations: Vec<Expectation>,
     /// Full key to new value; `None` removes.
-    pub writes: BTreeMap<String, Option<Arc<[u8]>>>,
+    pub writes: BTreeMap<String, Option<Value>>,
 }
 
 /// A store: it gives snapshots and applies batches.
@@ -78,6 +81,18 @@ pub trait Driver: Send + Sync + 'static {
     /// Applies all writes if all expectations still hold, else changes nothing and answers [`Error::Conflict`]. When it
     /// answers `Ok`, the writes are as durable as this driver makes them.
     async fn commit(&self, batch: Batch) -> Result<(), Error>;
+
+    /// Replaces everything that is stored by these records, all or nothing: when the source or the store fails, what
+    /// was there stays. Each record gets a version newer than any that this store has given, so that what was read
+    /// before conflicts and no cache mistakes an old value for a new one. For restoring a snapshot.
+    async fn replace(&self, records: Box<dyn Records>) -> Result<(), Error>;
+}
+
+/// Records from elsewhere, on their way into a store.
+#[async_trait]
+pub trait Records: Send {
+    /// The next records, in order of their keys; none: that was all. An error ends it.
+    async fn next(&mut self) -> Result<Vec<(String, Value)>, Error>;
 }
 
 /// The store at one moment.
@@ -88,4 +103,8 @@ pub trait Snapshot: Send + Sync {
 
     /// The names directly below a prefix. What lies below a name is skipped, not walked.
     async fn list(&self, listing: &Listing) -> Result<Page, Error>;
+
+    /// The records whose keys follow `after`, in byte order: at most [`SCAN_KEYS_MAX`] of them, and no more once their
+    /// values have [`SCAN_BYTES_MAX`] bytes. None: that was all.
+    async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error>;
 }

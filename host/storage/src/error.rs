@@ -17,6 +17,9 @@ pub enum Error {
     /// The store cannot be reached now.
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
+    /// The barrier is sealed: nothing can be read or written until it is unsealed.
+    #[error("sealed")]
+    Sealed,
     /// A record that cannot be read back.
     #[error("damaged record {key}: {reason}")]
     Damaged {
@@ -35,6 +38,7 @@ impl Error {
             Self::TooLarge(_) => Kind::TooLarge,
             Self::Conflict => Kind::Conflict,
             Self::Unavailable(_) => Kind::Unavailable,
+            Self::Sealed => Kind::Sealed,
             Self::Damaged { .. } => Kind::Internal,
         }
     }

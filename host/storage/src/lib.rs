@@ -13,9 +13,13 @@ mod error;
 pub mod memory;
 mod store;
 mod transaction;
+mod value;
 
 pub use drawer::{Drawer, KEY_MAX};
-pub use driver::{Batch, Driver, Expectation, LIST_LIMIT_MAX, Listing, Page, Record, Snapshot};
+pub use driver::{
+    Batch, Driver, Expectation, LIST_LIMIT_MAX, Listing, Page, Record, Records, SCAN_BYTES_MAX, SCAN_KEYS_MAX, Snapshot,
+};
 pub use error::Error;
 pub use store::Store;
 pub use transaction::{TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX, TRANSACTION_READS_MAX, Transaction, VALUE_MAX};
+pub use value::Value;

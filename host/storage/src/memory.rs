@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use imbl::OrdMap;
 
-use crate::Error;
-use crate::driver::{Batch, Driver, Expectation, Listing, Page, Record, Snapshot};
+use crate::driver::{
+    Batch, Driver, Expectation, Listing, Page, Record, Records, SCAN_BYTES_MAX, SCAN_KEYS_MAX, Snapshot,
+};
+use crate::{Error, Value};
 
 type Tree = OrdMap<Arc<str>, Record>;
 
@@ -56,6 +58,22 @@ impl Driver for Memory {
         }
         Ok(())
     }
+
+    async fn replace(&self, mut records: Box<dyn Records>) -> Result<(), Error> {
+        let mut all = Vec::new();
+        loop {
+            let step = records.next().await?;
+            if step.is_empty() {
+                break;
+            }
+            all.extend(step);
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.version += 1;
+        let version = state.version;
+        state.tree = all.into_iter().map(|(key, value)| (Arc::from(key), Record { value, version })).collect();
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -66,6 +84,20 @@ impl Snapshot for Frozen {
 
     async fn list(&self, listing: &Listing) -> Result<Page, Error> {
         Ok(list(&self.0, listing))
+    }
+
+    async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        for (key, record) in self.0.range::<_, str>((from, Bound::Unbounded)).take(SCAN_KEYS_MAX) {
+            if bytes >= SCAN_BYTES_MAX {
+                break;
+            }
+            bytes += record.value.len();
+            found.push((key.to_string(), record.value.clone()));
+        }
+        Ok(found)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::driver::{Batch, Driver, Expectation, LIST_LIMIT_MAX, Listing, Page, Record, Snapshot};
-use crate::{Drawer, Error, KEY_MAX};
+use crate::{Drawer, Error, KEY_MAX, Value};
 
 /// Largest value, in bytes.
 pub const VALUE_MAX: usize = 1024 * 1024;
@@ -28,7 +28,7 @@ pub struct Transaction {
     pinned: Vec<(String, u64)>,
     listed: Vec<(Listing, Page)>,
     listed_names: usize,
-    writes: BTreeMap<String, Option<Arc<[u8]>>>,
+    writes: BTreeMap<String, Option<Value>>,
     written_bytes: usize,
 }
 
@@ -47,7 +47,7 @@ impl Transaction {
     }
 
     /// The value under a key, as this transaction sees it: its own write, else the snapshot's.
-    pub async fn get(&mut self, drawer: &Drawer, key: &str) -> Result<Option<Arc<[u8]>>, Error> {
+    pub async fn get(&mut self, drawer: &Drawer, key: &str) -> Result<Option<Value>, Error> {
         let key = drawer.key(key)?;
         match self.writes.get(&key) {
             Some(written) => Ok(written.clone()),
@@ -57,11 +57,7 @@ impl Transaction {
 
     /// Like [`Self::get`], with the version, for callers that cache what they made of the value. A key that this
     /// transaction itself wrote has no version yet: `None`.
-    pub async fn get_versioned(
-        &mut self,
-        drawer: &Drawer,
-        key: &str,
-    ) -> Result<Option<(Arc<[u8]>, Option<u64>)>, Error> {
+    pub async fn get_versioned(&mut self, drawer: &Drawer, key: &str) -> Result<Option<(Value, Option<u64>)>, Error> {
         let key = drawer.key(key)?;
         match self.writes.get(&key) {
             Some(written) => Ok(written.clone().map(|value| (value, None))),
@@ -71,12 +67,12 @@ impl Transaction {
 
     /// The value under a key without expecting it to be the same at commit: for counters that say whether a cache is
     /// stale, where the caller then expects what it really used (see [`Self::expect`]).
-    pub async fn peek(&self, drawer: &Drawer, key: &str) -> Result<Option<Arc<[u8]>>, Error> {
+    pub async fn peek(&self, drawer: &Drawer, key: &str) -> Result<Option<Value>, Error> {
         Ok(self.peek_versioned(drawer, key).await?.map(|(value, _)| value))
     }
 
     /// Like [`Self::peek`], with the version.
-    pub async fn peek_versioned(&self, drawer: &Drawer, key: &str) -> Result<Option<(Arc<[u8]>, Option<u64>)>, Error> {
+    pub async fn peek_versioned(&self, drawer: &Drawer, key: &str) -> Result<Option<(Value, Option<u64>)>, Error> {
         let key = drawer.key(key)?;
         match self.writes.get(&key) {
             Some(written) => Ok(written.clone().map(|value| (value, None))),
@@ -250,8 +246,8 @@ impl Transaction {
         Ok(record)
     }
 
-    fn write(&mut self, key: String, value: Option<Arc<[u8]>>) -> Result<(), Error> {
-        let size = |value: &Option<Arc<[u8]>>| value.as_ref().map_or(0, |value| value.len());
+    fn write(&mut self, key: String, value: Option<Value>) -> Result<(), Error> {
+        let size = |value: &Option<Value>| value.as_ref().map_or(0, |value| value.len());
         let bytes = self.written_bytes - self.writes.get(&key).map_or(0, size) + size(&value);
         if bytes > TRANSACTION_BYTES_MAX {
             return Err(Error::TooLarge("one request may write 16 MiB"));

@@ -7,10 +7,11 @@ mod batches;
 mod listings;
 #[path = "conformance/transactions.rs"]
 mod transactions;
+#[path = "conformance/whole.rs"]
+mod whole;
 
-use std::sync::Arc;
-
-use storage::{Batch, Driver, Error, Expectation, Listing, Page};
+use async_trait::async_trait;
+use storage::{Batch, Driver, Error, Expectation, Listing, Page, Records, Value};
 
 /// Makes a test of each case for each driver.
 macro_rules! suite {
@@ -65,13 +66,18 @@ suite! {
         values_and_transactions_are_bounded_from_both_sides,
         a_purge_removes_its_drawer_and_nothing_else,
         counters_survive_many_writers_at_once;
+    whole:
+        a_scan_gives_every_record_once_in_order,
+        steps_of_a_scan_are_bounded_in_records_and_bytes,
+        what_is_replaced_is_gone_and_what_came_has_a_new_version,
+        a_replacement_that_fails_changes_nothing;
     }
     drivers {
         memory => storage::memory::Memory::new();
     }
 }
 
-fn bytes(text: &str) -> Option<Arc<[u8]>> {
+fn bytes(text: &str) -> Option<Value> {
     Some(text.as_bytes().into())
 }
 
@@ -107,4 +113,26 @@ async fn expecting(driver: &impl Driver, expected: Expectation) -> Result<(), Er
     let mut batch = writes(&[("mark", Some("set"))]);
     batch.expectations.push(expected);
     driver.commit(batch).await
+}
+
+/// Steps of records, then perhaps a failure.
+struct Given {
+    steps: std::vec::IntoIter<Vec<(String, Value)>>,
+    fails: bool,
+}
+
+impl Given {
+    fn new(steps: Vec<Vec<(String, Value)>>, fails: bool) -> Box<dyn Records> {
+        Box::new(Self { steps: steps.into_iter(), fails })
+    }
+}
+
+#[async_trait]
+impl Records for Given {
+    async fn next(&mut self) -> Result<Vec<(String, Value)>, Error> {
+        match self.steps.next() {
+            None if self.fails => Err(Error::Unavailable("the source broke off".into())),
+            step => Ok(step.unwrap_or_default()),
+        }
+    }
 }

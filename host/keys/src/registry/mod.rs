@@ -22,7 +22,7 @@ const REFERENCE_MAX: usize = model::NAME_MAX;
 
 /// A record and the version it was stored with; `None` when this transaction wrote it.
 pub(crate) struct Stored {
-    pub(crate) record: std::sync::Arc<[u8]>,
+    pub(crate) record: storage::Value,
     pub(crate) version: Option<u64>,
 }
 
