@@ -20,6 +20,12 @@ pub enum Error {
     /// The barrier is sealed: nothing can be read or written until it is unsealed.
     #[error("sealed")]
     Sealed,
+    /// A value was encrypted with a key that the keyring does not have.
+    #[error("a value was encrypted with term {0}, which the keyring lacks")]
+    UnknownTerm(u32),
+    /// The system gives no randomness.
+    #[error("the system gives no randomness")]
+    NoRandomness,
     /// A record that cannot be read back.
     #[error("damaged record {key}: {reason}")]
     Damaged {
@@ -39,7 +45,7 @@ impl Error {
             Self::Conflict => Kind::Conflict,
             Self::Unavailable(_) => Kind::Unavailable,
             Self::Sealed => Kind::Sealed,
-            Self::Damaged { .. } => Kind::Internal,
+            Self::UnknownTerm(_) | Self::NoRandomness | Self::Damaged { .. } => Kind::Internal,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! [`Drawer`], [`Driver`]. **Errors:** [`Error`]; [`Error::Conflict`] means: run the request again.
 #![forbid(unsafe_code)]
 
+pub mod barrier;
 mod drawer;
 mod driver;
 mod error;

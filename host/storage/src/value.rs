@@ -25,6 +25,12 @@ impl From<Vec<u8>> for Value {
     }
 }
 
+impl From<Zeroizing<Vec<u8>>> for Value {
+    fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(Arc::new(bytes))
+    }
+}
+
 impl From<&[u8]> for Value {
     fn from(bytes: &[u8]) -> Self {
         bytes.to_vec().into()

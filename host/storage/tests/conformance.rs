@@ -10,8 +10,11 @@ mod transactions;
 #[path = "conformance/whole.rs"]
 mod whole;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use storage::{Batch, Driver, Error, Expectation, Listing, Page, Records, Value};
+use storage::barrier::{Barrier, Keyring, SecretKey};
+use storage::{Batch, Driver, Error, Expectation, Listing, Page, Records, Store, Value};
 
 /// Makes a test of each case for each driver.
 macro_rules! suite {
@@ -66,6 +69,17 @@ suite! {
         values_and_transactions_are_bounded_from_both_sides,
         a_purge_removes_its_drawer_and_nothing_else,
         counters_survive_many_writers_at_once;
+    }
+    drivers {
+        memory => storage::memory::Memory::new();
+        barrier => crate::behind_a_barrier(storage::memory::Memory::new()).await;
+    }
+}
+
+/// The drivers themselves: the barrier cannot replace what lies below it.
+mod as_a_whole {
+    suite! {
+    cases {
     whole:
         a_scan_gives_every_record_once_in_order,
         steps_of_a_scan_are_bounded_in_records_and_bytes,
@@ -75,6 +89,18 @@ suite! {
     drivers {
         memory => storage::memory::Memory::new();
     }
+    }
+}
+
+async fn behind_a_barrier(driver: impl Driver) -> Arc<Barrier> {
+    let (root, ring) = (SecretKey::random().unwrap(), Keyring::new(0).unwrap());
+    let barrier = Arc::new(Barrier::found(Arc::new(driver), root.clone(), ring.clone()));
+    let mut founding = Store::new(Arc::clone(&barrier)).begin().await.unwrap();
+    for (drawer, key, value) in Barrier::records(&root, &ring).unwrap() {
+        founding.put(&drawer, key, value).unwrap();
+    }
+    founding.commit().await.unwrap();
+    barrier
 }
 
 fn bytes(text: &str) -> Option<Value> {
