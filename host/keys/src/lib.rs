@@ -27,6 +27,7 @@ pub use algorithm::{Curve, Hash, Input, KeyType, MESSAGE_MAX, Scheme, Usage, Usa
 pub use apart::{APART_MAX, apart};
 pub use driver::{Cipher, Description, Driver, SignRequest};
 pub use error::{Error, PUBLIC_TEXT_MAX, Reason};
+pub use internal::encrypt as encrypt_to;
 pub use internal::{InternalKey, InternalKeys, PRIVATE_DER_MAX, Policy, PrivateFormat};
 pub use libraries::{Libraries, Library};
 pub use managed::{Caller, ManagedKey, ManagedKeys, Place, Replaced, TestSign};

@@ -244,7 +244,7 @@ impl InternalKey {
     }
 }
 
-pub(crate) use pair::encrypt;
+pub use pair::encrypt;
 
 #[cfg(test)]
 mod tests;

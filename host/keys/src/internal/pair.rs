@@ -160,7 +160,7 @@ impl Pair {
 }
 
 /// RSAES-OAEP to a public key (DER SubjectPublicKeyInfo).
-pub(crate) fn encrypt(public_key: &[u8], hash: Hash, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+pub fn encrypt(public_key: &[u8], hash: Hash, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
     let key_type = key_type_of(public_key)?;
     if !matches!(key_type, KeyType::Rsa { .. }) {
         return Err(Error::Unsupported(format!("encrypting with an {key_type} key")));

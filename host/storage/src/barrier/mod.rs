@@ -103,6 +103,11 @@ impl Barrier {
         self.encryptions.swap(0, Ordering::Relaxed)
     }
 
+    /// Takes back what [`Self::take_encryptions`] gave, when it could not be noted.
+    pub fn give_back(&self, encryptions: u64) {
+        self.encryptions.fetch_add(encryptions, Ordering::Relaxed);
+    }
+
     /// How many values were encrypted with the active term since [`Self::take_encryptions`] was called.
     pub fn encryptions(&self) -> u64 {
         self.encryptions.load(Ordering::Relaxed)
