@@ -10,4 +10,4 @@ mod decision;
 mod tokens;
 
 pub use decision::{Admitted, Demands, Denied, admit};
-pub use tokens::{Principal, Tokens};
+pub use tokens::{Principal, ROOT_TOKEN_LEN, Tokens};

@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use storage::{Drawer, Store, Transaction};
 
+/// Length of the random root tokens that [`Tokens::create_root`] makes, in bytes.
+pub const ROOT_TOKEN_LEN: usize = 28;
 /// Longest token that is looked up, in bytes.
 const TOKEN_MAX: usize = 8192;
 
@@ -42,18 +44,18 @@ fn drawer() -> Drawer {
 }
 
 impl Tokens {
-    /// Opens the token store; makes its salt when there is none.
+    /// Makes the token store's salt in a new store, and opens it.
+    pub fn found(transaction: &mut Transaction) -> Result<Self, Fault> {
+        let salt = random::<32>()?;
+        transaction.put(&drawer(), "salt", salt.to_vec()).map_err(broken)?;
+        Ok(Self { salt: hmac::Key::new(hmac::HMAC_SHA256, &salt) })
+    }
+
+    /// Opens the token store.
     pub async fn open(store: &Store) -> Result<Self, Fault> {
         let mut transaction = store.begin().await.map_err(broken)?;
-        let salt = match transaction.get(&drawer(), "salt").await.map_err(broken)? {
-            Some(salt) => salt.to_vec(),
-            None => {
-                let fresh = random::<32>()?.to_vec();
-                transaction.put(&drawer(), "salt", fresh.clone()).map_err(broken)?;
-                transaction.commit().await.map_err(broken)?;
-                fresh
-            }
-        };
+        let salt = transaction.get(&drawer(), "salt").await.map_err(broken)?;
+        let salt = salt.ok_or_else(|| Fault::internal("the token store has no salt"))?;
         Ok(Self { salt: hmac::Key::new(hmac::HMAC_SHA256, &salt) })
     }
 
@@ -116,10 +118,10 @@ mod tests {
     #[tokio::test]
     async fn only_the_token_that_was_made_is_found_and_it_is_not_stored() {
         let store = Store::new(Memory::new());
-        let tokens = Tokens::open(&store).await.unwrap();
         let mut tx = store.begin().await.unwrap();
-        let token = tokens.create_root(&mut tx, None, 0).await.unwrap();
+        let token = Tokens::found(&mut tx).unwrap().create_root(&mut tx, None, 0).await.unwrap();
         tx.commit().await.unwrap();
+        let tokens = Tokens::open(&store).await.unwrap();
         let mut tx = store.begin().await.unwrap();
         assert!(tokens.lookup(&mut tx, &token).await.unwrap().unwrap().is_root());
         for wrong in ["", "hvs.wrong", &"x".repeat(TOKEN_MAX + 1)] {

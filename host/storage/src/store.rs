@@ -20,6 +20,11 @@ impl Store {
         Self { driver: Arc::new(driver) }
     }
 
+    /// A store over a driver that others hold as well.
+    pub fn over(driver: Arc<dyn Driver>) -> Self {
+        Self { driver }
+    }
+
     /// Begins a transaction: one snapshot now, one batch when it commits.
     pub async fn begin(&self) -> Result<Transaction, Error> {
         Ok(Transaction::new(Arc::clone(&self.driver), self.driver.snapshot().await?))

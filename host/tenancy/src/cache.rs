@@ -41,17 +41,17 @@ pub(crate) async fn note(transaction: &mut Transaction, note: Note) -> Result<()
     Ok(())
 }
 
+/// Writes the root namespace into a new store.
+pub async fn found(transaction: &mut Transaction) -> Result<(), Error> {
+    let root = Namespace::root();
+    transaction.put_json(&drawer(), &format!("namespaces/{}", root.id), &root)?;
+    note(transaction, Note::Namespace(root.id)).await
+}
+
 impl Tenancy {
-    /// Opens what is stored; writes the root namespace if nothing is.
+    /// Opens what is stored.
     pub async fn open(store: &Store) -> Result<Self, Error> {
         let mut transaction = store.begin().await?;
-        let root = Namespace::root();
-        let key = format!("namespaces/{}", root.id);
-        if transaction.get(&drawer(), &key).await?.is_none() {
-            transaction.put_json(&drawer(), &key, &root)?;
-            note(&mut transaction, Note::Namespace(root.id)).await?;
-            transaction.checkpoint().await?;
-        }
         let tree = load(&mut transaction).await?;
         Ok(Self { tree: ArcSwap::from_pointee(tree) })
     }
@@ -59,13 +59,18 @@ impl Tenancy {
     /// The tree at least as new as the transaction's snapshot. Costs one read when nothing changed.
     pub async fn tree(&self, transaction: &mut Transaction) -> Result<Arc<Tree>, Error> {
         let cached = self.tree.load_full();
-        let stored = transaction.peek(&drawer(), "version").await?;
-        let version = stored.as_deref().and_then(parse).unwrap_or(0);
-        if version <= cached.version {
+        let (version, stamp) = stored_version(transaction).await?;
+        let Some(stamp) = stamp else {
+            // This transaction changed it itself: nobody else may see that yet.
+            return Ok(Arc::new(catch_up(&cached, version, transaction).await?));
+        };
+        if stamp <= cached.stamp {
             return Ok(cached);
         }
-        let newer = Arc::new(catch_up(&cached, version, transaction).await?);
-        self.tree.rcu(|now| if now.version < newer.version { Arc::clone(&newer) } else { Arc::clone(now) });
+        let mut newer = catch_up(&cached, version, transaction).await?;
+        newer.stamp = stamp;
+        let newer = Arc::new(newer);
+        self.tree.rcu(|now| if now.stamp < newer.stamp { Arc::clone(&newer) } else { Arc::clone(now) });
         Ok(newer)
     }
 }
@@ -74,9 +79,20 @@ fn parse(bytes: &[u8]) -> Option<u64> {
     serde_json::from_slice(bytes).ok()
 }
 
+/// The number of the last change, and the version of the record that says so: it grows with every write, also when an
+/// older snapshot of the store was restored, which takes the number back.
+async fn stored_version(transaction: &Transaction) -> Result<(u64, Option<u64>), Error> {
+    let stored = transaction.peek_versioned(&drawer(), "version").await?;
+    Ok(stored.map_or((0, Some(0)), |(bytes, stamp)| (parse(&bytes).unwrap_or(0), stamp)))
+}
+
 /// The cached tree with the changes up to `version` that it missed.
 async fn catch_up(cached: &Tree, version: u64, transaction: &mut Transaction) -> Result<Tree, Error> {
-    if version - cached.version > NOTES_KEPT {
+    // The note of a change is written together with its number. If it was not, the store was restored meanwhile, and
+    // what is cached belongs to another history.
+    let last = transaction.peek_versioned(&drawer(), &format!("notes/{}", cached.version)).await?;
+    let same_history = last.is_some_and(|(_, stamp)| stamp == Some(cached.stamp));
+    if !same_history || version < cached.version || version - cached.version > NOTES_KEPT {
         return load(transaction).await;
     }
     let mut tree = cached.clone();
@@ -97,8 +113,8 @@ async fn catch_up(cached: &Tree, version: u64, transaction: &mut Transaction) ->
 /// The whole tree as the transaction's snapshot has it.
 async fn load(transaction: &mut Transaction) -> Result<Tree, Error> {
     let mut tree = Tree::default();
-    let stored = transaction.peek(&drawer(), "version").await?;
-    tree.version = stored.as_deref().and_then(parse).unwrap_or(0);
+    let (version, stamp) = stored_version(transaction).await?;
+    (tree.version, tree.stamp) = (version, stamp.unwrap_or(0));
     for id in ids(transaction, "namespaces/").await? {
         tree.set_namespace(id, read(transaction, "namespaces", id).await?.map(|(namespace, _)| namespace));
     }

@@ -16,7 +16,7 @@ mod namespace;
 mod sweep;
 mod tree;
 
-pub use cache::Tenancy;
+pub use cache::{Tenancy, found};
 pub use error::Error;
 pub use mount::{ListingVisibility, Mount, MountConfig, drawer as mount_drawer, keys_drawer};
 pub use namespace::{Namespace, drawer as namespace_drawer};

@@ -46,8 +46,10 @@ mod tests {
 
     async fn with_mount() -> (Store, Tenancy, Mount) {
         let store = Store::new(Memory::new());
-        let tenancy = Tenancy::open(&store).await.unwrap();
         let mut tx = store.begin().await.unwrap();
+        crate::found(&mut tx).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        let tenancy = Tenancy::open(&store).await.unwrap();
         let tree = tenancy.tree(&mut tx).await.unwrap();
         Namespace::write(&mut tx, &tree, &path("a"), None, id(1)).await.unwrap();
         tx.checkpoint().await.unwrap();
@@ -119,6 +121,60 @@ mod tests {
         tx.commit().await.unwrap();
         let mut tx = store.begin().await.unwrap();
         assert!(other.tree(&mut tx).await.unwrap().resolve(&path("a"), "pki/deep/x").is_err());
+    }
+
+    /// Hands over what was read out before.
+    struct Copy(Vec<(String, storage::Value)>);
+
+    #[async_trait::async_trait]
+    impl storage::Records for Copy {
+        async fn next(&mut self) -> Result<Vec<(String, storage::Value)>, storage::Error> {
+            Ok(std::mem::take(&mut self.0))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cache_follows_when_the_store_goes_back_to_an_older_snapshot() {
+        let driver: std::sync::Arc<dyn storage::Driver> = std::sync::Arc::new(Memory::new());
+        let store = Store::over(std::sync::Arc::clone(&driver));
+        let mut tx = store.begin().await.unwrap();
+        crate::found(&mut tx).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        let tenancy = Tenancy::open(&store).await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        Mount::new(id(3), Id::nil(), MountPath::parse("old").unwrap(), "pki").place(&mut tx, &tree).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        tenancy.tree(&mut tx).await.unwrap();
+        let before = driver.snapshot().await.unwrap().scan(None).await.unwrap();
+        // With and without changes behind the snapshot, and other changes in their place.
+        for more in [Some("new"), None] {
+            if let Some(path) = more {
+                let tree = tenancy.tree(&mut tx).await.unwrap();
+                let mount = Mount::new(id(4), Id::nil(), MountPath::parse(path).unwrap(), "pki");
+                mount.place(&mut tx, &tree).await.unwrap();
+                tx.checkpoint().await.unwrap();
+                assert!(tenancy.tree(&mut tx).await.unwrap().resolve(&path_of_root(), "new/x").is_ok());
+            }
+            driver.replace(Box::new(Copy(before.clone()))).await.unwrap();
+            let mut other = store.begin().await.unwrap();
+            let tree = Tenancy::open(&store).await.unwrap().tree(&mut other).await.unwrap();
+            let mount = Mount::new(id(5), Id::nil(), MountPath::parse("other").unwrap(), "pki");
+            mount.place(&mut other, &tree).await.unwrap();
+            other.commit().await.unwrap();
+            tx.restart().await.unwrap();
+            let tree = tenancy.tree(&mut tx).await.unwrap();
+            assert!(tree.resolve(&path_of_root(), "new/x").is_err());
+            assert!(tree.resolve(&path_of_root(), "other/x").is_ok());
+            let Target::Mount(old) = tree.resolve(&path_of_root(), "old/x").unwrap().target else { unreachable!() };
+            old.expect(&mut tx).unwrap();
+            tx.put(&storage::Drawer::new(&["d"]), "k", Vec::new()).unwrap();
+            tx.checkpoint().await.unwrap();
+            tx.restart().await.unwrap();
+        }
+    }
+
+    fn path_of_root() -> NamespacePath {
+        path("")
     }
 
     #[tokio::test]

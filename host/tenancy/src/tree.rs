@@ -13,7 +13,10 @@ use crate::{Error, Mount, Namespace, cache};
 /// All namespaces and mounts at one moment. Cloning shares.
 #[derive(Clone, Default)]
 pub struct Tree {
+    /// The number of the last change.
     pub(crate) version: u64,
+    /// The version of the record that holds this number.
+    pub(crate) stamp: u64,
     namespaces: OrdMap<NamespacePath, Arc<Namespace>>,
     paths: imbl::HashMap<Id, NamespacePath>,
     mounts: OrdMap<(Id, String), Arc<Mount>>,
