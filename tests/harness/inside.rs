@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use server::compose::compose;
 use server::config::{Config, Library, Listener};
 use server::listener::{Door, serve};
+use storage::memory::Memory;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -23,7 +24,8 @@ pub(crate) fn start(guests: &'static [&'static [u8]]) -> (String, Stop) {
         let runtime = server::runtime::build().expect("a runtime");
         runtime.block_on(async {
             let config = Config { libraries: vec![unreachable()], ..Config::default() };
-            let house = compose(&config, Some(SecretString::from(ROOT)), guests).await.expect("a house");
+            let house = compose(&config, Arc::new(Memory::new()), guests).await.expect("a house");
+            house.gateway.develop(Some(SecretString::from(ROOT))).await.expect("an open house");
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             tell.send(listener.local_addr().expect("an address")).expect("the test waits for the address");
             let door = Door::new(listener, None, &Listener::plain(""));

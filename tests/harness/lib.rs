@@ -93,7 +93,7 @@ impl Server {
             if let Some((_, rest)) = line.split_once("VAULT_ADDR='") {
                 address = Some(rest.trim_end_matches('\'').to_owned());
             }
-            if line.starts_with("Root Token") {
+            if line.starts_with("==> Ready") {
                 break;
             }
         }

@@ -39,7 +39,7 @@ impl Process {
             if let Some((_, rest)) = line.split_once("VAULT_ADDR='") {
                 addresses.push(rest.trim_end_matches('\'').to_owned());
             }
-            if line.starts_with("Root Token") {
+            if line.starts_with("==> Ready") {
                 break;
             }
         }

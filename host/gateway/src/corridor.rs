@@ -4,27 +4,35 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::{Admitted, Demands, Tokens};
+use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
 use model::{Fault, Kind, NamespacePath, Operation, Reply};
 use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
+use storage::barrier::Barrier;
 use storage::{Store, Transaction};
-use system::System;
+use system::{Front, System};
 use tenancy::{Mount, Namespace, Target, Tenancy, Tree};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::opening::{Furnish, Open};
 use crate::{Arrival, body, help};
 
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;
 
-/// The rooms that the corridor passes.
+/// The rooms that the corridor passes while the node is open. Sealing drops them, and with them all that they know.
 pub struct Rooms {
+    /// What the store is encrypted with.
+    pub barrier: Arc<Barrier>,
     /// Where everything is kept.
     pub store: Store,
+    /// Tells this cluster from others.
+    pub cluster_id: String,
     /// Namespaces and mounts.
     pub tenancy: Tenancy,
     /// Who asks.
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
     /// Keys of operators.
     pub managed_keys: ManagedKeys,
     /// Keys of mounts.
@@ -35,11 +43,25 @@ pub struct Rooms {
     pub system: System,
     /// Longest time that one request may take.
     pub request_time: Duration,
+    /// Work beside requests; it ends when this is dropped.
+    pub tasks: tokio::task::JoinSet<()>,
 }
 
 /// The corridor. One per process.
 pub struct Gateway {
-    rooms: Rooms,
+    pub(crate) front: Front,
+    pub(crate) furnish: Furnish,
+    /// None: sealed. Then there is no store, hence no grant, hence no guest runs.
+    pub(crate) open: ArcSwapOption<Open>,
+    /// Opening and sealing happen one after the other.
+    pub(crate) changing: Mutex<()>,
+}
+
+/// What came of a request that passed the corridor.
+enum Passed {
+    Replied(Reply),
+    /// It was admitted to seal the node.
+    Seals,
 }
 
 /// What answers a path, and what it demands.
@@ -49,17 +71,48 @@ enum Answerer<'a> {
 }
 
 impl Gateway {
-    /// A corridor past these rooms.
-    pub fn new(rooms: Rooms) -> Self {
-        Self { rooms }
+    /// A corridor behind this front, sealed. `furnish` makes the rooms whenever the barrier was opened.
+    pub fn new(front: Front, furnish: Furnish) -> Self {
+        Self { front, furnish, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
     }
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
-    /// another one is run again from the start.
+    /// another one is run again from the start. When the node is sealed meanwhile, the request ends.
     pub async fn serve(&self, arrival: Arrival) -> Result<Reply, Fault> {
-        let deadline = Instant::now() + self.rooms.request_time;
+        if let Some(question) = Front::find(&arrival.path) {
+            return self.ask(question, &arrival).await;
+        }
+        let open = self.open.load_full().ok_or_else(sealed)?;
+        let passed = tokio::select! {
+            biased;
+            passed = open.rooms.serve(&arrival) => passed,
+            () = open.until_sealed() => Err(sealed()),
+        };
+        drop(open);
+        match passed? {
+            Passed::Replied(reply) => Ok(reply),
+            Passed::Seals => {
+                self.seal().await;
+                Ok(Reply::nothing())
+            }
+        }
+    }
+}
+
+pub(crate) fn sealed() -> Fault {
+    Fault::new(Kind::Sealed, "Vault is sealed")
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+impl Rooms {
+    async fn serve(&self, arrival: &Arrival) -> Result<Passed, Fault> {
+        let deadline = Instant::now() + self.request_time;
         for run in 0..=RERUNS_MAX {
-            match self.run(&arrival, deadline).await {
+            match self.run(arrival, deadline).await {
                 Err(fault) if fault.kind == Kind::Conflict => {
                     tracing::debug!(request = arrival.id, run, "lost against another request")
                 }
@@ -70,9 +123,9 @@ impl Gateway {
             .retry_after(Duration::from_secs(1)))
     }
 
-    async fn run(&self, arrival: &Arrival, deadline: Instant) -> Result<Reply, Fault> {
-        let mut transaction = self.rooms.store.begin().await.map_err(stored)?;
-        let tree = self.rooms.tenancy.tree(&mut transaction).await?;
+    async fn run(&self, arrival: &Arrival, deadline: Instant) -> Result<Passed, Fault> {
+        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let tree = self.tenancy.tree(&mut transaction).await?;
         let (namespace, answerer, demands) = match self.resolve(arrival, &tree) {
             Ok(found) => found,
             // Who may do nothing is not told what is there and what is not.
@@ -84,7 +137,9 @@ impl Gateway {
         let admitted = self.admit(arrival, demands, &mut transaction).await?;
         match answerer {
             Answerer::Host(matched) => {
+                let seals = matched.seals();
                 let call = system::Call {
+                    request: &arrival.id,
                     operation: arrival.operation,
                     namespace,
                     tree: &tree,
@@ -93,14 +148,15 @@ impl Gateway {
                     token: arrival.token.as_ref(),
                     transaction: &mut transaction,
                     deadline,
-                    now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+                    now: now(),
                 };
-                let reply = self.rooms.system.answer(matched, call).await?;
+                let reply = self.system.answer(matched, call).await?;
                 transaction.commit().await.map_err(stored)?;
-                Ok(reply)
+                Ok(if seals { Passed::Seals } else { Passed::Replied(reply) })
             }
             Answerer::Guest { guest, mount, rest } => {
-                self.invoke(arrival, guest, Passage { namespace, mount, rest, admitted, transaction, deadline }).await
+                let passage = Passage { namespace, mount, rest, admitted, transaction, deadline };
+                self.invoke(arrival, guest, passage).await.map(Passed::Replied)
             }
         }
     }
@@ -114,17 +170,17 @@ impl Gateway {
         let unsupported = || Fault::new(Kind::NotFound, "unsupported path");
         match place.target {
             Target::System => {
-                let (matched, demands) = self.rooms.system.find(&place.rest).ok_or_else(unsupported)?;
+                let (matched, demands) = self.system.find(&place.namespace, &place.rest).ok_or_else(unsupported)?;
                 Ok((place.namespace, Answerer::Host(matched), demands))
             }
             Target::Token => {
-                let (matched, demands) = self.rooms.system.find_token(&place.rest).ok_or_else(unsupported)?;
+                let (matched, demands) = self.system.find_token(&place.rest).ok_or_else(unsupported)?;
                 Ok((place.namespace, Answerer::Host(matched), demands))
             }
             Target::Mount(mount) => {
                 let missing =
                     || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-                let guest = self.rooms.catalog.get(&mount.kind).ok_or_else(missing)?;
+                let guest = self.catalog.get(&mount.kind).ok_or_else(missing)?;
                 let rest = place.rest.trim_matches('/').to_owned();
                 let action = guest.descriptor.find(&rest).and_then(|matched| matched.route.action(arrival.operation));
                 let demands = action.map_or_else(Demands::default, |action| Demands {
@@ -143,7 +199,7 @@ impl Gateway {
         transaction: &mut Transaction,
     ) -> Result<Admitted, Fault> {
         let principal = match &arrival.token {
-            Some(token) => self.rooms.tokens.lookup(transaction, token).await?,
+            Some(token) => self.tokens.lookup(transaction, token).await?,
             None => None,
         };
         Ok(access::admit(principal, demands)?)
@@ -160,7 +216,7 @@ impl Gateway {
         let action = action.ok_or_else(|| Fault::new(Kind::UnsupportedOperation, "unsupported operation"))?;
         let mut transaction = passage.transaction;
         passage.mount.expect(&mut transaction)?;
-        let (default_lease_ttl, max_lease_ttl) = self.rooms.system.lease_ttls(&passage.mount);
+        let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(&passage.mount);
         let grant = |transaction| Grant {
             request_id: arrival.id.clone(),
             transaction,
@@ -168,8 +224,8 @@ impl Gateway {
             mount: Arc::clone(&passage.mount),
             default_lease_ttl,
             max_lease_ttl,
-            managed_keys: self.rooms.managed_keys.clone(),
-            internal_keys: self.rooms.internal_keys.clone(),
+            managed_keys: self.managed_keys.clone(),
+            internal_keys: self.internal_keys.clone(),
             deadline: passage.deadline,
         };
         let call = |operation| -> Result<Call, Fault> {
@@ -228,5 +284,6 @@ fn caller(arrival: &Arrival, admitted: &Admitted) -> Caller {
 }
 
 fn stored(error: storage::Error) -> Fault {
-    Fault::new(error.kind(), "storage failed").detail(error.to_string())
+    let fault = Fault::new(error.kind(), "storage failed").detail(error.to_string());
+    if error.kind() == Kind::Unavailable { fault.retry_after(Duration::from_secs(1)) } else { fault }
 }

@@ -2,13 +2,15 @@
 //!
 //! **For:** the one way that every request goes. **Never:** HTTP, wasm, ciphertext, or a side door: there is no other
 //! function that lets a request reach an engine. **In, out:** an [`Arrival`] in, a [`model::Reply`] or a
-//! [`model::Fault`] out. **Meet first:** [`Gateway::serve`]. **Errors:** [`model::Fault`].
+//! [`model::Fault`] out. **Meet first:** [`Gateway::serve`], [`Rooms`]. **Errors:** [`model::Fault`].
 #![forbid(unsafe_code)]
 
 mod arrival;
 mod body;
 mod corridor;
 mod help;
+mod opening;
 
 pub use arrival::Arrival;
 pub use corridor::{Gateway, RERUNS_MAX, Rooms};
+pub use opening::Furnish;

@@ -58,6 +58,9 @@ pub trait Driver: Send + Sync + 'static {
     /// its credentials were refused.
     async fn forget(&self, provider: &Provider);
 
+    /// Forgets what is held for all providers: the node is sealed, or stops.
+    async fn forget_all(&self);
+
     /// The power to encrypt and decrypt, for drivers that have it.
     fn cipher(&self) -> Option<&dyn Cipher> {
         None

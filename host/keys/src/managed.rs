@@ -168,6 +168,13 @@ impl ManagedKeys {
         }
     }
 
+    /// Lets all drivers forget what they hold: the node is sealed.
+    pub async fn forget_all(&self) {
+        for driver in self.0.drivers.values() {
+            driver.forget_all().await;
+        }
+    }
+
     /// Signs random bytes with the key and verifies them with its public half. A key that is absent is made if its
     /// record allows it.
     pub async fn test_sign(

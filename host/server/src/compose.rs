@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Tokens;
-use gateway::{Gateway, Rooms};
+use gateway::{Furnish, Gateway, Rooms};
 use keys::{InternalKeys, Libraries, Library, ManagedKeys, ProviderType};
 use model::Fault;
 use sandbox::{Catalog, Guest, Sandbox};
-use secrecy::SecretString;
-use storage::Store;
-use storage::memory::Memory;
-use system::{Info, System};
+use seal::{Lock, Wrapper};
+use storage::barrier::Barrier;
+use storage::{Driver, Store};
+use system::{Front, Info, System};
 use tenancy::Tenancy;
+use tokio::task::JoinSet;
 
 use crate::config::{self, Config};
 
@@ -20,76 +21,116 @@ use crate::config::{self, Config};
 const REQUEST_TIME: Duration = Duration::from_secs(90);
 /// How often removed mounts and namespaces are cleared away.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How often encryptions are counted, and the key of the barrier is replaced when it is due.
+const COUNT_EVERY: Duration = Duration::from_secs(15);
+/// First and longest wait between two tries to unseal by the configured seal.
+const UNSEAL_EVERY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// A house that is ready to serve.
+/// A house, sealed until its gateway is opened.
 pub struct House {
     /// The corridor.
     pub gateway: Arc<Gateway>,
-    /// The root token that was made, once.
-    pub root_token: SecretString,
     /// Runs the guests; when it is dropped their clock stops.
     pub sandbox: Sandbox,
+    lock: Arc<Lock>,
     pkcs11: Arc<pkcs11::Driver>,
 }
 
 impl House {
-    /// Leaves the tokens in order: ends their sessions and finalises their libraries. Waits for calls into them, 5
-    /// seconds at most. To be called before the process ends.
+    /// Leaves everything in order: seals, ends the sessions of tokens and finalises their libraries. Waits for calls
+    /// into them, 5 seconds at most. To be called before the process ends.
     pub async fn close(&self) {
+        self.gateway.seal().await;
         let driver = Arc::clone(&self.pkcs11);
         if let Err(error) = tokio::task::spawn_blocking(move || driver.close()).await {
             tracing::warn!(%error, "the PKCS#11 libraries were not closed in order");
         }
     }
+
+    /// Opens the node by the configured seal, as soon as there is a store to open; ends when it is open, or at once
+    /// when operators' shares are what opens it.
+    pub async fn unseal_by_itself(&self) {
+        if !self.lock.is_automatic() {
+            return;
+        }
+        let (mut wait, longest) = UNSEAL_EVERY;
+        while !self.gateway.is_open() {
+            match self.lock.open_by_wrapper().await {
+                Ok(Some(barrier)) => match self.gateway.open(barrier).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::error!(%error, "the node does not open; it is tried again"),
+                },
+                // Not founded yet, or a migration waits for shares: looked for often, because somebody waits.
+                Ok(None) => wait = UNSEAL_EVERY.0,
+                Err(error) => tracing::warn!(%error, "the seal does not open; it is tried again"),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(longest);
+        }
+    }
 }
 
-/// Puts a house in memory together, unsealed, with a root token: this one or a random one. `more` are guests beside
-/// the built-in ones.
-pub async fn compose(config: &Config, root: Option<SecretString>, more: &[&[u8]]) -> Result<House, Fault> {
-    let store = Store::new(Memory::new());
-    let tenancy = Tenancy::open(&store).await?;
-    let tokens = Tokens::open(&store).await?;
-    let root_token = make_root(&store, &tokens, root).await?;
+/// Puts a house together over a store, sealed. `more` are guests beside the built-in ones.
+pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) -> Result<House, Fault> {
     let sandbox = Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?;
     let catalog = Catalog::new(guests(&sandbox, more).await?);
     let info = Info {
         reported_version: config.reported_version.clone(),
         cluster_name: config.cluster_name.clone(),
-        cluster_id: system::cluster_id(&store).await?,
-        storage_type: "inmem",
+        storage_type: config.storage.kind(),
         default_lease_ttl: config.default_lease_ttl,
         max_lease_ttl: config.max_lease_ttl,
     };
-    let libraries = Arc::new(Libraries::new(config.libraries.iter().map(library))?);
+    let seal_library = config.seal.as_ref().and_then(config::Seal::own_library);
+    let libraries = config.libraries.iter().map(library).chain(seal_library);
+    let libraries = Arc::new(Libraries::new(libraries)?);
     let pkcs11 = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries)));
     let driver: Arc<dyn keys::Driver> = Arc::clone(&pkcs11) as _;
+    let wrapper = config
+        .seal
+        .as_ref()
+        .map(|seal| -> Arc<dyn Wrapper> { Arc::new(seal::Pkcs11::new(Arc::clone(&driver), seal.pkcs11.clone())) });
+    let leaving = config.seal.as_ref().is_some_and(|seal| seal.disabled);
+    let lock = Arc::new(Lock::new(below, wrapper, leaving));
+    let front = Front::new(info.clone(), Arc::clone(&lock));
+    let furnish: Furnish = Box::new(move |barrier| {
+        Box::pin(furnish(barrier, info.clone(), catalog.clone(), Arc::clone(&libraries), Arc::clone(&driver)))
+    });
+    Ok(House { gateway: Arc::new(Gateway::new(front, furnish)), sandbox, lock, pkcs11 })
+}
+
+/// The rooms of an open node.
+async fn furnish(
+    barrier: Arc<Barrier>,
+    info: Info,
+    catalog: Catalog,
+    libraries: Arc<Libraries>,
+    driver: Arc<dyn keys::Driver>,
+) -> Result<Rooms, Fault> {
+    let store = Store::new(Arc::clone(&barrier));
+    let tokens = Arc::new(Tokens::open(&store).await?);
     let managed_keys = ManagedKeys::new(libraries, [(ProviderType::Pkcs11, driver)]);
-    let system = System::new(info, catalog.clone(), managed_keys.clone())?;
-    tokio::spawn(sweep(store.clone()));
-    let rooms = Rooms {
-        store,
-        tenancy,
+    let system = System::new(info, Arc::clone(&barrier), Arc::clone(&tokens), catalog.clone(), managed_keys.clone())?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(sweep(store.clone()));
+    tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
+    Ok(Rooms {
+        cluster_id: system::cluster_id(&store).await?,
+        tenancy: Tenancy::open(&store).await?,
         tokens,
+        barrier,
+        store,
         managed_keys,
         internal_keys: InternalKeys::new(),
         catalog,
         system,
         request_time: REQUEST_TIME,
-    };
-    Ok(House { gateway: Arc::new(Gateway::new(rooms)), root_token, sandbox, pkcs11 })
+        tasks,
+    })
 }
 
 fn library(stanza: &config::Library) -> Library {
     Library { name: stanza.name.clone(), path: stanza.path.clone(), namespaces: stanza.namespaces.clone() }
-}
-
-async fn make_root(store: &Store, tokens: &Tokens, root: Option<SecretString>) -> Result<SecretString, Fault> {
-    let broken = |e: storage::Error| Fault::internal(e.to_string());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut transaction = store.begin().await.map_err(broken)?;
-    let token = tokens.create_root(&mut transaction, root, now).await?;
-    transaction.commit().await.map_err(broken)?;
-    Ok(token)
 }
 
 #[allow(unsafe_code, reason = "the built-in guests were precompiled by this build and are part of this binary")]
@@ -106,13 +147,28 @@ async fn guests(sandbox: &Sandbox, more: &[&[u8]]) -> Result<Vec<Guest>, Fault> 
     Ok(guests)
 }
 
-/// Clears away what removed mounts and namespaces kept, as long as the server runs.
+/// Clears away what removed mounts and namespaces kept, as long as the node is open.
 async fn sweep(store: Store) {
     let mut tick = tokio::time::interval(SWEEP_EVERY);
     loop {
         tick.tick().await;
         if let Err(error) = tenancy::sweep(&store).await {
             tracing::warn!(%error, "clearing away failed; it goes on at the next turn");
+        }
+    }
+}
+
+/// Counts what is encrypted, and replaces the key of the barrier when it is due, as long as the node is open.
+async fn keep_count(store: Store, barrier: Arc<Barrier>) {
+    let mut tick = tokio::time::interval(COUNT_EVERY);
+    loop {
+        tick.tick().await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        match seal::rotation::keep_count(&store, &barrier, now).await {
+            Ok(()) => {}
+            // Another node counts at the same time.
+            Err(seal::Error::Storage(storage::Error::Conflict)) => {}
+            Err(error) => tracing::warn!(%error, "encryptions were not counted; it is tried at the next turn"),
         }
     }
 }

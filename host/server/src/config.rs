@@ -1,10 +1,16 @@
 //! The configuration: HCL or JSON in Vault's shape, one file, or all of a folder in the order of their names.
 
+mod seal;
+mod storage;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::NamespacePath;
 use serde_json::{Map, Value};
+
+pub use self::seal::Seal;
+pub use self::storage::Storage;
 
 /// Largest configuration file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
@@ -33,6 +39,12 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// PKCS#11 libraries by name.
     pub libraries: Vec<Library>,
+    /// Where everything is kept.
+    pub storage: Storage,
+    /// Whether that was said.
+    pub storage_given: bool,
+    /// What opens the barrier; none for operators' shares.
+    pub seal: Option<Seal>,
     /// trace, debug, info, warn or error.
     pub log_level: String,
     /// standard or json.
@@ -105,6 +117,9 @@ impl Default for Config {
         Self {
             listeners: Vec::new(),
             libraries: Vec::new(),
+            storage: Storage::Memory,
+            storage_given: false,
+            seal: None,
             log_level: "info".into(),
             log_format: "standard".into(),
             reported_version: REPORTED_VERSION.into(),
@@ -215,6 +230,7 @@ impl Reader<'_> {
                 "listener" => self.each("listener", &value, &["tcp"], Self::listener)?,
                 "kms_library" => self.each("kms_library", &value, &["pkcs11"], Self::library)?,
                 "storage" | "backend" => self.storage(&value)?,
+                "seal" => self.seal(&value)?,
                 "log_level" => {
                     self.config.log_level =
                         self.one_of("log_level", &value, &["trace", "debug", "info", "warn", "error"])?
@@ -320,17 +336,6 @@ impl Reader<'_> {
         }
         self.config.libraries.push(Library { name, path, namespaces });
         Ok(())
-    }
-
-    fn storage(&self, value: &Value) -> Result<(), Error> {
-        let kinds = flat(value).into_iter().filter_map(Value::as_object).flat_map(Map::keys);
-        match kinds.into_iter().find(|kind| *kind != "inmem") {
-            None => Ok(()),
-            Some(kind) => {
-                Err(self
-                    .wrong(format!("storage {kind:?}"), "this build keeps its state in memory only: storage \"inmem\""))
-            }
-        }
     }
 
     fn text(&self, key: &str, value: &Value) -> Result<String, Error> {
@@ -446,7 +451,17 @@ mod tests {
             ("listener \"tcp\" {\n}", "listener"),
             ("listener \"unix\" {\n}", "listener"),
             ("kms_library \"pkcs11\" {\n name = \"a\"\n library = \"relative.so\"\n}", "kms_library.library"),
-            ("storage \"file\" {\n}", "storage"),
+            ("storage \"file\" {\n}", "storage.path"),
+            ("storage \"file\" {\n path = \"relative\"\n}", "storage.path"),
+            ("storage \"etcd\" {\n}", "storage \"etcd\""),
+            ("storage \"inmem\" {\n}\nstorage \"file\" {\n path = \"/a\"\n}", "storage"),
+            ("storage \"postgresql\" {\n connection_url = \"x\"\n max_parallel = 0\n}", "storage.max_parallel"),
+            ("seal \"awskms\" {\n}", "seal \"awskms\""),
+            ("seal \"pkcs11\" {\n pin = \"1\"\n}", "seal.lib"),
+            ("seal \"pkcs11\" {\n lib = \"../x\"\n}", "seal.lib"),
+            ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n token_label = \"a\"\n}", "seal.token_label"),
+            ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n key_label = \"a\"\n}", "seal.pin"),
+            ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n pin = \"1\"\n}", "seal.key_label"),
             ("reported_version = \"new\"", "reported_version"),
             ("log_level = \"loud\"", "log_level"),
             ("max_lease_ttl = \"soon\"", "max_lease_ttl"),

@@ -8,8 +8,10 @@
 pub mod args;
 pub mod compose;
 pub mod config;
+pub mod hardening;
 pub mod http;
 pub mod listener;
 pub mod log;
 pub mod runtime;
+pub mod store;
 pub mod tls;

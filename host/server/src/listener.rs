@@ -13,10 +13,10 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio_rustls::TlsAcceptor;
 
 use crate::config;
 use crate::http::{self, BodyBounds};
+use crate::tls::Identity;
 
 /// Longest TLS handshake.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ pub struct Door {
     /// Where connections come in.
     pub listener: TcpListener,
     /// With TLS, or plain.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Arc<Identity>>,
     /// What a request's body may cost.
     pub body: BodyBounds,
     /// Longest time until a request's headers are complete, and between two requests of one connection.
@@ -45,7 +45,7 @@ pub struct Door {
 
 impl Door {
     /// A door with the bounds that the configuration gives this listener.
-    pub fn new(listener: TcpListener, tls: Option<TlsAcceptor>, settings: &config::Listener) -> Self {
+    pub fn new(listener: TcpListener, tls: Option<Arc<Identity>>, settings: &config::Listener) -> Self {
         Self {
             listener,
             tls,
@@ -106,7 +106,7 @@ async fn accept(
 struct Connection {
     gateway: Arc<Gateway>,
     peer: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Identity>>,
     body: BodyBounds,
     head_time: Duration,
     watcher: Watcher,
@@ -119,7 +119,7 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection without TCP_NODELAY");
         }
-        let Some(tls) = self.tls.clone() else { return self.speak(stream, None).await };
+        let Some(tls) = self.tls.as_ref().map(|tls| tls.acceptor()) else { return self.speak(stream, None).await };
         let shaken = tokio::select! {
             shaken = tokio::time::timeout(HANDSHAKE_MAX, tls.accept(stream)) => shaken,
             _ = self.stop.wait_for(|stop| *stop) => return,

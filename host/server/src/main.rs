@@ -15,9 +15,11 @@ use clap::Parser;
 use secrecy::{ExposeSecret, SecretString};
 use server::args::{Arguments, Command, Server, normalise};
 use server::compose::{House, compose};
-use server::config::{self, Config, Listener};
+use server::config::{self, Config, Listener, Storage};
 use server::listener::{Door, serve};
-use server::{log, runtime, tls};
+use server::log::Level;
+use server::tls::Identity;
+use server::{hardening, log, runtime, store, tls};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -59,8 +61,11 @@ fn run(options: &Server) -> Result<(), Failure> {
     if !options.development() && options.config.is_empty() {
         return Err("say -dev for a development server, or -config=FILE".into());
     }
-    let config = config::read(&options.config)?;
-    log::start(
+    let mut config = config::read(&options.config)?;
+    if options.development() {
+        config.storage = Storage::Memory;
+    }
+    let level = log::start(
         options.log_level.as_ref().unwrap_or(&config.log_level),
         options.log_format.as_ref().unwrap_or(&config.log_format),
         std::io::stderr,
@@ -68,28 +73,44 @@ fn run(options: &Server) -> Result<(), Failure> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    if !options.development() {
+        hardening::harden();
+        if !config.storage_given {
+            tracing::warn!("the configuration has no storage: everything is kept in memory, until the server stops");
+        }
+    }
     let runtime = runtime::build()?;
-    let result = runtime.block_on(open(options, &config));
+    let result = runtime.block_on(open(options, &config, &level));
     // What a second signal cut off is not waited for.
     runtime.shutdown_timeout(SHUTDOWN_MAX);
     result
 }
 
-async fn open(options: &Server, config: &Config) -> Result<(), Failure> {
-    let root = options.dev_root_token_id.clone().filter(|_| options.development()).map(SecretString::from);
+async fn open(options: &Server, config: &Config, level: &Level) -> Result<(), Failure> {
     // From here on a signal is ours to answer.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let house = compose(config, root, &[]).await?;
+    let house = Arc::new(compose(config, store::open(&config.storage).await?, &[]).await?);
     let authority = if options.dev_tls { Some(Authority::make()?) } else { None };
     let doors = doors(options, config, authority.as_ref()).await?;
-    announce(options, &house, &doors);
+    let identities = doors.iter().filter_map(|door| door.tls.clone()).collect();
+    println!("==> Innkeeper v{} server", env!("CARGO_PKG_VERSION"));
+    if options.development() {
+        develop(options, &house, &doors).await?
+    } else {
+        announce(config, &doors)
+    }
     let (stop, stopped) = watch::channel(false);
     let mut serving = Vec::new();
     for door in doors {
         serving.push(tokio::spawn(serve(door, Arc::clone(&house.gateway), stopped.clone())));
     }
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    println!("==> Ready");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        never = wait(&house, options, level, identities) => never?,
+    }
     tracing::info!("stopping: open requests may finish; a second signal ends them");
     stop.send_replace(true);
     let drained = async {
@@ -102,15 +123,41 @@ async fn open(options: &Server, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Unseals where the seal does that by itself, and answers SIGHUP: certificates and the level of the log are read again.
+async fn wait(house: &House, options: &Server, level: &Level, identities: Vec<Arc<Identity>>) -> Result<(), Failure> {
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut unsealing = std::pin::pin!(house.unseal_by_itself());
+    let mut open = false;
+    loop {
+        tokio::select! {
+            () = &mut unsealing, if !open => open = true,
+            _ = hang_up.recv() => reload(options, level, &identities),
+        }
+    }
+}
+
+fn reload(options: &Server, level: &Level, identities: &[Arc<Identity>]) {
+    match config::read(&options.config) {
+        Ok(config) => level.set(options.log_level.as_ref().unwrap_or(&config.log_level)),
+        Err(error) => tracing::error!(%error, "the configuration cannot be read again; it stays as it was"),
+    }
+    for identity in identities {
+        if let Err(error) = identity.reload() {
+            tracing::error!(%error, "a certificate cannot be read again; it stays as it was");
+        }
+    }
+    tracing::info!("certificates and the level of the log were read again");
+}
+
 async fn doors(options: &Server, config: &Config, authority: Option<&Authority>) -> Result<Vec<Door>, Failure> {
     let mut doors = Vec::new();
     if options.development() {
-        let tls = authority.map(|authority| authority.acceptor.clone());
+        let tls = authority.map(|authority| Arc::clone(&authority.identity));
         doors.push(bind(&Listener::plain(&options.dev_listen_address), tls).await?);
     }
     for listener in &config.listeners {
         let tls = match &listener.tls {
-            Some((certificate, key)) => Some(tls::from_files(certificate, key)?),
+            Some((certificate, key)) => Some(Arc::new(Identity::from_files(certificate, key)?)),
             None => None,
         };
         doors.push(bind(listener, tls).await?);
@@ -118,7 +165,7 @@ async fn doors(options: &Server, config: &Config, authority: Option<&Authority>)
     if doors.is_empty() { Err("the configuration has no listener".into()) } else { Ok(doors) }
 }
 
-async fn bind(listener: &Listener, tls: Option<tokio_rustls::TlsAcceptor>) -> Result<Door, Failure> {
+async fn bind(listener: &Listener, tls: Option<Arc<Identity>>) -> Result<Door, Failure> {
     let bound = TcpListener::bind(&listener.address)
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", listener.address))?;
@@ -128,7 +175,7 @@ async fn bind(listener: &Listener, tls: Option<tokio_rustls::TlsAcceptor>) -> Re
 /// The authority of development mode: its certificate lies in a file that clients can be pointed to, as long as the
 /// server runs.
 struct Authority {
-    acceptor: tokio_rustls::TlsAcceptor,
+    identity: Arc<Identity>,
     file: PathBuf,
 }
 
@@ -138,7 +185,7 @@ impl Authority {
         let file = std::env::temp_dir().join(format!("innkeeper-dev-ca-{}.pem", std::process::id()));
         write_private(&file, &made.authority)?;
         println!("    $ export VAULT_CACERT='{}'", file.display());
-        Ok(Self { acceptor: made.acceptor, file })
+        Ok(Self { identity: Arc::new(made.identity), file })
     }
 }
 
@@ -156,21 +203,38 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
 }
 
-fn announce(options: &Server, house: &House, doors: &[Door]) {
-    println!("==> Innkeeper v{} server", env!("CARGO_PKG_VERSION"));
-    println!("WARNING! Everything is kept in memory, unsealed, and gone when the server stops.\n");
+fn announce(config: &Config, doors: &[Door]) {
+    println!("    Storage: {}", config.storage.kind());
+    println!(
+        "    Seal: {}\n",
+        if config.seal.as_ref().is_some_and(|seal| !seal.disabled) { "pkcs11" } else { "shamir" }
+    );
+    addresses(doors);
+}
+
+fn addresses(doors: &[Door]) {
     for door in doors {
         if let Ok(address) = door.listener.local_addr() {
             let scheme = if door.tls.is_some() { "https" } else { "http" };
             println!("    $ export VAULT_ADDR='{scheme}://{address}'");
         }
     }
-    println!("\nRoot Token: {}", house.root_token.expose_secret());
-    if options.development()
-        && !options.dev_no_store_token
+}
+
+/// Opens a node of development mode, and says how to reach it.
+async fn develop(options: &Server, house: &House, doors: &[Door]) -> Result<(), Failure> {
+    let founded = house.gateway.develop(options.dev_root_token_id.clone().map(SecretString::from)).await?;
+    println!("WARNING! Everything is kept in memory, unsealed, and gone when the server stops.\n");
+    addresses(doors);
+    for share in &founded.shares {
+        println!("\nUnseal Key: {}", &*share.base64());
+    }
+    println!("Root Token: {}", founded.root_token.expose_secret());
+    if !options.dev_no_store_token
         && let Some(home) = std::env::home_dir()
-        && let Err(error) = write_private(&home.join(".vault-token"), house.root_token.expose_secret())
+        && let Err(error) = write_private(&home.join(".vault-token"), founded.root_token.expose_secret())
     {
         tracing::warn!(%error, "the root token could not be written to ~/.vault-token");
     }
+    Ok(())
 }

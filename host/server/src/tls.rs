@@ -1,8 +1,9 @@
 //! TLS: rustls over aws-lc-rs, certificates from files or, in development mode, made on the spot.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -12,16 +13,42 @@ use zeroize::Zeroizing;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a listener shows of itself: a certificate and its key, which may be exchanged while it listens.
+pub struct Identity {
+    current: ArcSwap<TlsAcceptor>,
+    files: Option<(PathBuf, PathBuf)>,
+}
+
+impl Identity {
+    /// Certificate chain and key from PEM files.
+    pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, Failure> {
+        let current = ArcSwap::from_pointee(from_files(certificate, key)?);
+        Ok(Self { current, files: Some((certificate.to_owned(), key.to_owned())) })
+    }
+
+    /// Speaks TLS with the present certificate.
+    pub fn acceptor(&self) -> Arc<TlsAcceptor> {
+        self.current.load_full()
+    }
+
+    /// Reads the files again, for connections from now on. When they cannot be used, the certificate stays.
+    pub fn reload(&self) -> Result<(), Failure> {
+        if let Some((certificate, key)) = &self.files {
+            self.current.store(Arc::new(from_files(certificate, key)?));
+        }
+        Ok(())
+    }
+}
+
 /// What development mode made.
 pub struct Development {
     /// The authority's certificate, PEM.
     pub authority: String,
-    /// Speaks TLS with a certificate of that authority.
-    pub acceptor: TlsAcceptor,
+    /// A certificate of that authority.
+    pub identity: Identity,
 }
 
-/// Certificate chain and key from PEM files.
-pub fn from_files(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
+fn from_files(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
     let read = |path: &Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
     let (chain, private) = (read(certificate)?, Zeroizing::new(read(key)?));
     let pair = format!("{} and {}", certificate.display(), key.display());
@@ -41,7 +68,8 @@ pub fn development() -> Result<Development, Failure> {
     leaf.distinguished_name.push(DnType::CommonName, "localhost");
     let leaf = leaf.signed_by(&key, &Issuer::new(authority, authority_key))?;
     let acceptor = acceptor(leaf.pem().as_bytes(), key.serialize_pem().as_bytes())?;
-    Ok(Development { authority: authority_pem, acceptor })
+    let identity = Identity { current: ArcSwap::from_pointee(acceptor), files: None };
+    Ok(Development { authority: authority_pem, identity })
 }
 
 fn acceptor(chain: &[u8], key: &[u8]) -> Result<TlsAcceptor, Failure> {

@@ -1,23 +1,22 @@
 //! What tells one cluster from another.
 
 use model::Fault;
-use storage::{Drawer, Store};
+use storage::{Drawer, Store, Transaction};
 
 use crate::fresh_id;
 
-/// The identifier of the cluster: made when the store is new, the same from then on.
-pub async fn cluster_id(store: &Store) -> Result<String, Fault> {
-    let drawer = Drawer::new(&["core"]);
-    let mut transaction = store.begin().await.map_err(stored)?;
-    if let Some(known) = transaction.get_json(&drawer, "cluster-id").await.map_err(stored)? {
-        return Ok(known);
-    }
-    let fresh = fresh_id()?.to_string();
-    transaction.put_json(&drawer, "cluster-id", &fresh).map_err(stored)?;
-    transaction.commit().await.map_err(stored)?;
-    Ok(fresh)
+fn drawer() -> Drawer {
+    Drawer::new(&["core"])
 }
 
-fn stored(error: storage::Error) -> Fault {
-    Fault::new(error.kind(), "storage failed").detail(error.to_string())
+/// Makes the identifier of a new store's cluster.
+pub(crate) fn found(transaction: &mut Transaction) -> Result<(), Fault> {
+    transaction.put_json(&drawer(), "cluster-id", &fresh_id()?.to_string()).map_err(crate::stored)
+}
+
+/// The identifier of the cluster.
+pub async fn cluster_id(store: &Store) -> Result<String, Fault> {
+    let mut transaction = store.begin().await.map_err(crate::stored)?;
+    let known = transaction.get_json(&drawer(), "cluster-id").await.map_err(crate::stored)?;
+    known.ok_or_else(|| Fault::internal("the store names no cluster"))
 }

@@ -9,30 +9,37 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
+mod front;
+mod generate_root;
 mod managed_keys;
 mod mounts;
 mod namespaces;
 mod params;
 mod preflight;
+mod rekey;
 mod remount;
+mod rotate;
 mod routes;
 mod status;
 mod token;
 
 use std::sync::Arc;
 
-use access::{Admitted, Demands};
+use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
 use model::{Fault, Id, Kind, Operation, Reply};
 use sandbox::Catalog;
+use seal::rekey::Target;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use storage::Transaction;
+use storage::barrier::Barrier;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
 pub use cluster::cluster_id;
+pub use front::{Answer, Founded, Front, Question};
 use routes::{Endpoint, Routes};
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
@@ -45,8 +52,6 @@ pub struct Info {
     pub reported_version: String,
     /// The name of the cluster.
     pub cluster_name: String,
-    /// What tells this cluster from others of the same name, see [`cluster_id`].
-    pub cluster_id: String,
     /// The kind of storage.
     pub storage_type: &'static str,
     /// Default time to live, in seconds.
@@ -55,9 +60,11 @@ pub struct Info {
     pub max_lease_ttl: u64,
 }
 
-/// The native endpoints. One per process.
+/// The native endpoints of an open node.
 pub struct System {
     info: Info,
+    barrier: Arc<Barrier>,
+    tokens: Arc<Tokens>,
     catalog: Catalog,
     managed_keys: ManagedKeys,
     routes: Routes,
@@ -65,6 +72,8 @@ pub struct System {
 
 /// One request for the host itself.
 pub struct Call<'a> {
+    /// Identifies the request in the log.
+    pub request: &'a str,
     /// What is wanted.
     pub operation: Operation,
     /// The namespace that the request is in.
@@ -92,14 +101,20 @@ pub struct Matched {
 }
 
 impl System {
-    /// The endpoints over these guests and keys.
-    pub fn new(info: Info, catalog: Catalog, managed_keys: ManagedKeys) -> Result<Self, Fault> {
-        Ok(Self { info, catalog, managed_keys, routes: Routes::new()? })
+    /// The endpoints over these rooms.
+    pub fn new(
+        info: Info,
+        barrier: Arc<Barrier>,
+        tokens: Arc<Tokens>,
+        catalog: Catalog,
+        managed_keys: ManagedKeys,
+    ) -> Result<Self, Fault> {
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, routes: Routes::new()? })
     }
 
-    /// The endpoint at a path below `sys/`, with what it demands of whoever asks.
-    pub fn find(&self, path: &str) -> Option<(Matched, Demands)> {
-        self.routes.find(path)
+    /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
+    pub fn find(&self, namespace: &Namespace, path: &str) -> Option<(Matched, Demands)> {
+        self.routes.find(path).filter(|(matched, _)| namespace.id == Id::nil() || !matched.endpoint.is_of_the_root())
     }
 
     /// The endpoint at a path below `auth/token/`.
@@ -108,23 +123,24 @@ impl System {
         (path == "lookup-self").then_some((matched, Demands::default()))
     }
 
-    /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: probes of
-    /// the server's state, and questions of a token about itself.
+    /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: questions of
+    /// a token about itself.
     pub fn is_everywhere(path: &str) -> bool {
-        matches!(
-            path.trim_end_matches('/'),
-            "sys/health" | "sys/seal-status" | "sys/init" | "sys/leader" | "auth/token/lookup-self"
-        )
+        path.trim_end_matches('/') == "auth/token/lookup-self"
     }
 
     /// Answers a request that was admitted.
     pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
         match matched.endpoint {
-            Endpoint::Health => status::health(&self.info, &call),
-            Endpoint::SealStatus => status::seal_status(&self.info, &call),
-            Endpoint::Init => status::init(&call),
-            Endpoint::Leader => status::leader(&call),
+            Endpoint::GenerateRoot => generate_root::attempt(call).await,
+            Endpoint::GenerateRootUpdate => generate_root::update(&self.tokens, call).await,
+            Endpoint::KeyStatus => rotate::key_status(&self.barrier, call).await,
+            Endpoint::Rekey => rekey::at(&self.barrier, call, Target::Unseal, at).await,
+            Endpoint::RekeyRecovery => rekey::at(&self.barrier, call, Target::Recovery, at).await,
+            Endpoint::Rotate => rotate::rotate(&self.barrier, call),
+            Endpoint::RotateConfig => rotate::config(call).await,
+            Endpoint::Seal => seal_up(&call),
             Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
             Endpoint::Auth => auth::all(&call),
             Endpoint::AuthMethod => auth::one(self, &call, at),
@@ -142,11 +158,31 @@ impl System {
     }
 }
 
+impl Matched {
+    /// Whether the node is to be sealed once this was answered.
+    pub fn seals(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Seal)
+    }
+}
+
+/// `sys/seal`: the corridor seals when this was admitted.
+fn seal_up(call: &Call<'_>) -> Result<Reply, Fault> {
+    if call.operation == Operation::Update { Ok(Reply::nothing()) } else { Err(unsupported()) }
+}
+
 /// A fresh identifier.
 fn fresh_id() -> Result<Id, Fault> {
-    let mut bytes = [0; 16];
+    random().map(Id::from_random)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Fault> {
+    let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
-    Ok(Id::from_random(bytes))
+    Ok(bytes)
+}
+
+fn stored(error: storage::Error) -> Fault {
+    Fault::new(error.kind(), "storage failed").detail(error.to_string())
 }
 
 fn unsupported() -> Fault {

@@ -38,10 +38,11 @@ pub(crate) async fn start(call: Call<'_>) -> Result<Reply, Fault> {
     moved.place(call.transaction, call.tree).await?;
     let id = fresh_id()?.to_string();
     let drawer = drawer(&call);
-    let mut moves: Vec<Move> = call.transaction.get_json(&drawer, MOVES).await.map_err(stored)?.unwrap_or_default();
+    let mut moves: Vec<Move> =
+        call.transaction.get_json(&drawer, MOVES).await.map_err(crate::stored)?.unwrap_or_default();
     moves.push(Move { id: id.clone(), from, to });
     moves.drain(..moves.len().saturating_sub(MOVES_KEPT));
-    call.transaction.put_json(&drawer, MOVES, &moves).map_err(stored)?;
+    call.transaction.put_json(&drawer, MOVES, &moves).map_err(crate::stored)?;
     let data = Map::from_iter([("migration_id".to_owned(), json!(id))]);
     let warning = format!("The mount has moved with its keys and data. Its status is at sys/remount/status/{id}");
     Ok(Reply::flattened(data).warning(warning))
@@ -52,7 +53,7 @@ pub(crate) async fn status(call: Call<'_>, id: &str) -> Result<Reply, Fault> {
     if call.operation != Operation::Read {
         return Err(unsupported());
     }
-    let moves: Option<Vec<Move>> = call.transaction.get_json(&drawer(&call), MOVES).await.map_err(stored)?;
+    let moves: Option<Vec<Move>> = call.transaction.get_json(&drawer(&call), MOVES).await.map_err(crate::stored)?;
     let found = moves.unwrap_or_default().into_iter().find(|made| made.id == id).ok_or_else(Fault::absent)?;
     Reply::data(&json!({
         "migration_id": found.id,
@@ -77,8 +78,4 @@ fn path(call: &Call<'_>, field: &str) -> Result<MountPath, Fault> {
 
 fn drawer(call: &Call<'_>) -> Drawer {
     tenancy::namespace_drawer(call.namespace.id, "remount")
-}
-
-fn stored(error: storage::Error) -> Fault {
-    Fault::new(error.kind(), "storage failed").detail(error.to_string())
 }

@@ -11,20 +11,41 @@ pub(crate) enum Endpoint {
     Auth,
     AuthMethod,
     CapabilitiesSelf,
-    Health,
-    Init,
-    Leader,
+    GenerateRoot,
+    GenerateRootUpdate,
+    KeyStatus,
     LookupSelf,
     ManagedKeys,
     Mount,
     Mounts,
     Namespace,
     Namespaces,
+    Rekey,
+    RekeyRecovery,
     Remount,
     RemountStatus,
-    SealStatus,
+    Rotate,
+    RotateConfig,
+    Seal,
     UiMount,
     UiMounts,
+}
+
+impl Endpoint {
+    /// Whether it is of the whole server, and so answers in the root namespace only.
+    pub(crate) fn is_of_the_root(self) -> bool {
+        matches!(
+            self,
+            Self::GenerateRoot
+                | Self::GenerateRootUpdate
+                | Self::KeyStatus
+                | Self::Rekey
+                | Self::RekeyRecovery
+                | Self::Rotate
+                | Self::RotateConfig
+                | Self::Seal
+        )
+    }
 }
 
 pub(crate) struct Routes(Router<(Endpoint, Demands)>);
@@ -37,10 +58,16 @@ impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
         let mut router = Router::new();
         for (template, endpoint, demands) in [
-            ("health", Endpoint::Health, OPEN),
-            ("seal-status", Endpoint::SealStatus, OPEN),
-            ("init", Endpoint::Init, OPEN),
-            ("leader", Endpoint::Leader, OPEN),
+            ("generate-root/attempt", Endpoint::GenerateRoot, OPEN),
+            ("generate-root/update", Endpoint::GenerateRootUpdate, OPEN),
+            ("key-status", Endpoint::KeyStatus, TOKEN),
+            ("rekey/{*path}", Endpoint::Rekey, OPEN),
+            ("rekey-recovery-key/{*path}", Endpoint::RekeyRecovery, OPEN),
+            ("rotate", Endpoint::Rotate, SUDO),
+            ("rotate/keyring", Endpoint::Rotate, SUDO),
+            ("rotate/config", Endpoint::RotateConfig, SUDO),
+            ("rotate/keyring/config", Endpoint::RotateConfig, SUDO),
+            ("seal", Endpoint::Seal, SUDO),
             ("managed-keys/{*path}", Endpoint::ManagedKeys, TOKEN),
             ("mounts", Endpoint::Mounts, TOKEN),
             ("mounts/{*path}", Endpoint::Mount, TOKEN),

@@ -1,9 +1,10 @@
-//! `sys/health`, `sys/seal-status`, `sys/init`, `sys/leader`: open to all, without an envelope.
+//! `sys/health`, `sys/seal-status`, `sys/leader`: open to all, without an envelope, sealed or not.
 
 use model::{Fault, Operation, Reply};
-use serde_json::{Value, json};
+use seal::Status;
+use serde_json::{Map, Value, json};
 
-use crate::{Call, Info, unsupported};
+use crate::{Info, unsupported};
 
 /// The day of this version. A constant, so that equal sources make equal binaries.
 const RELEASED: &str = "2026-11-24T00:00:00Z";
@@ -11,49 +12,62 @@ const RELEASED: &str = "2026-11-24T00:00:00Z";
 const CODES: [&str; 6] =
     ["activecode", "standbycode", "drsecondarycode", "performancestandbycode", "sealedcode", "uninitcode"];
 
-/// Initialised, unsealed and active: the memory store knows no other state.
-pub(crate) fn health(info: &Info, call: &Call<'_>) -> Result<Reply, Fault> {
-    only_read(call)?;
-    let mut active = 200;
+/// The state of a node that `sys/health` tells by its status.
+pub(crate) fn health(
+    info: &Info,
+    query: &Map<String, Value>,
+    status: &Status,
+    open: Option<&str>,
+    now: u64,
+) -> Result<Reply, Fault> {
+    let (mut active, mut sealed, mut uninitialized) = (200, 503, 501);
     for name in CODES {
-        let Some(code) = call.body.get(name) else { continue };
+        let Some(code) = query.get(name) else { continue };
         let code = code.as_str().and_then(|text| text.parse().ok()).filter(|code| (200..600).contains(code));
         let code = code.ok_or_else(|| Fault::invalid(format!("{name}: must be a status from 200 to 599")))?;
-        if name == "activecode" {
-            active = code;
+        match name {
+            "activecode" => active = code,
+            "sealedcode" => sealed = code,
+            "uninitcode" => uninitialized = code,
+            _ => {}
         }
     }
-    let body = json!({
-        "initialized": true, "sealed": false, "standby": false, "performance_standby": false,
+    let code = match (status.initialized, open) {
+        (false, _) => uninitialized,
+        (true, None) => sealed,
+        (true, Some(_)) => active,
+    };
+    let mut body = json!({
+        "initialized": status.initialized, "sealed": open.is_none(), "standby": open.is_none(),
+        "performance_standby": false,
         "replication_performance_mode": "disabled", "replication_dr_mode": "disabled",
-        "server_time_utc": call.now, "version": info.reported_version, "enterprise": enterprise(info),
-        "cluster_name": info.cluster_name, "cluster_id": info.cluster_id, "echo_duration_ms": 0, "clock_skew_ms": 0,
+        "server_time_utc": now, "version": info.reported_version, "enterprise": enterprise(info),
+        "echo_duration_ms": 0, "clock_skew_ms": 0,
         "innkeeper_version": env!("CARGO_PKG_VERSION"),
     });
-    Ok(Reply::bare(active, body))
+    name_cluster(&mut body, info, open);
+    Ok(Reply::bare(code, body))
 }
 
-pub(crate) fn seal_status(info: &Info, call: &Call<'_>) -> Result<Reply, Fault> {
-    only_read(call)?;
-    let body = json!({
-        "type": "shamir", "initialized": true, "sealed": false, "t": 1, "n": 1, "progress": 0, "nonce": "",
-        "version": info.reported_version, "build_date": RELEASED, "migration": false,
-        "cluster_name": info.cluster_name, "cluster_id": info.cluster_id, "recovery_seal": false,
+pub(crate) fn seal_status(info: &Info, status: &Status, open: Option<&str>) -> Reply {
+    let (shares, threshold) = status.quorum.map_or((0, 0), |quorum| (quorum.shares, quorum.threshold));
+    let mut body = json!({
+        "type": status.kind, "initialized": status.initialized, "sealed": open.is_none(), "t": threshold, "n": shares,
+        "progress": status.progress, "nonce": status.nonce,
+        "version": info.reported_version, "build_date": RELEASED, "migration": status.migration,
+        "recovery_seal": status.recovery_seal,
         "storage_type": info.storage_type, "innkeeper_version": env!("CARGO_PKG_VERSION"),
     });
-    Ok(Reply::bare(200, body))
+    name_cluster(&mut body, info, open);
+    Reply::bare(200, body)
 }
 
-pub(crate) fn init(call: &Call<'_>) -> Result<Reply, Fault> {
-    match call.operation {
-        Operation::Read => Ok(Reply::bare(200, json!({ "initialized": true }))),
-        Operation::Update => Err(Fault::invalid("Vault is already initialized")),
-        _ => Err(unsupported()),
+/// Every node of a cluster serves reads and writes: there is no leader to be found elsewhere.
+pub(crate) fn leader(operation: Operation, sealed: bool) -> Result<Reply, Fault> {
+    only_read(operation)?;
+    if sealed {
+        return Err(Fault::new(model::Kind::Sealed, "Vault is sealed"));
     }
-}
-
-pub(crate) fn leader(call: &Call<'_>) -> Result<Reply, Fault> {
-    only_read(call)?;
     let body: Value = json!({
         "ha_enabled": false, "is_self": true, "active_time": "0001-01-01T00:00:00Z", "leader_address": "",
         "leader_cluster_address": "", "performance_standby": false, "performance_standby_last_remote_wal": 0,
@@ -61,8 +75,16 @@ pub(crate) fn leader(call: &Call<'_>) -> Result<Reply, Fault> {
     Ok(Reply::bare(200, body))
 }
 
-fn only_read(call: &Call<'_>) -> Result<(), Fault> {
-    if call.operation == Operation::Read { Ok(()) } else { Err(unsupported()) }
+pub(crate) fn only_read(operation: Operation) -> Result<(), Fault> {
+    if operation == Operation::Read { Ok(()) } else { Err(unsupported()) }
+}
+
+/// The cluster is named once it is open: its identifier lies behind the barrier.
+fn name_cluster(body: &mut Value, info: &Info, open: Option<&str>) {
+    if let (Some(id), Some(fields)) = (open, body.as_object_mut()) {
+        fields.insert("cluster_name".into(), json!(info.cluster_name));
+        fields.insert("cluster_id".into(), json!(id));
+    }
 }
 
 /// Whether the reported version says so: clients unlock features by either.

@@ -73,6 +73,10 @@ impl Driver for Fake {
     async fn forget(&self, _: &Provider) {
         self.note("forget");
     }
+
+    async fn forget_all(&self) {
+        self.note("forget_all");
+    }
 }
 
 struct Bench {

@@ -162,6 +162,10 @@ impl keys::Driver for Driver {
         }
     }
 
+    async fn forget_all(&self) {
+        lock(&self.pools).clear();
+    }
+
     fn cipher(&self) -> Option<&dyn Cipher> {
         Some(self)
     }

@@ -1,0 +1,111 @@
+//! Opening and sealing a node.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Fault, Reply};
+use seal::Quorum;
+use secrecy::SecretString;
+use storage::barrier::Barrier;
+use system::{Answer, Founded, Question};
+use tokio::sync::watch;
+
+use crate::corridor::{Gateway, Rooms, now};
+use crate::{Arrival, body};
+
+/// Makes the rooms of an open node over its barrier.
+pub type Furnish =
+    Box<dyn Fn(Arc<Barrier>) -> Pin<Box<dyn Future<Output = Result<Rooms, Fault>> + Send>> + Send + Sync>;
+
+/// How long requests that were cut off by the seal may still take to let go.
+const LET_GO_MAX: Duration = Duration::from_secs(5);
+
+/// An open node.
+pub(crate) struct Open {
+    pub(crate) rooms: Rooms,
+    sealed: watch::Sender<bool>,
+}
+
+impl Open {
+    pub(crate) async fn until_sealed(&self) {
+        let mut sealed = self.sealed.subscribe();
+        // An error would mean that the sender is gone, which is this very value.
+        let _ = sealed.wait_for(|sealed| *sealed).await;
+    }
+}
+
+impl Gateway {
+    /// Whether the node is open.
+    pub fn is_open(&self) -> bool {
+        self.open.load().is_some()
+    }
+
+    /// Answers for the front.
+    pub(crate) async fn ask(&self, question: Question, arrival: &Arrival) -> Result<Reply, Fault> {
+        let open = self.open.load_full();
+        let cluster = open.as_ref().map(|open| open.rooms.cluster_id.as_str());
+        let body = body::fields(arrival)?;
+        let answer = self.front.answer(question, arrival.operation, &body, cluster, now()).await?;
+        drop(open);
+        match answer {
+            Answer::Reply(reply) => Ok(reply),
+            Answer::Opened(barrier) => {
+                self.open(barrier).await?;
+                self.seal_status().await
+            }
+            Answer::Founded { reply, barrier } => {
+                if let Some(barrier) = barrier
+                    && let Err(error) = self.open(barrier).await
+                {
+                    // The keys are in the answer, and nowhere else: it must be given.
+                    tracing::error!(%error, "the store was founded, and the node does not open");
+                }
+                Ok(reply)
+            }
+        }
+    }
+
+    async fn seal_status(&self) -> Result<Reply, Fault> {
+        let open = self.open.load_full();
+        self.front.seal_status(open.as_ref().map(|open| open.rooms.cluster_id.as_str())).await
+    }
+
+    /// Founds the store with this root token or a random one, one share, and opens the node: development mode.
+    pub async fn develop(&self, root: Option<SecretString>) -> Result<Founded, Fault> {
+        let founded = self.front.found(Quorum { shares: 1, threshold: 1 }, root, now()).await?;
+        self.open(Arc::clone(&founded.barrier)).await?;
+        Ok(founded)
+    }
+
+    /// Furnishes the rooms over an open barrier. A node that is open already stays as it is.
+    pub async fn open(&self, barrier: Arc<Barrier>) -> Result<(), Fault> {
+        let _turn = self.changing.lock().await;
+        if self.is_open() {
+            return Ok(());
+        }
+        let rooms = (self.furnish)(barrier).await?;
+        tracing::info!(cluster = rooms.cluster_id, "unsealed");
+        self.open.store(Some(Arc::new(Open { rooms, sealed: watch::Sender::new(false) })));
+        Ok(())
+    }
+
+    /// Seals the node: requests that are under way end, and everything that was known is let go, in memory and in
+    /// tokens. Only the front answers from then on.
+    pub async fn seal(&self) {
+        let _turn = self.changing.lock().await;
+        let Some(open) = self.open.swap(None) else { return };
+        open.rooms.barrier.close();
+        open.sealed.send_replace(true);
+        open.rooms.managed_keys.forget_all().await;
+        let held = async {
+            while Arc::strong_count(&open) > 1 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        if tokio::time::timeout(LET_GO_MAX, held).await.is_err() {
+            tracing::warn!("requests still hold on; what they know is let go when they end");
+        }
+        tracing::info!("sealed");
+    }
+}
