@@ -6,16 +6,15 @@
 //! always written whole, with its checksum, by one call; blocks share no sector that a committed one could be torn with,
 //! as long as a disk that loses power leaves the bytes beside the written ones alone, which SQLite assumes as well.
 
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 use twox_hash::XxHash3_64;
 
+use crate::disk::Disk;
 use crate::failure::Damage;
 use crate::front::{CONTENT_BYTES, FRONT_BYTES, Front};
 use crate::open_error::OpenError;
@@ -34,8 +33,7 @@ const CLOSED: u8 = 2;
 pub(crate) struct CheckedFile(Arc<Inner>);
 
 struct Inner {
-    file: File,
-    name: String,
+    disk: Disk,
     identity: u64,
     fronts: Mutex<Fronts>,
     access: AtomicU8,
@@ -54,40 +52,43 @@ struct Fronts {
 
 impl CheckedFile {
     /// A new file: empty so far.
-    pub(crate) fn create(file: File, name: String) -> Self {
+    pub(crate) fn create(disk: Disk) -> Self {
         // Keys of a hash map are random: enough for a number that only has to differ from that of other files.
         let identity = RandomState::new().hash_one(());
         let empty = [0; CONTENT_BYTES];
         let fronts = Fronts { now: empty, written: false, synced: empty, synced_copy: 1, number: 0 };
-        Self::new(file, name, identity, fronts)
+        Self::new(disk, identity, fronts)
     }
 
     /// A file that is there.
-    pub(crate) fn open(file: File, name: String) -> Result<Self, OpenError> {
-        let found = Front::read(&file, &name)?;
-        let length = file.metadata().map_err(|error| OpenError::io("read", &name, error))?.len();
+    pub(crate) fn open(disk: Disk) -> Result<Self, OpenError> {
+        let found = Front::read(&disk)?;
+        let length = disk.len().map_err(|error| OpenError::io("read", disk.name(), error))?;
         if !(length - FRONT_BYTES).is_multiple_of(STRIDE as u64) {
             let reason = "its length is not a whole number of blocks".to_owned();
-            return Err(OpenError::Damaged { place: name, reason });
+            return Err(OpenError::Damaged { place: disk.name().to_owned(), reason });
         }
         if found.other_is_bad {
-            tracing::warn!(file = name, "one of the two copies of the front does not check out; the other one is used");
+            tracing::warn!(
+                file = disk.name(),
+                "one of the two copies of the front does not check out; the other one is used"
+            );
         }
         let (content, number) = (found.front.content, found.front.number);
         let fronts = Fronts { now: content, written: false, synced: content, synced_copy: found.copy, number };
-        Ok(Self::new(file, name, found.front.identity, fronts))
+        Ok(Self::new(disk, found.front.identity, fronts))
     }
 
     /// The same file after a failure, as it was when it was last synced: what was written since then counts for nothing.
     /// After a failed sync nobody knows what of it reached the disk.
-    pub(crate) fn resume(&self, file: File) -> io::Result<Self> {
+    pub(crate) fn resume(&self, disk: Disk) -> io::Result<Self> {
         self.set_access(CLOSED);
         let old = self.fronts();
         let content = old.synced;
         let fronts =
             Fronts { now: content, written: true, synced: content, synced_copy: old.synced_copy, number: old.number };
         drop(old);
-        let resumed = Self::new(file, self.0.name.clone(), self.0.identity, fronts);
+        let resumed = Self::new(disk, self.0.identity, fronts);
         resumed.write_front()?;
         resumed.sync()?;
         Ok(resumed)
@@ -103,8 +104,8 @@ impl CheckedFile {
         self.set_access(CLOSED);
     }
 
-    fn new(file: File, name: String, identity: u64, fronts: Fronts) -> Self {
-        Self(Arc::new(Inner { file, name, identity, fronts: Mutex::new(fronts), access: AtomicU8::new(OPEN) }))
+    fn new(disk: Disk, identity: u64, fronts: Fronts) -> Self {
+        Self(Arc::new(Inner { disk, identity, fronts: Mutex::new(fronts), access: AtomicU8::new(OPEN) }))
     }
 
     fn set_access(&self, access: u8) {
@@ -128,11 +129,11 @@ impl CheckedFile {
         fronts.number += 1;
         fronts.written = true;
         let front = Front { identity: self.0.identity, number: fronts.number, content: fronts.now };
-        front.write(&self.0.file, 1 - fronts.synced_copy)
+        front.write(&self.0.disk, 1 - fronts.synced_copy)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.file.sync_data()?;
+        self.0.disk.sync()?;
         let mut fronts = self.fronts();
         if !fronts.written {
             return Ok(());
@@ -144,8 +145,8 @@ impl CheckedFile {
         // next sync; until then it is the one that may be written over.
         fronts.number += 1;
         let front = Front { identity: self.0.identity, number: fronts.number, content: fronts.now };
-        if let Err(error) = front.write(&self.0.file, 1 - fronts.synced_copy) {
-            tracing::warn!(file = self.0.name, %error, "the second copy of the front could not be written");
+        if let Err(error) = front.write(&self.0.disk, 1 - fronts.synced_copy) {
+            tracing::warn!(file = self.0.disk.name(), %error, "the second copy of the front could not be written");
         }
         Ok(())
     }
@@ -153,7 +154,7 @@ impl CheckedFile {
     fn read_blocks(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let first = block_number(offset, out.len())?;
         let mut stored = vec![0; out.len() / BLOCK * STRIDE];
-        self.0.file.read_exact_at(&mut stored, stored_at(first)).map_err(|error| match error.kind() {
+        self.0.disk.read(stored_at(first), &mut stored).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => self.damage(first, "the file ends before it"),
             _ => error,
         })?;
@@ -174,7 +175,7 @@ impl CheckedFile {
             stored.extend_from_slice(block);
             stored.extend_from_slice(&self.checksum(number, block));
         }
-        self.0.file.write_all_at(&stored, stored_at(first))
+        self.0.disk.write(stored_at(first), &stored)
     }
 
     fn checksum(&self, number: u64, block: &[u8]) -> [u8; 8] {
@@ -182,7 +183,7 @@ impl CheckedFile {
     }
 
     fn damage(&self, number: u64, reason: &'static str) -> io::Error {
-        let (name, from) = (&self.0.name, stored_at(number));
+        let (name, from) = (self.0.disk.name(), stored_at(number));
         let place = format!("{name}, block {number} (bytes {from} to {})", from + STRIDE as u64);
         tracing::error!(file = name, block = number, "damaged: {reason}");
         Damage { place, reason }.into_io()
@@ -191,13 +192,13 @@ impl CheckedFile {
 
 impl std::fmt::Debug for CheckedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.name)
+        f.write_str(self.0.disk.name())
     }
 }
 
 impl StorageBackend for CheckedFile {
     fn len(&self) -> Result<u64, io::Error> {
-        let stored = self.0.file.metadata()?.len();
+        let stored = self.0.disk.len()?;
         let blocks = if stored == 0 { 0 } else { 1 + stored.saturating_sub(FRONT_BYTES) / STRIDE as u64 };
         Ok(blocks * BLOCK as u64)
     }
@@ -214,7 +215,7 @@ impl StorageBackend for CheckedFile {
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
         self.allows(OPEN)?;
         let blocks = (len / BLOCK as u64).saturating_sub(1);
-        self.0.file.set_len(FRONT_BYTES + blocks * STRIDE as u64)
+        self.0.disk.set_len(FRONT_BYTES + blocks * STRIDE as u64)
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
@@ -236,7 +237,7 @@ impl StorageBackend for CheckedFile {
     fn close(&self) -> Result<(), io::Error> {
         let clean = self.allows(OPEN).is_ok();
         self.set_access(CLOSED);
-        if clean { self.0.file.sync_data() } else { Ok(()) }
+        if clean { self.0.disk.sync() } else { Ok(()) }
     }
 
     fn try_lock_range(&self, _: std::ops::Bound<u64>, _: std::ops::Bound<u64>) -> Result<bool, BackendError> {

@@ -9,6 +9,7 @@ use storage::Error;
 
 use crate::CACHE_BYTES;
 use crate::checked_file::CheckedFile;
+use crate::disk::Disk;
 use crate::failure::failure;
 use crate::folder::{Folder, NEXT, RECORDS};
 use crate::open_error::OpenError;
@@ -60,7 +61,7 @@ impl Engine {
         // What is opened as the next one will be called records from then on.
         let name = folder.name_of(RECORDS);
         let opened = folder.file(file).map_err(|error| OpenError::io("open", folder.name_of(file), error))?;
-        Self::over(CheckedFile::open(opened, name.clone())?, name, folder, CACHE_BYTES)
+        Self::over(CheckedFile::open(Disk::new(opened, name.clone()))?, name, folder, CACHE_BYTES)
     }
 
     /// Makes an empty store beside the one that is there.
@@ -70,7 +71,7 @@ impl Engine {
             .remove(NEXT)
             .and_then(|()| folder.new_file(NEXT))
             .map_err(|error| OpenError::io("make", &name, error))?;
-        let file = CheckedFile::create(made, name.clone());
+        let file = CheckedFile::create(Disk::new(made, name.clone()));
         let first = |database: &Database| -> Result<(), redb::Error> {
             let transaction = database.begin_write()?;
             transaction.open_table(RECORD_TABLE)?;
@@ -90,7 +91,7 @@ impl Engine {
     /// The same store after a failure, as it was when it was last synced.
     pub(crate) fn resume(&self) -> Result<Self, OpenError> {
         self.failed.store(true, Ordering::Release);
-        let reopened = self.folder.file(RECORDS).and_then(|file| self.file.resume(file));
+        let reopened = self.folder.file(RECORDS).and_then(|file| self.file.resume(Disk::new(file, self.name.clone())));
         let file = reopened.map_err(|error| OpenError::io("open again", &self.name, error))?;
         Self::over(file, self.name.clone(), &self.folder, CACHE_BYTES)
     }

@@ -5,13 +5,12 @@
 //! when the other one is known to be on the disk. A copy that does not check out is either half written, and then was
 //! never acknowledged, or damaged later, and then the other one has the same content.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use twox_hash::XxHash3_64;
 
 use crate::FORMAT;
+use crate::disk::Disk;
 use crate::open_error::OpenError;
 
 const MAGIC: &[u8; 16] = b"innkeeper-store\n";
@@ -50,7 +49,7 @@ pub(crate) struct Found {
 }
 
 impl Front {
-    pub(crate) fn write(&self, file: &File, copy: u64) -> io::Result<()> {
+    pub(crate) fn write(&self, disk: &Disk, copy: u64) -> io::Result<()> {
         let mut sector = [0; SECTOR];
         sector[..FORMAT_AT].copy_from_slice(MAGIC);
         sector[FORMAT_AT..IDENTITY_AT].copy_from_slice(&FORMAT.to_le_bytes());
@@ -59,18 +58,19 @@ impl Front {
         sector[CONTENT_AT..CHECKSUM_AT].copy_from_slice(&self.content);
         let checksum = XxHash3_64::oneshot_with_seed(copy, &sector[..CHECKSUM_AT]);
         sector[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
-        file.write_all_at(&sector, copy * COPY_STRIDE)
+        disk.write(copy * COPY_STRIDE, &sector)
     }
 
     /// Reads both copies and takes the newer one that checks out.
-    pub(crate) fn read(file: &File, name: &str) -> Result<Found, OpenError> {
+    pub(crate) fn read(disk: &Disk) -> Result<Found, OpenError> {
+        let name = disk.name();
         let read = |error| OpenError::io("read", name, error);
-        if file.metadata().map_err(read)?.len() < FRONT_BYTES {
+        if disk.len().map_err(read)? < FRONT_BYTES {
             return Err(foreign(name, "it is shorter than the front of one"));
         }
         let mut sectors = [[0; SECTOR]; 2];
         for (sector, copy) in sectors.iter_mut().zip(0..) {
-            file.read_exact_at(sector, copy * COPY_STRIDE).map_err(read)?;
+            disk.read(copy * COPY_STRIDE, sector).map_err(read)?;
         }
         let [first, second] = [parse(&sectors[0], 0), parse(&sectors[1], 1)];
         match (first, second) {

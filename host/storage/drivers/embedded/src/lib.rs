@@ -10,7 +10,10 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+#[cfg(test)]
+mod bad_disk;
 mod checked_file;
+mod disk;
 mod driver;
 mod engine;
 mod failure;
