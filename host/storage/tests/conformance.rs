@@ -3,6 +3,8 @@
 
 #[path = "conformance/batches.rs"]
 mod batches;
+#[path = "conformance/in_folder.rs"]
+mod in_folder;
 #[path = "conformance/listings.rs"]
 mod listings;
 #[path = "conformance/transactions.rs"]
@@ -88,6 +90,7 @@ mod as_a_whole {
     }
     drivers {
         memory => storage::memory::Memory::new();
+        embedded => crate::in_folder::Embedded::new();
     }
     }
 }
