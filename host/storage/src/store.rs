@@ -20,6 +20,11 @@ impl Store {
         Self { driver: Arc::new(driver) }
     }
 
+    /// What it is over, for whoever needs all of it at once.
+    pub fn driver(&self) -> Arc<dyn Driver> {
+        Arc::clone(&self.driver)
+    }
+
     /// Begins a transaction: one snapshot now, one batch when it commits.
     pub async fn begin(&self) -> Result<Transaction, Error> {
         Ok(Transaction::new(Arc::clone(&self.driver), self.driver.snapshot().await?))
