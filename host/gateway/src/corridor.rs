@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::{Admitted, Demands, Tokens};
 use keys::{InternalKeys, ManagedKeys};
-use model::{Fault, Kind, NamespacePath, Operation, Reply};
+use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
 use storage::{Store, Transaction};
 use system::System;
@@ -56,10 +56,11 @@ impl Gateway {
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
     /// another one is run again from the start.
-    pub async fn serve(&self, arrival: Arrival) -> Result<Reply, Fault> {
+    pub async fn serve(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
+        let mut upload = arrival.upload.take();
         let deadline = Instant::now() + self.rooms.request_time;
         for run in 0..=RERUNS_MAX {
-            match self.run(&arrival, deadline).await {
+            match self.run(&arrival, &mut upload, deadline).await {
                 Err(fault) if fault.kind == Kind::Conflict => {
                     tracing::debug!(request = arrival.id, run, "lost against another request")
                 }
@@ -70,7 +71,9 @@ impl Gateway {
             .retry_after(Duration::from_secs(1)))
     }
 
-    async fn run(&self, arrival: &Arrival, deadline: Instant) -> Result<Reply, Fault> {
+    /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
+    /// is no transaction and is not run again.
+    async fn run(&self, arrival: &Arrival, upload: &mut Option<Stream>, deadline: Instant) -> Result<Reply, Fault> {
         let mut transaction = self.rooms.store.begin().await.map_err(stored)?;
         let tree = self.rooms.tenancy.tree(&mut transaction).await?;
         let (namespace, answerer, demands) = match self.resolve(arrival, &tree) {
@@ -84,6 +87,11 @@ impl Gateway {
         let admitted = self.admit(arrival, demands, &mut transaction).await?;
         match answerer {
             Answerer::Host(matched) => {
+                if let Some(upload) = upload.take() {
+                    // However long it takes, no view of the store is held for it.
+                    drop(transaction);
+                    return self.rooms.system.restore(&matched, &namespace, upload).await;
+                }
                 let call = system::Call {
                     operation: arrival.operation,
                     namespace,
@@ -201,6 +209,11 @@ impl Gateway {
         reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
         Ok(reply)
     }
+}
+
+/// Whether the body of such a request is an upload, see [`Arrival::upload`]. The path is as in [`Arrival::path`].
+pub fn takes_upload(operation: Operation, path: &str) -> bool {
+    System::takes_upload(operation, path)
 }
 
 /// What a request to a guest has gathered on its way.

@@ -11,4 +11,4 @@ mod corridor;
 mod help;
 
 pub use arrival::Arrival;
-pub use corridor::{Gateway, RERUNS_MAX, Rooms};
+pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};

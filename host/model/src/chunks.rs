@@ -8,7 +8,7 @@ use crate::Fault;
 
 /// Where the pieces come from: the body of a request, or whatever makes an answer.
 #[async_trait]
-pub trait Chunks: Send {
+pub trait Chunks: Send + Sync {
     /// The next piece, never an empty one; `None`: that was all. A failure ends it.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault>;
 }

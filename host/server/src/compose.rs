@@ -11,7 +11,7 @@ use sandbox::{Catalog, Guest, Sandbox};
 use secrecy::SecretString;
 use storage::Store;
 use storage::memory::Memory;
-use system::{Info, System};
+use system::{AfterRestore, Info, Snapshots, System};
 use tenancy::Tenancy;
 
 use crate::config::{self, Config};
@@ -64,7 +64,8 @@ pub async fn compose(config: &Config, root: Option<SecretString>, more: &[&[u8]]
     let pkcs11 = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries)));
     let driver: Arc<dyn keys::Driver> = Arc::clone(&pkcs11) as _;
     let managed_keys = ManagedKeys::new(libraries, [(ProviderType::Pkcs11, driver)]);
-    let system = System::new(info, catalog.clone(), managed_keys.clone())?;
+    let snapshots = Snapshots::new(store.driver(), std::env::temp_dir(), Arc::new(Reopen));
+    let system = System::new(info, catalog.clone(), managed_keys.clone(), snapshots)?;
     tokio::spawn(sweep(store.clone()));
     let rooms = Rooms {
         store,
@@ -77,6 +78,16 @@ pub async fn compose(config: &Config, root: Option<SecretString>, more: &[&[u8]]
         request_time: REQUEST_TIME,
     };
     Ok(House { gateway: Arc::new(Gateway::new(rooms)), root_token, sandbox, pkcs11 })
+}
+
+/// What the house does once everything it keeps was replaced by a snapshot.
+struct Reopen;
+
+#[async_trait::async_trait]
+impl AfterRestore for Reopen {
+    async fn restored(&self) {
+        tracing::warn!("everything that is kept was replaced by a snapshot");
+    }
 }
 
 fn library(stanza: &config::Library) -> Library {

@@ -16,6 +16,8 @@ mod params;
 mod preflight;
 mod remount;
 mod routes;
+mod snapshot;
+mod spool;
 mod status;
 mod token;
 
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use access::{Admitted, Demands};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
-use model::{Fault, Id, Kind, Operation, Reply};
+use model::{Fault, Id, Kind, Operation, Reply, Stream};
 use sandbox::Catalog;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -34,6 +36,7 @@ use tokio::time::Instant;
 
 pub use cluster::cluster_id;
 use routes::{Endpoint, Routes};
+pub use snapshot::{AfterRestore, Snapshots};
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
@@ -60,6 +63,7 @@ pub struct System {
     info: Info,
     catalog: Catalog,
     managed_keys: ManagedKeys,
+    snapshots: Snapshots,
     routes: Routes,
 }
 
@@ -92,9 +96,9 @@ pub struct Matched {
 }
 
 impl System {
-    /// The endpoints over these guests and keys.
-    pub fn new(info: Info, catalog: Catalog, managed_keys: ManagedKeys) -> Result<Self, Fault> {
-        Ok(Self { info, catalog, managed_keys, routes: Routes::new()? })
+    /// The endpoints over these guests and keys, and the store as a whole.
+    pub fn new(info: Info, catalog: Catalog, managed_keys: ManagedKeys, snapshots: Snapshots) -> Result<Self, Fault> {
+        Ok(Self { info, catalog, managed_keys, snapshots, routes: Routes::new()? })
     }
 
     /// The endpoint at a path below `sys/`, with what it demands of whoever asks.
@@ -117,11 +121,31 @@ impl System {
         )
     }
 
+    /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
+    /// it has read any of it.
+    pub fn takes_upload(operation: Operation, path: &str) -> bool {
+        let snapshot = ["sys/storage/snapshot", "sys/storage/raft/snapshot", "sys/storage/raft/snapshot-force"];
+        operation == Operation::Update && snapshot.contains(&path)
+    }
+
+    /// Takes an upload that was admitted: replaces the whole store, or changes nothing. It is no part of any
+    /// transaction, and happens once.
+    pub async fn restore(&self, matched: &Matched, namespace: &Namespace, upload: Stream) -> Result<Reply, Fault> {
+        if !matches!(matched.endpoint, Endpoint::Snapshot | Endpoint::SnapshotForce) {
+            return Err(unsupported());
+        }
+        snapshot::root_only(namespace)?;
+        self.snapshots.restore(upload).await?;
+        Ok(Reply::nothing())
+    }
+
     /// Answers a request that was admitted.
     pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
         match matched.endpoint {
             Endpoint::Health => status::health(&self.info, &call),
+            Endpoint::Snapshot => self.snapshots.save(call).await,
+            Endpoint::SnapshotForce => Err(unsupported()),
             Endpoint::SealStatus => status::seal_status(&self.info, &call),
             Endpoint::Init => status::init(&call),
             Endpoint::Leader => status::leader(&call),

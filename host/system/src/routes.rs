@@ -23,6 +23,8 @@ pub(crate) enum Endpoint {
     Remount,
     RemountStatus,
     SealStatus,
+    Snapshot,
+    SnapshotForce,
     UiMount,
     UiMounts,
 }
@@ -51,6 +53,9 @@ impl Routes {
             ("namespaces", Endpoint::Namespaces, TOKEN),
             ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
             ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),
+            ("storage/snapshot", Endpoint::Snapshot, SUDO),
+            ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
+            ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
         ] {
