@@ -35,6 +35,8 @@ mod managed_keys;
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
+#[path = "clients/operator.rs"]
+mod operator;
 #[path = "api/pki.rs"]
 mod pki;
 #[path = "api/pki_bad_input.rs"]
@@ -71,6 +73,8 @@ mod pki_sign;
 mod pki_verbatim;
 #[path = "api/remount.rs"]
 mod remount;
+#[path = "api/snapshot.rs"]
+mod snapshot;
 #[path = "api/startup.rs"]
 mod startup;
 #[path = "api/status.rs"]

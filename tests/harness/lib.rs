@@ -16,7 +16,7 @@ mod token;
 
 pub use folder::Folder;
 pub use openssl::{openssl, try_openssl};
-pub use process::{Process, curl, run};
+pub use process::{Process, curl, run, run_with};
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -106,6 +106,14 @@ impl Server {
     pub fn with_guests(guests: &'static [&'static [u8]]) -> Self {
         let (address, stop) = inside::start(guests);
         Self { running: Running::Inside { _stop: stop }, address, _folder: None }
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        match &self.running {
+            Running::Process(process) => process.id(),
+            Running::Inside { .. } => std::process::id(),
+        }
     }
 
     /// Where it listens, for instance `http://127.0.0.1:34567`.

@@ -137,7 +137,12 @@ impl Drop for Process {
 
 /// Runs the binary with these arguments until it ends by itself.
 pub fn run(arguments: &[&str]) -> Output {
-    Command::new(binary()).args(arguments).output().expect("the binary runs")
+    run_with(arguments, &[])
+}
+
+/// The same with more environment variables.
+pub fn run_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(binary()).args(arguments).envs(environment.iter().copied()).output().expect("the binary runs")
 }
 
 /// Runs curl; what it prints, with the status and the version of HTTP on a last line, as in `{…} 200 2`.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use model::Operation;
+use model::{Operation, Stream};
 use secrecy::SecretString;
 
 /// What the door hands over.
@@ -19,8 +19,10 @@ pub struct Arrival {
     pub token: Option<SecretString>,
     /// Query parameters in order, decoded, without those that the door itself used (`list`, `help`).
     pub query: Vec<(String, String)>,
-    /// The body as sent, bounded by the door.
+    /// The body as sent, bounded by the door. Empty where the path takes an upload.
     pub body: Vec<u8>,
+    /// The body where the path takes an upload ([`crate::takes_upload`]): nothing of it has been read.
+    pub upload: Option<Stream>,
     /// Media type of the body, empty when none was sent.
     pub content_type: String,
     /// Request headers, names in lower case, without those that carry credentials.

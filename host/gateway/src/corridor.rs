@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::{Admitted, Demands, Tokens};
 use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
-use model::{Fault, Kind, NamespacePath, Operation, Reply};
+use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
 use storage::barrier::Barrier;
 use storage::{Store, Transaction};
@@ -78,15 +78,21 @@ impl Gateway {
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
     /// another one is run again from the start. When the node is sealed meanwhile, the request ends.
-    pub async fn serve(&self, arrival: Arrival) -> Result<Reply, Fault> {
+    pub async fn serve(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
             return self.ask(question, &arrival).await;
         }
         let open = self.open.load_full().ok_or_else(sealed)?;
-        let passed = tokio::select! {
-            biased;
-            passed = open.rooms.serve(&arrival) => passed,
-            () = open.until_sealed() => Err(sealed()),
+        let mut upload = arrival.upload.take();
+        let passed = if upload.is_some() {
+            // What replaces the store may itself be why the node is sealed, and its answer must still be given.
+            open.rooms.serve(&arrival, &mut upload).await
+        } else {
+            tokio::select! {
+                biased;
+                passed = open.rooms.serve(&arrival, &mut upload) => passed,
+                () = open.until_sealed() => Err(sealed()),
+            }
         };
         drop(open);
         match passed? {
@@ -109,10 +115,10 @@ pub(crate) fn now() -> u64 {
 }
 
 impl Rooms {
-    async fn serve(&self, arrival: &Arrival) -> Result<Passed, Fault> {
+    async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
         let deadline = Instant::now() + self.request_time;
         for run in 0..=RERUNS_MAX {
-            match self.run(arrival, deadline).await {
+            match self.run(arrival, upload, deadline).await {
                 Err(fault) if fault.kind == Kind::Conflict => {
                     tracing::debug!(request = arrival.id, run, "lost against another request")
                 }
@@ -123,7 +129,9 @@ impl Rooms {
             .retry_after(Duration::from_secs(1)))
     }
 
-    async fn run(&self, arrival: &Arrival, deadline: Instant) -> Result<Passed, Fault> {
+    /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
+    /// is no transaction and is not run again.
+    async fn run(&self, arrival: &Arrival, upload: &mut Option<Stream>, deadline: Instant) -> Result<Passed, Fault> {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let tree = self.tenancy.tree(&mut transaction).await?;
         let (namespace, answerer, demands) = match self.resolve(arrival, &tree) {
@@ -137,6 +145,11 @@ impl Rooms {
         let admitted = self.admit(arrival, demands, &mut transaction).await?;
         match answerer {
             Answerer::Host(matched) => {
+                if let Some(upload) = upload.take() {
+                    // However long it takes, no view of the store is held for it.
+                    drop(transaction);
+                    return self.system.restore(&matched, &namespace, upload).await.map(Passed::Replied);
+                }
                 let seals = matched.seals();
                 let call = system::Call {
                     request: &arrival.id,
@@ -257,6 +270,11 @@ impl Rooms {
         reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
         Ok(reply)
     }
+}
+
+/// Whether the body of such a request is an upload, see [`Arrival::upload`]. The path is as in [`Arrival::path`].
+pub fn takes_upload(operation: Operation, path: &str) -> bool {
+    System::takes_upload(operation, path)
 }
 
 /// What a request to a guest has gathered on its way.

@@ -12,5 +12,5 @@ mod help;
 mod opening;
 
 pub use arrival::Arrival;
-pub use corridor::{Gateway, RERUNS_MAX, Rooms};
+pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;

@@ -108,4 +108,30 @@ impl Gateway {
         }
         tracing::info!("sealed");
     }
+
+    /// Opens the node anew over a store that was replaced as a whole. Requests that are under way finish, or conflict and
+    /// run again, over the old rooms. A store that the present root key does not open seals the node.
+    pub async fn reopen(self: &Arc<Self>) {
+        let turn = self.changing.lock().await;
+        let Some(old) = self.open.load_full() else { return };
+        match self.reopened(&old).await {
+            Ok(open) => {
+                self.open.store(Some(Arc::new(open)));
+                return;
+            }
+            Err(error) => tracing::warn!(%error, "what was restored does not open with the present key: sealing"),
+        }
+        drop((turn, old));
+        // Not waited for: the request that restored has an answer to give first.
+        let gateway = Arc::clone(self);
+        tokio::spawn(async move { gateway.seal().await });
+    }
+
+    async fn reopened(&self, old: &Open) -> Result<Open, Fault> {
+        let failed = |error: storage::Error| Fault::internal(error.to_string());
+        let root = old.rooms.barrier.root_key().map_err(failed)?;
+        let barrier = Barrier::open(Arc::clone(old.rooms.barrier.below()), root).await.map_err(failed)?;
+        let rooms = (self.furnish)(Arc::new(barrier)).await?;
+        Ok(Open { rooms, sealed: watch::Sender::new(false) })
+    }
 }

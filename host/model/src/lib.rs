@@ -1,17 +1,19 @@
 //! The words that two or more rooms share.
 //!
 //! **For:** newtypes that prove a path or a name was validated, and the closed sets (operations, kinds of error)
-//! that rooms pass to each other. **Never:** I/O, async, or anything that only one room needs. **In, out:** text in,
+//! that rooms pass to each other. **Never:** I/O, a runtime, or anything that only one room needs. **In, out:** text in,
 //! validated values or an [`Invalid`] out. **Meet first:** [`Kind`], [`Operation`], [`NamespacePath`],
 //! [`MountPath`], [`Reply`], [`Fault`]. **Errors:** [`Invalid`], which says what was wrong and what would be right.
 #![forbid(unsafe_code)]
 
+mod chunks;
 mod id;
 mod kind;
 mod operation;
 mod path;
 mod reply;
 
+pub use chunks::{Chunks, Stream};
 pub use id::Id;
 pub use kind::Kind;
 pub use operation::Operation;

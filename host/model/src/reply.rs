@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use crate::Kind;
+use crate::{Kind, Stream};
 
 /// An answer, before the door gives it an envelope.
 #[derive(Debug, Default)]
@@ -41,6 +41,13 @@ pub enum Payload {
         content_type: String,
         /// The body.
         bytes: Vec<u8>,
+    },
+    /// Bytes as they come, with status 200. An answer that fails on its way is broken off.
+    Streamed {
+        /// Media type.
+        content_type: &'static str,
+        /// The body.
+        stream: Stream,
     },
 }
 

@@ -19,6 +19,9 @@ pub struct Arguments {
 pub enum Command {
     /// Starts a server.
     Server(Server),
+    /// What operators ask a running server.
+    #[command(subcommand)]
+    Operator(cli::Operator),
     /// Prints the version.
     Version,
 }
@@ -78,7 +81,7 @@ mod tests {
         let all = ["innkeeper", "server"].iter().chain(options).map(OsString::from);
         match Arguments::try_parse_from(normalise(all)).unwrap().command {
             Command::Server(server) => server,
-            Command::Version => unreachable!(),
+            Command::Version | Command::Operator(_) => unreachable!(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Puts the rooms together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Tokens;
+use async_trait::async_trait;
 use gateway::{Furnish, Gateway, Rooms};
 use keys::{InternalKeys, Libraries, Library, ManagedKeys, ProviderType};
 use model::Fault;
@@ -11,7 +12,7 @@ use sandbox::{Catalog, Guest, Sandbox};
 use seal::{Lock, Wrapper};
 use storage::barrier::Barrier;
 use storage::{Driver, Store};
-use system::{Front, Info, System};
+use system::{AfterRestore, Front, Info, Snapshots, System};
 use tenancy::Tenancy;
 use tokio::task::JoinSet;
 
@@ -93,10 +94,15 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let leaving = config.seal.as_ref().is_some_and(|seal| seal.disabled);
     let lock = Arc::new(Lock::new(below, wrapper, leaving));
     let front = Front::new(info.clone(), Arc::clone(&lock));
+    let reopen = Arc::new(Reopen::default());
+    let hook = Arc::clone(&reopen);
     let furnish: Furnish = Box::new(move |barrier| {
-        Box::pin(furnish(barrier, info.clone(), catalog.clone(), Arc::clone(&libraries), Arc::clone(&driver)))
+        let keys = (Arc::clone(&libraries), Arc::clone(&driver));
+        Box::pin(furnish(barrier, info.clone(), catalog.clone(), keys, Arc::clone(&hook)))
     });
-    Ok(House { gateway: Arc::new(Gateway::new(front, furnish)), sandbox, lock, pkcs11 })
+    let gateway = Arc::new(Gateway::new(front, furnish));
+    drop(reopen.0.set(Arc::downgrade(&gateway)));
+    Ok(House { gateway, sandbox, lock, pkcs11 })
 }
 
 /// The rooms of an open node.
@@ -104,13 +110,15 @@ async fn furnish(
     barrier: Arc<Barrier>,
     info: Info,
     catalog: Catalog,
-    libraries: Arc<Libraries>,
-    driver: Arc<dyn keys::Driver>,
+    (libraries, driver): (Arc<Libraries>, Arc<dyn keys::Driver>),
+    reopen: Arc<Reopen>,
 ) -> Result<Rooms, Fault> {
     let store = Store::new(Arc::clone(&barrier));
     let tokens = Arc::new(Tokens::open(&store).await?);
     let managed_keys = ManagedKeys::new(libraries, [(ProviderType::Pkcs11, driver)]);
-    let system = System::new(info, Arc::clone(&barrier), Arc::clone(&tokens), catalog.clone(), managed_keys.clone())?;
+    let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
+    let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
+    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?;
     let mut tasks = JoinSet::new();
     tasks.spawn(sweep(store.clone()));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
@@ -127,6 +135,20 @@ async fn furnish(
         request_time: REQUEST_TIME,
         tasks,
     })
+}
+
+/// Opens the house anew once everything it keeps was replaced by a snapshot. The gateway is put in when it is made.
+#[derive(Default)]
+struct Reopen(OnceLock<Weak<Gateway>>);
+
+#[async_trait]
+impl AfterRestore for Reopen {
+    async fn restored(&self) {
+        tracing::warn!("everything that is kept was replaced by a snapshot");
+        if let Some(gateway) = self.0.get().and_then(Weak::upgrade) {
+            gateway.reopen().await;
+        }
+    }
 }
 
 fn library(stanza: &config::Library) -> Library {

@@ -47,6 +47,13 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Server(options) => run(&options),
+        Command::Operator(command) => match cli::run(&command) {
+            Ok(done) => {
+                println!("{done}");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,8 @@
 //! Why storage refused or failed.
 
-use model::Kind;
+use model::{Fault, Kind};
+
+use crate::archive;
 
 /// A failure of storage.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,12 @@ pub enum Error {
     /// The system gives no randomness.
     #[error("the system gives no randomness")]
     NoRandomness,
+    /// A snapshot's file that cannot be taken in.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// Where records were to come from broke off.
+    #[error(transparent)]
+    Source(Fault),
     /// A record that cannot be read back.
     #[error("damaged record {key}: {reason}")]
     Damaged {
@@ -45,6 +53,8 @@ impl Error {
             Self::Conflict => Kind::Conflict,
             Self::Unavailable(_) => Kind::Unavailable,
             Self::Sealed => Kind::Sealed,
+            Self::Archive(_) => Kind::InvalidRequest,
+            Self::Source(fault) => fault.kind,
             Self::UnknownTerm(_) | Self::NoRandomness | Self::Damaged { .. } => Kind::Internal,
         }
     }

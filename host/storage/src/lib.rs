@@ -4,9 +4,10 @@
 //! of them are applied together or not at all. A [`Drawer`] is the part of the store that one owner can reach.
 //! **Never:** knows what the values mean, or hands a key of one drawer to the holder of another.
 //! **In, out:** relative keys and byte values in; the same out. **Meet first:** [`Store`], [`Transaction`],
-//! [`Drawer`], [`Driver`]. **Errors:** [`Error`]; [`Error::Conflict`] means: run the request again.
+//! [`Drawer`], [`Driver`], and [`archive`] for the whole store as one file. **Errors:** [`Error`]; [`Error::Conflict`] means: run the request again.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod barrier;
 mod drawer;
 mod driver;

@@ -20,6 +20,8 @@ mod rekey;
 mod remount;
 mod rotate;
 mod routes;
+mod snapshot;
+mod spool;
 mod status;
 mod token;
 
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
-use model::{Fault, Id, Kind, Operation, Reply};
+use model::{Fault, Id, Kind, Operation, Reply, Stream};
 use sandbox::Catalog;
 use seal::rekey::Target;
 use secrecy::SecretString;
@@ -41,6 +43,7 @@ use tokio::time::Instant;
 pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
 use routes::{Endpoint, Routes};
+pub use snapshot::{AfterRestore, Snapshots};
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
@@ -67,6 +70,7 @@ pub struct System {
     tokens: Arc<Tokens>,
     catalog: Catalog,
     managed_keys: ManagedKeys,
+    snapshots: Snapshots,
     routes: Routes,
 }
 
@@ -101,15 +105,15 @@ pub struct Matched {
 }
 
 impl System {
-    /// The endpoints over these rooms.
+    /// The endpoints over these rooms, and the store as a whole.
     pub fn new(
         info: Info,
-        barrier: Arc<Barrier>,
-        tokens: Arc<Tokens>,
+        (barrier, tokens): (Arc<Barrier>, Arc<Tokens>),
         catalog: Catalog,
         managed_keys: ManagedKeys,
+        snapshots: Snapshots,
     ) -> Result<Self, Fault> {
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, routes: Routes::new()? })
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes: Routes::new()? })
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -129,6 +133,24 @@ impl System {
         path.trim_end_matches('/') == "auth/token/lookup-self"
     }
 
+    /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
+    /// it has read any of it.
+    pub fn takes_upload(operation: Operation, path: &str) -> bool {
+        let snapshot = ["sys/storage/snapshot", "sys/storage/raft/snapshot", "sys/storage/raft/snapshot-force"];
+        operation == Operation::Update && snapshot.contains(&path)
+    }
+
+    /// Takes an upload that was admitted: replaces the whole store, or changes nothing. It is no part of any
+    /// transaction, and happens once.
+    pub async fn restore(&self, matched: &Matched, namespace: &Namespace, upload: Stream) -> Result<Reply, Fault> {
+        if !matches!(matched.endpoint, Endpoint::Snapshot | Endpoint::SnapshotForce) {
+            return Err(unsupported());
+        }
+        snapshot::root_only(namespace)?;
+        self.snapshots.restore(upload).await?;
+        Ok(Reply::nothing())
+    }
+
     /// Answers a request that was admitted.
     pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
@@ -141,6 +163,8 @@ impl System {
             Endpoint::Rotate => rotate::rotate(&self.barrier, call),
             Endpoint::RotateConfig => rotate::config(call).await,
             Endpoint::Seal => seal_up(&call),
+            Endpoint::Snapshot => self.snapshots.save(call).await,
+            Endpoint::SnapshotForce => Err(unsupported()),
             Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
             Endpoint::Auth => auth::all(&call),
             Endpoint::AuthMethod => auth::one(self, &call, at),

@@ -27,6 +27,8 @@ pub(crate) enum Endpoint {
     Rotate,
     RotateConfig,
     Seal,
+    Snapshot,
+    SnapshotForce,
     UiMount,
     UiMounts,
 }
@@ -78,6 +80,9 @@ impl Routes {
             ("namespaces", Endpoint::Namespaces, TOKEN),
             ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
             ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),
+            ("storage/snapshot", Endpoint::Snapshot, SUDO),
+            ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
+            ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
         ] {

@@ -55,8 +55,8 @@ fn translate(error: storage::Error) -> StorageError {
         storage::Error::InvalidKey(_) => StorageError::InvalidKey,
         storage::Error::TooLarge(_) => StorageError::TooLarge,
         storage::Error::Conflict => StorageError::Conflict,
-        storage::Error::Unavailable(_) => StorageError::Unavailable,
-        storage::Error::Damaged { .. } => {
+        storage::Error::Unavailable(_) | storage::Error::Sealed => StorageError::Unavailable,
+        storage::Error::Damaged { .. } | storage::Error::Archive(_) | storage::Error::Source(_) => {
             tracing::error!(%error, "a guest met a damaged record");
             StorageError::Internal
         }

@@ -1,19 +1,23 @@
 //! Between HTTP and the corridor.
 
+mod download;
 mod request;
 mod response;
 mod status;
+mod upload;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use gateway::Gateway;
-use http_body_util::Full;
-use hyper::body::{Body, Bytes, Incoming};
+use http_body_util::{Either, Full};
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::{Method, Request, Response};
 use model::Fault;
+
+pub use response::AnswerBody;
 
 /// What a request's body may cost.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +35,7 @@ pub async fn answer(
     peer: SocketAddr,
     tls: bool,
     bounds: BodyBounds,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     let started = std::time::Instant::now();
     let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -52,9 +56,9 @@ pub async fn answer(
 }
 
 /// The same answer without its body, as HEAD wants it over every version of HTTP.
-fn behead(response: &mut Response<Full<Bytes>>) {
+fn behead(response: &mut Response<AnswerBody>) {
     let length = response.body().size_hint().exact().unwrap_or_default();
-    *response.body_mut() = Full::default();
+    *response.body_mut() = Either::Left(Full::default());
     if length > 0 {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }

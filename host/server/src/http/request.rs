@@ -7,12 +7,13 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
 use hyper::{Method, Request};
-use model::{Fault, Kind, Operation};
+use model::{Fault, Kind, Operation, Stream};
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::BodyBounds;
+use super::upload::Upload;
 
 /// Longest token, in bytes.
 const TOKEN_MAX: usize = 8192;
@@ -51,7 +52,11 @@ pub(crate) async fn arrival(
     let namespace = head.headers.get("x-vault-namespace");
     let namespace = namespace.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let headers = handed_on(&head.headers);
-    let mut body = read(body, bounds).await?;
+    let (mut body, upload) = if gateway::takes_upload(operation, &path) {
+        (Vec::new(), Some(Stream::new(Upload::new(body))))
+    } else {
+        (read(body, bounds).await?, None)
+    };
     // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
     if media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{") {
         body = form_body(&body)?;
@@ -64,6 +69,7 @@ pub(crate) async fn arrival(
         token,
         query,
         body,
+        upload,
         content_type,
         headers,
         peer,

@@ -1,6 +1,7 @@
 //! Makes HTTP of an answer: the envelope, errors, and bytes as they are.
 
-use http_body_util::Full;
+use http_body_util::channel::Channel;
+use http_body_util::{Either, Full};
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
 use hyper::{Response, StatusCode};
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::status;
+use super::{download, status};
 
 /// The envelope: all keys always present, as clients of the Vault API expect them.
 #[derive(Serialize)]
@@ -26,7 +27,9 @@ struct Envelope<'a> {
     mount_type: &'a str,
 }
 
-type Answer = Response<Full<Bytes>>;
+/// The body of an answer: all of it, or as it is made.
+pub type AnswerBody = Either<Full<Bytes>, Channel<Bytes, Fault>>;
+type Answer = Response<AnswerBody>;
 
 pub(crate) fn build(result: Result<Reply, Fault>, operation: Operation, id: &str, tls: bool) -> Answer {
     let mut response = match result {
@@ -52,6 +55,9 @@ fn success(reply: Reply, operation: Operation, id: &str) -> Answer {
         Payload::Bare(value) => json_body(code, &value),
         Payload::Raw { bytes, .. } if bytes.is_empty() => empty(StatusCode::NO_CONTENT),
         Payload::Raw { status, content_type, bytes } => raw(status, &content_type, bytes),
+        Payload::Streamed { content_type, stream } => {
+            answer(StatusCode::OK, content_type, Either::Right(download::body(stream)))
+        }
     };
     for (name, value) in headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -124,8 +130,13 @@ fn json_body(code: StatusCode, value: &impl Serialize) -> Answer {
 }
 
 fn raw(code: u16, content_type: &str, bytes: Vec<u8>) -> Answer {
-    let mut response = Response::new(Full::new(Bytes::from(bytes)));
-    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    answer(code, content_type, Either::Left(Full::new(Bytes::from(bytes))))
+}
+
+fn answer(code: StatusCode, content_type: &str, body: AnswerBody) -> Answer {
+    let mut response = Response::new(body);
+    *response.status_mut() = code;
     if let (false, Ok(value)) = (content_type.is_empty(), HeaderValue::try_from(content_type)) {
         response.headers_mut().insert(CONTENT_TYPE, value);
     }
@@ -133,7 +144,5 @@ fn raw(code: u16, content_type: &str, bytes: Vec<u8>) -> Answer {
 }
 
 fn empty(code: StatusCode) -> Answer {
-    let mut response = Response::new(Full::new(Bytes::new()));
-    *response.status_mut() = code;
-    response
+    answer(code, "", Either::Left(Full::default()))
 }
