@@ -56,7 +56,11 @@ fn translate(error: storage::Error) -> StorageError {
         storage::Error::TooLarge(_) => StorageError::TooLarge,
         storage::Error::Conflict => StorageError::Conflict,
         storage::Error::Unavailable(_) | storage::Error::Sealed => StorageError::Unavailable,
-        storage::Error::Damaged { .. } | storage::Error::Archive(_) | storage::Error::Source(_) => {
+        storage::Error::UnknownTerm(_)
+        | storage::Error::NoRandomness
+        | storage::Error::Damaged { .. }
+        | storage::Error::Archive(_)
+        | storage::Error::Source(_) => {
             tracing::error!(%error, "a guest met a damaged record");
             StorageError::Internal
         }
