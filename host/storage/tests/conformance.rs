@@ -151,7 +151,7 @@ struct Given {
 }
 
 impl Given {
-    fn new(steps: Vec<Vec<(String, Value)>>, fails: bool) -> Box<dyn Records> {
+    fn boxed(steps: Vec<Vec<(String, Value)>>, fails: bool) -> Box<dyn Records> {
         Box::new(Self { steps: steps.into_iter(), fails })
     }
 }

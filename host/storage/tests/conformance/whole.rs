@@ -55,7 +55,7 @@ pub(crate) async fn what_is_replaced_is_gone_and_what_came_has_a_new_version(dri
     let before = version(&driver, "kept").await;
     let frozen = driver.snapshot().await.unwrap();
     let steps = vec![vec![record("came", "new"), record("kept", "old")], vec![record("later", "new")]];
-    driver.replace(Given::new(steps, false)).await.unwrap();
+    driver.replace(Given::boxed(steps, false)).await.unwrap();
     let found = scanned(&driver).await;
     let expected = [("came", "new"), ("kept", "old"), ("later", "new")];
     assert_eq!(found, expected.map(|(key, text)| (key.to_owned(), text.to_owned())));
@@ -70,7 +70,7 @@ pub(crate) async fn what_is_replaced_is_gone_and_what_came_has_a_new_version(dri
 pub(crate) async fn a_replacement_that_fails_changes_nothing(driver: impl Driver) {
     write(&driver, &[("kept", Some("old"))]).await;
     let before = version(&driver, "kept").await;
-    let failed = driver.replace(Given::new(vec![vec![record("came", "new")]], true)).await;
+    let failed = driver.replace(Given::boxed(vec![vec![record("came", "new")]], true)).await;
     assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
     assert_eq!(scanned(&driver).await, [("kept".to_owned(), "old".to_owned())]);
     assert_eq!(version(&driver, "kept").await, before);

@@ -9,7 +9,7 @@
 )]
 
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,10 +34,30 @@ async fn main() {
     let folder = std::env::temp_dir().join(format!("innkeeper-measure-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     rates(&folder).await;
+    churn(&folder.join("churn")).await;
     for count in [records / 100, records / 10, records] {
         whole(&folder.join(format!("of-{count}")), count).await;
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default().to_owned()
+}
+
+/// The same records over and over: the file must not grow with what is written.
+async fn churn(folder: &Path) {
+    let store = Embedded::open(folder).unwrap();
+    for round in 0..=5_u32 {
+        let size = std::fs::metadata(folder.join("records")).unwrap().len() >> 10;
+        println!("a thousand records of 1 KiB after {} commits: {size} KiB", round * 1000);
+        for number in 0..1000 {
+            let writes =
+                (0..10).map(|part| (key((number * 7 + part * 101) % 1000), Some(Value::from(&KIB[..])))).collect();
+            store.commit(Batch { expectations: Vec::new(), writes }).await.unwrap();
+        }
+    }
 }
 
 async fn rates(folder: &Path) {
@@ -107,7 +127,7 @@ impl Records for Made {
     }
 }
 
-async fn whole(folder: &PathBuf, count: u32) {
+async fn whole(folder: &Path, count: u32) {
     let store = Embedded::open(folder).unwrap();
     let mut keys: Vec<String> = (0..count).map(key).collect();
     keys.sort();
@@ -117,6 +137,7 @@ async fn whole(folder: &PathBuf, count: u32) {
     let size = std::fs::metadata(folder.join("records")).unwrap().len() >> 20;
     println!("-- {count} records of 256 bytes: written in {loaded:.1?}, {size} MiB");
     reads(&store, count).await;
+    println!("in memory: {}", resident());
     drop(store);
     let start = Instant::now();
     drop(Embedded::open(folder).unwrap());

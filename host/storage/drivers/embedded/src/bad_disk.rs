@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use storage::{Batch, Driver, Error, Value};
 
-use crate::Embedded;
+use crate::{Embedded, QUEUE_BATCHES_MAX, QUEUE_WAIT};
 
 /// What happened to a file.
 enum Event {
@@ -23,6 +24,8 @@ struct State {
     /// After so many more calls the next ones fail.
     good: u64,
     bad: u64,
+    /// Syncs wait for this.
+    stalled: Option<std::sync::mpsc::Receiver<()>>,
 }
 
 /// Sees what is done to the file of a test, and lets it fail.
@@ -46,6 +49,13 @@ impl Probe {
         (state.good, state.bad) = (good, bad);
     }
 
+    /// The next sync takes until the other end is dropped.
+    fn stall(&self) -> std::sync::mpsc::Sender<()> {
+        let (end, stalled) = std::sync::mpsc::channel();
+        self.0.lock().unwrap().stalled = Some(stalled);
+        end
+    }
+
     fn record(&self) {
         self.0.lock().unwrap().events = Some(Vec::new());
     }
@@ -64,7 +74,12 @@ impl Probe {
 
     /// Recorded before it happens: the power may go while it does.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.event(|| Event::Synced)
+        self.event(|| Event::Synced)?;
+        let stalled = self.0.lock().unwrap().stalled.take();
+        if let Some(stalled) = stalled {
+            let _ = stalled.recv();
+        }
+        Ok(())
     }
 
     fn event(&self, event: impl FnOnce() -> Event) -> io::Result<()> {
@@ -176,6 +191,40 @@ async fn a_machine_that_loses_power_at_any_moment_has_every_acknowledged_batch_w
         assert_eq!(found, expected, "{what}");
         assert!(found.len() >= acknowledged && found.len() <= acknowledged + 1, "{what}: {acknowledged} of {found:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_disk_that_hangs_the_queue_fills_up_and_more_is_refused_after_a_while() {
+    let folder = Folder::new("hanging");
+    let probe = Probe::new(&folder.0);
+    let store = Arc::new(Embedded::open(&folder.0).unwrap());
+    store.commit(three(0)).await.unwrap();
+    let end = probe.stall();
+    let hanging = tokio::spawn(commit(Arc::clone(&store), 1));
+    while probe.0.lock().unwrap().stalled.is_some() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let waiting: Vec<_> =
+        (0..QUEUE_BATCHES_MAX as u32).map(|n| tokio::spawn(commit(Arc::clone(&store), n + 2))).collect();
+    while store.room_in_queue() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let start = Instant::now();
+    let refused = commit(Arc::clone(&store), 100_000).await;
+    assert!(matches!(&refused, Err(Error::Unavailable(text)) if text.contains("waiting")), "{refused:?}");
+    assert!(start.elapsed() >= QUEUE_WAIT && start.elapsed() < QUEUE_WAIT * 2);
+    assert!(store.snapshot().await.unwrap().get("same").await.unwrap().is_some(), "reading does not wait");
+    drop(end);
+    hanging.await.unwrap().unwrap();
+    for waiting in waiting {
+        waiting.await.unwrap().unwrap();
+    }
+    let found = scan(&store).await.unwrap();
+    assert_eq!(found.keys().filter(|key| key.starts_with("n/")).count(), QUEUE_BATCHES_MAX + 2);
+}
+
+async fn commit(store: Arc<Embedded>, number: u32) -> Result<(), Error> {
+    store.commit(three(number)).await
 }
 
 /// What the disk may hold: everything up to the last sync that ended, and any pieces of what came after it.

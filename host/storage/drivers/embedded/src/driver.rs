@@ -11,10 +11,10 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::engine::Engine;
-use crate::folder::Folder;
+use crate::folder::{Folder, RECORDS};
 use crate::open_error::OpenError;
 use crate::replace::build;
-use crate::view::View;
+use crate::view::{Reading, View};
 use crate::writer::{self, Answer, Job, Shared, Waiting, size};
 use crate::{QUEUE_BATCHES_MAX, QUEUE_BYTES_MAX, QUEUE_WAIT};
 
@@ -22,8 +22,6 @@ use crate::{QUEUE_BATCHES_MAX, QUEUE_BYTES_MAX, QUEUE_WAIT};
 const ROOM_BYTES: usize = 1024;
 /// How far ahead the version of a replacement is drawn, so that no commit reaches it while the replacement is written.
 const VERSIONS_AHEAD: u64 = 1 << 32;
-/// How often a snapshot is tried when the engine fails at the same time.
-const SNAPSHOT_TRIES: usize = 3;
 
 /// The embedded driver. Dropping it waits for the commits that are in the queue.
 pub struct Embedded {
@@ -43,7 +41,9 @@ impl Embedded {
     /// See [`OpenError`]; nothing is changed then, but for permissions that were too wide.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::open(path)?);
-        let shared = Arc::new(Shared::new(Engine::open(&folder)?));
+        let reading = Reading::begin(Arc::new(Engine::open(&folder)?))
+            .map_err(|fault| OpenError::Engine { file: folder.name_of(RECORDS), reason: fault.error.to_string() })?;
+        let shared = Arc::new(Shared::new(reading));
         let (jobs, waiting) = mpsc::channel(QUEUE_BATCHES_MAX);
         let writer = std::thread::Builder::new().name("storage-writer".to_owned()).spawn({
             let (shared, folder) = (Arc::clone(&shared), Arc::clone(&folder));
@@ -53,6 +53,11 @@ impl Embedded {
         let room = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / ROOM_BYTES));
         let replacing = Arc::new(Mutex::new(()));
         Ok(Self { shared, folder, jobs: Some(jobs), room, replacing, writer: Some(writer) })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn room_in_queue(&self) -> usize {
+        self.jobs.as_ref().map_or(0, mpsc::Sender::capacity)
     }
 
     /// Puts a job into the queue and waits for its answer.
@@ -67,19 +72,12 @@ impl Embedded {
 #[async_trait]
 impl Driver for Embedded {
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error> {
-        let mut tries = 0;
-        loop {
-            let engine = self.shared.engine();
-            if engine.failed() {
-                self.ask(Job::Resume).await?;
-                tries += 1;
-            }
-            match View::new(self.shared.engine()) {
-                Ok(view) => return Ok(Box::new(view)),
-                Err(fault) if fault.earlier && tries < SNAPSHOT_TRIES => {}
-                Err(fault) => return Err(fault.error),
-            }
+        let reading = self.shared.reading();
+        if !reading.engine().failed() {
+            return Ok(Box::new(View(reading)));
         }
+        self.ask(Job::Resume).await?;
+        Ok(Box::new(View(self.shared.reading())))
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), Error> {

@@ -33,11 +33,7 @@ impl Folder {
     /// authority to open any path.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let name = path.display().to_string();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|error| OpenError::io("make the folder", &name, error))?;
+        make(path).map_err(|error| OpenError::io("make the folder", &name, error))?;
         let unusable = |error| OpenError::io("use the folder", &name, error);
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(unusable)?;
         let itself = dir.open(".").map_err(unusable)?.into_std();
@@ -102,6 +98,19 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Makes the folder and those above it that are missing, and puts their names on the disk: what is acknowledged in a
+/// folder that a loss of power takes away would be lost with it.
+fn make(path: &Path) -> io::Result<()> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for above in missing.iter().filter_map(|folder| folder.parent()) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        File::open(above)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Closes the folder against other users if it is the store's alone; else refuses it, since others may need it open.

@@ -14,20 +14,18 @@ use crate::listing::{list, text};
 const SHORT_LISTING: usize = 16;
 
 /// A snapshot. While it lives, what it sees is kept in the file.
-pub(crate) struct View(Arc<Reading>);
+pub(crate) struct View(pub(crate) Arc<Reading>);
 
-struct Reading {
+/// The records as they are after one group of batches. The thread that writes makes one after each, and all who come
+/// until the next share it: to begin reading is to count up, whereas the engine makes who begins to read wait while it
+/// syncs a file that has to grow.
+pub(crate) struct Reading {
     // Before the engine, so that it is dropped first.
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
     engine: Arc<Engine>,
 }
 
 impl View {
-    pub(crate) fn new(engine: Arc<Engine>) -> Result<Self, Fault> {
-        let table = engine.with(|database| Ok(database.begin_read()?.open_table(RECORD_TABLE)?))?;
-        Ok(Self(Arc::new(Reading { table, engine })))
-    }
-
     async fn apart<T, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -62,6 +60,15 @@ impl Snapshot for View {
 }
 
 impl Reading {
+    pub(crate) fn begin(engine: Arc<Engine>) -> Result<Self, Fault> {
+        let table = engine.with(|database| Ok(database.begin_read()?.open_table(RECORD_TABLE)?))?;
+        Ok(Self { table, engine })
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     fn with<T>(&self, work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Error> {
         self.engine.with(|_| work()).map_err(|fault| fault.error)
     }

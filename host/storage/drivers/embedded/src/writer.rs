@@ -10,6 +10,7 @@ use crate::apply::{apply, commit};
 use crate::engine::{Engine, Fault};
 use crate::failure::again;
 use crate::folder::{Folder, NEXT};
+use crate::view::Reading;
 use crate::{GROUP_BATCHES_MAX, GROUP_BYTES_MAX};
 
 pub(crate) type Answer = oneshot::Sender<Result<(), Error>>;
@@ -34,26 +35,31 @@ pub(crate) struct Waiting {
 
 /// What readers and the writer share.
 pub(crate) struct Shared {
-    engine: Mutex<Arc<Engine>>,
+    reading: Mutex<Arc<Reading>>,
     /// The newest version.
     pub(crate) version: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine) -> Self {
-        let version = AtomicU64::new(engine.version());
-        Self { engine: Mutex::new(Arc::new(engine)), version }
+    pub(crate) fn new(reading: Reading) -> Self {
+        let version = AtomicU64::new(reading.engine().version());
+        Self { reading: Mutex::new(Arc::new(reading)), version }
     }
 
-    pub(crate) fn engine(&self) -> Arc<Engine> {
-        Arc::clone(&self.engine.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The newest state of the store, and the engine that has it.
+    pub(crate) fn reading(&self) -> Arc<Reading> {
+        Arc::clone(&self.reading.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set_engine(&self, engine: Engine) {
-        self.version.store(engine.version(), Ordering::Release);
-        let mut current = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *current, Arc::new(engine));
-        // The old one may write while it closes: not under the lock.
+    fn engine(&self) -> Arc<Engine> {
+        Arc::clone(self.reading().engine())
+    }
+
+    fn publish(&self, reading: Reading, version: u64) {
+        self.version.store(version, Ordering::Release);
+        let mut current = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, Arc::new(reading));
+        // With the old one its engine may close, which writes: not under the lock.
         drop(current);
         drop(old);
     }
@@ -157,8 +163,11 @@ impl Writer {
         let (transaction, held, version) = applied.map_err(|fault| Broken { fault, reached: None })?.into_parts();
         match engine.with(|_| commit(transaction, version)) {
             Ok(()) => {
-                if let Some(version) = version {
-                    self.shared.version.store(version, Ordering::Release);
+                // If this fails, so has the engine, and who wants to read has it opened again first.
+                if let Some(version) = version
+                    && let Ok(reading) = Reading::begin(engine)
+                {
+                    self.shared.publish(reading, version);
                 }
                 Ok(held)
             }
@@ -173,7 +182,8 @@ impl Writer {
     fn resume(&self) -> Result<u64, Error> {
         let engine = self.shared.engine().resume().map_err(|error| error.into_storage())?;
         let version = engine.version();
-        self.shared.set_engine(engine);
+        let reading = Reading::begin(Arc::new(engine)).map_err(|fault| fault.error)?;
+        self.shared.publish(reading, version);
         tracing::warn!("the store was opened again");
         Ok(version)
     }
@@ -184,13 +194,14 @@ impl Writer {
             return Err(Error::Unavailable("too much was written while the store was being replaced".to_owned()));
         }
         let next = Engine::open_next(&self.folder).map_err(|error| error.into_storage())?;
+        let next = Reading::begin(Arc::new(next)).map_err(|fault| fault.error)?;
         if let Err(error) = self.folder.promote() {
             drop(next);
             let _ = self.folder.remove(NEXT);
             return Err(Error::Unavailable(format!("the store could not be replaced: {error}")));
         }
         self.shared.engine().retire();
-        self.shared.set_engine(next);
+        self.shared.publish(next, version);
         Ok(())
     }
 }

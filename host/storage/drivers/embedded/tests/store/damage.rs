@@ -63,6 +63,14 @@ async fn is_right_or_refused(folder: &Folder, records: &BTreeMap<String, Vec<u8>
             }
         }
     }
+    // Writing goes on, or is refused; what is acknowledged is there.
+    match put(&store, "written/after", "x").await {
+        Ok(()) => assert_eq!(get(&store, "written/after").await.unwrap().as_deref(), Some(&b"x"[..]), "{what}"),
+        Err(error) => {
+            refused(error);
+            found_damage = true;
+        }
+    }
     found_damage
 }
 
@@ -88,8 +96,13 @@ async fn a_flipped_bit_is_found_or_touches_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_bit_of_the_front_may_flip_without_a_loss() {
     let folder = Folder::new();
-    let records = filled(&folder).await;
+    let mut records = filled(&folder).await;
+    let store = folder.open();
+    put(&store, "last", "x").await.unwrap();
+    records.insert("last".to_owned(), b"x".to_vec());
+    // As a killed process leaves it: the front that was written last is the only one that knows the last record.
     let whole = fs::read(folder.records()).unwrap();
+    drop(store);
     for byte in (0..512).step_by(5).flat_map(|at| [at, 4096 + at]) {
         let mut bytes = whole.clone();
         bytes[byte] ^= 1 << (byte % 8);
@@ -180,7 +193,7 @@ async fn beside_a_damaged_record_the_store_goes_on() {
 }
 
 async fn put_part(store: &Embedded, number: u32) {
-    if number % 500 == 0 {
+    if number.is_multiple_of(500) {
         let pairs = (number..number + 500).map(|number| (format!("part/{number:04}"), [7; 100]));
         store.commit(batch(pairs)).await.unwrap();
     }

@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use embedded::Embedded;
-use storage::Error;
+use storage::{Driver, Error, Value};
 
-use crate::folder::{FOLDER, Folder, batch, child_arguments, get, put};
-use storage::Driver;
-
+use crate::folder::{FOLDER, Folder, Made, batch, child_arguments, get, put};
 const BALLAST: &str = "ballast";
 
 #[test]
@@ -74,6 +72,12 @@ async fn child_fills_the_disk() {
         assert!(matches!(&refused, Err(Error::Unavailable(text)) if text.contains("full")), "{refused:?}");
         all_there(&store, &acknowledged).await;
     }
+    let too_much = (0..200_000).map(|number| (format!("r/{number:06}"), Value::from(&[7; 100][..]))).collect();
+    let mut too_much = vec![too_much].into_iter();
+    let refused = store.replace(Box::new(Made(move || Ok(too_much.next().unwrap_or_default())))).await;
+    assert!(matches!(&refused, Err(Error::Unavailable(text)) if text.contains("full")), "{refused:?}");
+    assert!(!path.join("records.next").exists(), "what did not fit still takes space");
+    all_there(&store, &acknowledged).await;
     make_room(&folder, bounded_by_size);
     put(&store, "more", vec![8; 900_000]).await.unwrap();
     all_there(&store, &acknowledged).await;

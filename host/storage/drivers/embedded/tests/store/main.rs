@@ -1,5 +1,5 @@
 //! The embedded driver beyond what every driver must do: files, crashes, full disks, damage.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod again;
 mod crash;
