@@ -3,6 +3,8 @@
 
 #[path = "conformance/batches.rs"]
 mod batches;
+#[path = "conformance/in_a_database.rs"]
+mod in_a_database;
 #[path = "conformance/listings.rs"]
 mod listings;
 #[path = "conformance/transactions.rs"]
@@ -74,6 +76,7 @@ suite! {
     }
     drivers {
         memory => storage::memory::Memory::new();
+        postgresql => crate::in_a_database::new().await;
     }
 }
 
