@@ -13,6 +13,7 @@ use crate::address::Address;
 use crate::ask::Node;
 use crate::committer::{self, QUEUE_MAX, Waiting};
 use crate::links::{ANSWER, Links};
+use crate::numbers::{self, WAITING_MAX};
 use crate::snapshot::Frozen;
 use crate::statements::Statements;
 use crate::{Error, Settings, collector, schema};
@@ -20,6 +21,7 @@ use crate::{Error, Settings, collector, schema};
 /// A store in a PostgreSQL database, as one node sees it.
 pub struct Postgresql {
     node: Arc<Node>,
+    numbers: mpsc::Sender<numbers::Waiting>,
     queue: mpsc::Sender<Waiting>,
     collector: JoinHandle<()>,
 }
@@ -33,12 +35,18 @@ impl Postgresql {
             Node { links: Links::new(&settings, &address)?, sql: Statements::new(&settings.table), mark: new_mark()? };
         schema::prepare(&node, &settings.table).await?;
         let node = Arc::new(node);
+        // Both tasks end when their queues do, after what is in them.
+        let (numbers, asking) = mpsc::channel(WAITING_MAX);
+        drop(tokio::spawn(numbers::run(Arc::clone(&node), asking)));
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        // It ends when the queue does, after what is in it.
         drop(tokio::spawn(committer::run(Arc::clone(&node), waiting)));
         let collector = tokio::spawn(collector::run(Arc::clone(&node), settings.retention));
-        Ok(Self { node, queue, collector })
+        Ok(Self { node, numbers, queue, collector })
     }
+}
+
+fn unavailable(text: &str) -> storage::Error {
+    storage::Error::Unavailable(text.to_owned())
 }
 
 fn new_mark() -> Result<String, Error> {
@@ -56,11 +64,18 @@ impl Drop for Postgresql {
 #[async_trait]
 impl Driver for Postgresql {
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, storage::Error> {
-        Ok(Box::new(Frozen::take(Arc::clone(&self.node)).await?))
+        let (answer, told) = oneshot::channel();
+        if self.numbers.try_send(answer).is_err() {
+            return Err(unavailable("too many requests wait for the database"));
+        }
+        match told.await {
+            Ok(Ok(commit)) => Ok(Box::new(Frozen::new(Arc::clone(&self.node), commit))),
+            Ok(Err(text)) => Err(unavailable(&text)),
+            Err(_) => Err(unavailable("the store has been closed")),
+        }
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), storage::Error> {
-        let unavailable = |text: &str| storage::Error::Unavailable(text.to_owned());
         let (answer, told) = oneshot::channel();
         match timeout(ANSWER, self.queue.send(Waiting { batch, answer })).await {
             Err(_) => return Err(unavailable("too many commits wait for the database")),

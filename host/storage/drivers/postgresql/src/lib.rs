@@ -17,6 +17,7 @@ mod driver;
 mod error;
 mod group;
 mod links;
+mod numbers;
 mod page;
 mod parameters;
 mod replace;

@@ -18,10 +18,9 @@ pub(crate) struct Frozen {
 }
 
 impl Frozen {
-    /// At the last commit.
-    pub(crate) async fn take(node: Arc<Node>) -> Result<Self, Error> {
-        let commit = number(&node.read(&node.sql.number, &[]).await?)?;
-        Ok(Self { node, commit })
+    /// The store at this commit.
+    pub(crate) fn new(node: Arc<Node>, commit: i64) -> Self {
+        Self { node, commit }
     }
 
     /// Refuses when something that this snapshot would show may have been removed for good. Running the request again
