@@ -3,6 +3,8 @@
 
 #[path = "conformance/batches.rs"]
 mod batches;
+#[path = "conformance/in_a_database.rs"]
+mod in_a_database;
 #[path = "conformance/in_folder.rs"]
 mod in_folder;
 #[path = "conformance/listings.rs"]
@@ -74,6 +76,8 @@ suite! {
     }
     drivers {
         memory => storage::memory::Memory::new();
+        embedded => crate::in_folder::Embedded::new();
+        postgresql => crate::in_a_database::new().await;
         barrier => crate::behind_a_barrier(storage::memory::Memory::new()).await;
     }
 }
@@ -91,6 +95,7 @@ mod as_a_whole {
     drivers {
         memory => storage::memory::Memory::new();
         embedded => crate::in_folder::Embedded::new();
+        postgresql => crate::in_a_database::new().await;
     }
     }
 }
