@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BINARY := target/release/innkeeper
 
-.PHONY: setup build demo test bench fuzz lint clean
+.PHONY: setup build demo test soak bench fuzz lint clean
 
 setup:
 	@tests/setup/install
@@ -16,6 +16,10 @@ demo: build
 
 test: build
 	cargo test --release --locked --workspace
+
+# Kills the server and the store under load 200 times each.
+soak: build
+	INNKEEPER_CRASH_ROUNDS=200 cargo test --release --locked --workspace -- --nocapture crash acknowledged killed
 
 bench: build
 	cargo bench --locked --workspace --bench bench

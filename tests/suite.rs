@@ -11,12 +11,16 @@
 
 #[path = "isolation/answers.rs"]
 mod answers;
+#[path = "durability/at_rest.rs"]
+mod at_rest;
 #[path = "api/auth.rs"]
 mod auth;
 #[path = "api/connections.rs"]
 mod connections;
 #[path = "isolation/contract.rs"]
 mod contract;
+#[path = "durability/crash.rs"]
+mod crash;
 #[path = "api/door.rs"]
 mod door;
 #[path = "isolation/hostile.rs"]
@@ -35,6 +39,8 @@ mod managed_keys;
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
+#[path = "durability/nodes.rs"]
+mod nodes;
 #[path = "clients/operator.rs"]
 mod operator;
 #[path = "api/pki.rs"]
@@ -73,6 +79,8 @@ mod pki_sign;
 mod pki_verbatim;
 #[path = "api/remount.rs"]
 mod remount;
+#[path = "api/seal.rs"]
+mod seal;
 #[path = "api/snapshot.rs"]
 mod snapshot;
 #[path = "api/startup.rs"]
@@ -87,3 +95,5 @@ mod stop;
 mod storage;
 #[path = "api/tls.rs"]
 mod tls;
+#[path = "durability/token_seal.rs"]
+mod token_seal;

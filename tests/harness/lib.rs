@@ -10,11 +10,13 @@
 mod folder;
 mod inside;
 mod log;
+mod node;
 mod openssl;
 mod process;
 mod token;
 
 pub use folder::Folder;
+pub use node::{Keys, Node, try_call};
 pub use openssl::{openssl, try_openssl};
 pub use process::{Process, curl, run, run_with};
 
@@ -52,6 +54,9 @@ enum Running {
 pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.component.wasm"));
 /// Longest time that a test waits for one answer: longer than a server lets a request take.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// Largest answer that a test reads, in bytes.
+const BODY_MAX: u64 = 256 << 20;
 
 /// What came back.
 #[derive(Debug)]
@@ -154,29 +159,39 @@ impl Server {
 
     /// A request with a body of any bytes.
     pub fn send_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .allow_non_standard_methods(true)
-            .timeout_global(Some(ANSWER_MAX))
-            .build();
-        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}/v1/{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let agent = ureq::Agent::new_with_config(config);
-        let mut response = if body.is_empty() {
-            agent.run(request.body(()).expect("a valid request"))
-        } else {
-            agent.run(request.body(body).expect("a valid request"))
-        }
-        .expect("the server answers");
-        let status = response.status().as_u16();
-        let readable = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let headers = response.headers().iter().map(|(name, value)| (name.to_string(), readable(value))).collect();
-        let bytes = response.body_mut().read_to_vec().unwrap_or_default();
-        let text = String::from_utf8(bytes.clone()).unwrap_or_default();
-        Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), text, bytes, headers }
+        ask(&self.address, method, path, headers, body).expect("the server answers")
     }
+}
+
+/// A request to a server; an error when no answer comes.
+pub(crate) fn ask(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Result<Answer, ureq::Error> {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(ANSWER_MAX))
+        .build();
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("{address}/v1/{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let agent = ureq::Agent::new_with_config(config);
+    let mut response = if body.is_empty() {
+        agent.run(request.body(()).expect("a valid request"))?
+    } else {
+        agent.run(request.body(body).expect("a valid request"))?
+    };
+    let status = response.status().as_u16();
+    let readable = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers = response.headers().iter().map(|(name, value)| (name.to_string(), readable(value))).collect();
+    let bytes = response.body_mut().with_config().limit(BODY_MAX).read_to_vec()?;
+    let text = String::from_utf8(bytes.clone()).unwrap_or_default();
+    Ok(Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), text, bytes, headers })
 }
 
 impl Drop for Server {

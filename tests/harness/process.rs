@@ -111,7 +111,12 @@ impl Process {
 
     /// Asks it to stop, as an operator's `kill` does.
     pub fn terminate(&self) {
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.process.id())).status();
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal of this name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.process.id())).status();
         assert!(sent.expect("there is a shell").success(), "the server is already gone");
     }
 

@@ -63,7 +63,10 @@ impl Lock {
         let (progress, nonce) = (attempt.shares.len(), attempt.nonce.clone());
         drop(attempt);
         let config = Config::read(&*self.below).await?;
-        let migration = config.as_ref().is_some_and(|config| self.migrates(config).unwrap_or(false));
+        let migration = match &config {
+            Some(config) => self.migrates(config)?,
+            None => false,
+        };
         let wanted = self.wanted().map_or(SHAMIR, |wrapper| wrapper.kind());
         Ok(Status {
             kind: config.as_ref().map_or(wanted, |config| &config.kind).to_owned(),

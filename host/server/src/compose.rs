@@ -48,6 +48,24 @@ impl House {
         }
     }
 
+    /// Looks at the store and says in the log what the node waits for. Fails when the store is of a newer server, or
+    /// sealed by what the configuration does not have.
+    pub async fn look(&self) -> Result<(), Fault> {
+        let status = self.lock.status().await?;
+        match status.quorum {
+            None => tracing::info!("the store is new: waiting for sys/init"),
+            Some(quorum) if status.migration => {
+                tracing::info!(
+                    shares = quorum.threshold,
+                    "sealed: waiting for sys/unseal with migrate, to change the seal"
+                )
+            }
+            Some(_) if status.recovery_seal => tracing::info!(seal = status.kind, "sealed: unsealing by itself"),
+            Some(quorum) => tracing::info!(shares = quorum.threshold, "sealed: waiting for sys/unseal"),
+        }
+        Ok(())
+    }
+
     /// Opens the node by the configured seal, as soon as there is a store to open; ends when it is open, or at once
     /// when operators' shares are what opens it.
     pub async fn unseal_by_itself(&self) {

@@ -103,9 +103,10 @@ async fn open(options: &Server, config: &Config, level: &Level) -> Result<(), Fa
     let identities = doors.iter().filter_map(|door| door.tls.clone()).collect();
     println!("==> Innkeeper v{} server", env!("CARGO_PKG_VERSION"));
     if options.development() {
-        develop(options, &house, &doors).await?
+        develop(options, &house, &doors).await?;
     } else {
-        announce(config, &doors)
+        house.look().await?;
+        announce(config, &doors);
     }
     let (stop, stopped) = watch::channel(false);
     let mut serving = Vec::new();
