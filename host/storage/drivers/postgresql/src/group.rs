@@ -117,3 +117,62 @@ fn listing_holds(listing: &Listing, page: &Page, written: &BTreeMap<String, Opti
     }
     verdict
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Facts, Verdict, decide};
+    use storage::{Batch, Expectation, Listing, Page, Value};
+
+    /// What becomes of a batch that saw this page of `f/`, which the database still gives, behind one that writes this.
+    fn behind(write: (&str, bool), after: Option<&str>, names: &[&str], more: bool) -> Verdict {
+        let value = write.1.then(|| Value::from(&b"x"[..]));
+        let first = Batch { expectations: Vec::new(), writes: BTreeMap::from([(write.0.to_owned(), value)]) };
+        let page = Page { names: names.iter().map(|name| (*name).to_owned()).collect(), more };
+        let listing = Listing { prefix: "f/".into(), after: after.map(str::to_owned), limit: names.len().max(1) };
+        let expectations = vec![Expectation::Listing { listing, page: page.clone() }];
+        let facts = Facts { pages: vec![page], ..Facts::default() };
+        let decision = decide([&first, &Batch { expectations, ..Batch::default() }].into_iter(), &facts);
+        assert_eq!(decision.verdicts[0], Verdict::Apply);
+        decision.verdicts[1]
+    }
+
+    #[test]
+    fn a_listing_sees_what_earlier_batches_of_the_group_write() {
+        use Verdict::{Apply, Conflict, Later};
+        for (write, after, names, more, verdict) in [
+            (("f/b", true), None, &["a", "b"][..], false, Apply),
+            (("f/d/e", true), None, &["a", "d/"], false, Apply),
+            (("f/c", true), None, &["a", "b"], true, Apply),
+            (("f/c", true), None, &["a", "b"], false, Conflict),
+            (("f/aa", true), None, &["a", "b"], true, Conflict),
+            (("f/a", false), None, &["a", "b"], true, Conflict),
+            (("f/aa", false), None, &["a", "b"], true, Apply),
+            (("f/d/e", false), None, &["a", "d/"], false, Later),
+            (("f/c", false), None, &["a", "b"], true, Later),
+            (("f/c", false), None, &["a", "b"], false, Apply),
+            (("f/a", false), Some("a"), &["b"], false, Apply),
+            (("f/d/e", false), Some("d/"), &["e"], false, Apply),
+            (("g/a", false), None, &["a"], false, Apply),
+        ] {
+            assert_eq!(behind(write, after, names, more), verdict, "{write:?} {after:?} {names:?} {more}");
+        }
+    }
+
+    #[test]
+    fn a_key_sees_what_earlier_batches_of_the_group_write() {
+        let expects = |version| vec![Expectation::Key { key: "k".into(), version }];
+        let facts = Facts { versions: [(b"k".to_vec(), 7)].into(), ..Facts::default() };
+        let batch = |version, value: Option<&str>| Batch {
+            expectations: expects(version),
+            writes: BTreeMap::from([("k".into(), value.map(|text| text.as_bytes().into()))]),
+        };
+        let (changes, removes) = (batch(Some(7), Some("x")), batch(Some(7), None));
+        let verdicts = |batches: &[&Batch]| decide(batches.iter().copied(), &facts).verdicts;
+        assert_eq!(verdicts(&[&changes, &changes]), [Verdict::Apply, Verdict::Conflict]);
+        assert_eq!(verdicts(&[&removes, &changes]), [Verdict::Apply, Verdict::Conflict]);
+        assert_eq!(verdicts(&[&removes, &batch(None, Some("y"))]), [Verdict::Apply, Verdict::Apply]);
+        assert_eq!(verdicts(&[&batch(Some(6), None), &changes]), [Verdict::Conflict, Verdict::Apply]);
+    }
+}

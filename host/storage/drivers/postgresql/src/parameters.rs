@@ -26,3 +26,11 @@ impl<T: AsRef<[u8]>> ToSql for Bytes<T> {
 
     to_sql_checked!();
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_log_of_parameters_shows_no_bytes() {
+        assert_eq!(format!("{:?}", vec![super::Bytes(b"opensesame")]), "[10 bytes]");
+    }
+}

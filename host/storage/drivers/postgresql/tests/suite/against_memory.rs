@@ -8,19 +8,23 @@ use storage::{Batch, Driver, Expectation, Listing, Snapshot, Value};
 use crate::{fresh, open};
 
 /// Numbers that are the same in every run.
-struct Dice(u64);
+struct Dice {
+    last: u64,
+    /// How many different segments paths are made of.
+    segments: usize,
+}
 
 impl Dice {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % bound
+        self.last = self.last.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.last >> 33) as usize % bound
     }
 
     /// Segments that SQL could take for something else, and ones around the slash in order.
     fn segment(&mut self) -> &'static str {
         const SEGMENTS: [&str; 12] =
             ["a", "a-", "a0", "%", "_", "\\", "'", "$1", "\\x2f", "ä€𝄞", "\u{10FFFF}", "'; DROP TABLE x; --"];
-        SEGMENTS[self.below(SEGMENTS.len())]
+        SEGMENTS[self.below(self.segments)]
     }
 
     fn path(&mut self, deepest: usize) -> String {
@@ -53,7 +57,7 @@ async fn same(one: &dyn Snapshot, other: &dyn Snapshot, dice: &mut Dice) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_snapshot_shows_what_the_memory_driver_shows() {
     let (memory, postgresql) = (Memory::new(), open(&fresh()).await);
-    let mut dice = Dice(7);
+    let mut dice = Dice { last: 7, segments: 12 };
     let mut snapshots = Vec::new();
     for _ in 0..40 {
         let mut writes = BTreeMap::new();
@@ -77,8 +81,8 @@ async fn every_snapshot_shows_what_the_memory_driver_shows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_of_many_batches_at_once_are_applied_some_order_explains_it() {
     let postgresql = open(&fresh()).await;
-    let mut dice = Dice(11);
-    for _ in 0..60 {
+    let mut dice = Dice { last: 11, segments: 3 };
+    for _ in 0..100 {
         let snapshot = postgresql.snapshot().await.unwrap();
         let mut batches = Vec::new();
         for _ in 0..6 {
