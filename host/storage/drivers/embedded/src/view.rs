@@ -39,8 +39,8 @@ impl View {
 
 #[async_trait]
 impl Snapshot for View {
-    /// Answered at once, on the caller's thread: a record of 256 bytes among a million takes 2 to 4 microseconds, and 15
-    /// when its block is not in the engine's memory but in the system's. A hop to another thread takes about as long.
+    /// Answered at once, on the caller's thread: a record of 256 bytes among a million takes 5 microseconds, and 15
+    /// when its blocks are not in the engine's memory but in the system's. A hop to another thread takes about as long.
     async fn get(&self, key: &str) -> Result<Option<Record>, Error> {
         self.0.get(key)
     }
