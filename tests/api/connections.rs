@@ -34,7 +34,7 @@ fn malformed_requests_are_refused_and_the_server_goes_on() {
         let answer = server.exchange(request);
         assert!(first_line(&answer).contains(status), "{:?}: {answer:?}", String::from_utf8_lossy(request));
     }
-    assert!(curl(&[&format!("{}/v1/sys/health", server.address())]).ends_with(" 200 1.1"));
+    assert!(curl(&[&format!("{}/v1/sys/seal-status", server.address())]).ends_with(" 200 1.1"));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
     assert!(answer.contains("request body too large"));
     assert!(started.elapsed() < Duration::from_millis(900), "it waited for the body");
     let fits = format!("POST /v1/a HTTP/1.1\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n{:1000}", "{}");
-    assert!(first_line(&server.exchange(fits.as_bytes())).contains("403"));
+    assert!(first_line(&server.exchange(fits.as_bytes())).contains("503"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_body_in_chunks_is_read_up_to_the_bound() {
     let server = impatient();
     let head = "POST /v1/a HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     let small = format!("{head}2\r\n{{}}\r\n0\r\n\r\n");
-    assert!(first_line(&server.exchange(small.as_bytes())).contains("403"));
+    assert!(first_line(&server.exchange(small.as_bytes())).contains("503"));
     let large = format!("{head}{}0\r\n\r\n", format!("64\r\n{}\r\n", "x".repeat(100)).repeat(11));
     assert!(first_line(&server.exchange(large.as_bytes())).contains("413"));
 }
@@ -110,14 +110,14 @@ fn connections_over_the_bound_wait_until_another_ends() {
 #[test]
 fn doubled_slashes_count_as_one() {
     let server = impatient();
-    let health = curl(&["--path-as-is", &format!("{}/v1//sys///health", server.address())]);
+    let health = curl(&["--path-as-is", &format!("{}/v1//sys///seal-status", server.address())]);
     assert!(health.ends_with(" 200 1.1"), "{health}");
 }
 
 #[test]
 fn http_2_is_spoken_by_prior_knowledge() {
     let server = impatient();
-    let health = format!("{}/v1/sys/health", server.address());
+    let health = format!("{}/v1/sys/seal-status", server.address());
     assert!(curl(&["--http2-prior-knowledge", &health]).ends_with(" 200 2"));
     assert!(curl(&["--http2-prior-knowledge", "-I", &health]).ends_with(" 200 2"));
     let large = "x".repeat(1001);

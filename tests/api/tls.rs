@@ -55,6 +55,6 @@ fn a_listener_takes_its_certificate_and_key_from_files() {
         &[],
     );
     let [secret, plain] = server.addresses() else { panic!("two listeners were configured: {}", server.said()) };
-    assert!(curl(&["--cacert", &certificate, &format!("{secret}/v1/sys/health")]).contains(" 200 "));
-    assert!(curl(&[&format!("{plain}/v1/sys/health")]).contains(" 200 "));
+    assert!(curl(&["--cacert", &certificate, &format!("{secret}/v1/sys/seal-status")]).contains(" 200 "));
+    assert!(curl(&[&format!("{plain}/v1/sys/seal-status")]).contains(" 200 "));
 }

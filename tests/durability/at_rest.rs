@@ -28,7 +28,7 @@ fn fill(node: &Node) -> Vec<Vec<u8>> {
     let root = json!({"common_name": "Root", "managed_key_name": "root", "ttl": "8760h"});
     let made = node.call("POST", "pki/root/generate/kms", root);
     assert_eq!(made.status, 200, "{}", made.text);
-    let role = json!({"allowed_domains": "example.com", "allow_subdomains": true, "key_type": "ec", "key_bits": 256});
+    let role = json!({"allowed_domains": "example.com", "allow_subdomains": true, "key_type": "ec", "key_bits": 256, "ttl": "1h"});
     assert_eq!(node.call("POST", "pki/roles/r", role).status, 200);
     let own =
         node.call("POST", "pki/keys/generate/exported", json!({"key_type": "ec", "key_bits": 256, "key_name": "own"}));

@@ -32,7 +32,7 @@ fn whatever_was_acknowledged_before_a_kill_is_there_and_nothing_is_half_there() 
         assert_eq!(node.call("POST", &format!("sys/mounts/{path}"), json!({"type": kind})).status, 204);
     }
     assert_eq!(node.call("POST", "pki/root/generate/internal", json!({"common_name": "R"})).status, 200);
-    let role = json!({"allow_any_name": true, "key_type": "ec", "key_bits": 256, "no_store": false});
+    let role = json!({"allow_any_name": true, "key_type": "ec", "key_bits": 256, "ttl": "1h"});
     assert_eq!(node.call("POST", "pki/roles/r", role).status, 200);
     let told = Mutex::new(Told::default());
     for round in 0..rounds {

@@ -35,7 +35,11 @@ fn what_one_node_did_holds_on_the_other_at_once() {
         let mount = format!("sys/mounts/pki{round}");
         done(&one.call("POST", &mount, json!({"type": "pki"})));
         done(&two.call("POST", &format!("pki{round}/root/generate/internal"), json!({"common_name": "R"})));
-        done(&two.call("POST", &format!("pki{round}/roles/r"), json!({"allow_any_name": true, "key_type": "ec"})));
+        done(&two.call(
+            "POST",
+            &format!("pki{round}/roles/r"),
+            json!({"allow_any_name": true, "key_type": "ec", "ttl": "1h"}),
+        ));
         done(&one.call("POST", &format!("pki{round}/issue/r"), json!({"common_name": "a.example.com"})));
         done(&one.call("DELETE", &format!("pki{round}/roles/r"), Value::Null));
         let refused = two.call("POST", &format!("pki{round}/issue/r"), json!({"common_name": "a.example.com"}));
@@ -63,7 +67,11 @@ fn one_node_is_killed_in_the_middle_of_requests_and_the_other_finds_nothing_half
     let [one, two] = two(&cluster, "", &[]);
     done(&one.call("POST", "sys/mounts/pki", json!({"type": "pki"})));
     done(&one.call("POST", "pki/root/generate/internal", json!({"common_name": "R"})));
-    done(&one.call("POST", "pki/roles/r", json!({"allow_any_name": true, "key_type": "ec", "key_bits": 256})));
+    done(&one.call(
+        "POST",
+        "pki/roles/r",
+        json!({"allow_any_name": true, "key_type": "ec", "key_bits": 256, "ttl": "1h"}),
+    ));
     let acked = std::sync::Mutex::new(Vec::new());
     let (address, root) = (one.address().to_owned(), one.token().to_owned());
     std::thread::scope(|threads| {

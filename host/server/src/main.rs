@@ -82,9 +82,6 @@ fn run(options: &Server) -> Result<(), Failure> {
     }
     if !options.development() {
         hardening::harden();
-        if !config.storage_given {
-            tracing::warn!("the configuration has no storage: everything is kept in memory, until the server stops");
-        }
     }
     let runtime = runtime::build()?;
     let result = runtime.block_on(open(options, &config, &level));
@@ -105,6 +102,9 @@ async fn open(options: &Server, config: &Config, level: &Level) -> Result<(), Fa
     if options.development() {
         develop(options, &house, &doors).await?;
     } else {
+        if !config.storage_given {
+            tracing::warn!("the configuration has no storage: everything is kept in memory, until the server stops");
+        }
         house.look().await?;
         announce(config, &doors);
     }
