@@ -12,8 +12,10 @@
 mod client;
 mod idle_memory;
 mod issue;
+mod many;
 mod measure;
 mod start_up;
+mod stored;
 mod through_the_sandbox;
 mod token;
 
@@ -24,6 +26,8 @@ const ALL: &[(&str, fn())] = &[
     ("token", token::run),
     ("start-up", start_up::run),
     ("idle-memory", idle_memory::run),
+    ("stored", stored::run),
+    ("many", many::run),
 ];
 
 fn main() {

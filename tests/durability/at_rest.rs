@@ -34,7 +34,7 @@ fn fill(node: &Node) -> Vec<Vec<u8>> {
         node.call("POST", "pki/keys/generate/exported", json!({"key_type": "ec", "key_bits": 256, "key_name": "own"}));
     let pem = own.json["data"]["private_key"].as_str().unwrap_or_else(|| panic!("{}", own.text)).to_owned();
     let scalar = private_scalar(&pem);
-    vec![SECRET.into(), node.token().into(), PIN.into(), scalar.clone(), hex::encode(&scalar).into_bytes()]
+    vec![SECRET.into(), node.token().into(), scalar.clone(), hex::encode(&scalar).into_bytes()]
 }
 
 /// The 32 bytes that make the private key of a P-256 key.

@@ -57,9 +57,7 @@ impl Founding {
         let barrier = Arc::new(Barrier::found(below, root.clone(), ring.clone()));
         let mut transaction = Store::new(Arc::clone(&barrier)).begin().await?;
         record::write_format(&mut transaction).await?;
-        for (drawer, key, value) in Barrier::records(&root, &ring)? {
-            transaction.put(&drawer, key, value)?;
-        }
+        Barrier::write_keys(&mut transaction, &root, &ring)?;
         let kind = wrapper.map_or(SHAMIR, Wrapper::kind);
         Config::new(kind, quorum).write(&mut transaction)?;
         let wrapped = match wrapper {

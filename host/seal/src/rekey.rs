@@ -254,9 +254,7 @@ fn apply(
     if config.is_shamir() {
         // A new root key as well: who copied the old shares and the old store must not read what comes.
         let root = SecretKey::random()?;
-        for (drawer, key, value) in Barrier::records(&root, &barrier.keyring()?)? {
-            transaction.put(&drawer, key, value)?;
-        }
+        Barrier::write_keys(transaction, &root, &barrier.keyring()?)?;
         transaction.put(&clear_drawer(), record::ROOT, proof::wrap(new, &root)?)?;
     } else {
         proof::write_recovery(transaction, new)?;

@@ -63,14 +63,13 @@ pub fn set_policy(transaction: &mut Transaction, policy: Policy) -> Result<(), E
 /// 1970.
 pub fn rotate(transaction: &mut Transaction, barrier: &Barrier, now: u64) -> Result<Term, Error> {
     let ring = barrier.keyring()?.rotated(now)?;
-    for (drawer, key, value) in Barrier::records(&barrier.root_key()?, &ring)? {
-        transaction.put(&drawer, key, value)?;
-    }
+    Barrier::write_keys(transaction, &barrier.root_key()?, &ring)?;
     Ok(ring.term())
 }
 
 /// The active term, and how many values all nodes have encrypted with it, as far as they have counted.
 pub async fn status(transaction: &mut Transaction, barrier: &Barrier) -> Result<(Term, u64), Error> {
+    barrier.refresh().await?;
     let term = barrier.keyring()?.term();
     let count: Count = transaction.get_json(&drawer(), "encryptions").await?.unwrap_or_default();
     let counted = if count.term == term.number { count.encryptions } else { 0 };

@@ -104,9 +104,7 @@ async fn behind_a_barrier(driver: impl Driver) -> Arc<Barrier> {
     let (root, ring) = (SecretKey::random().unwrap(), Keyring::new(0).unwrap());
     let barrier = Arc::new(Barrier::found(Arc::new(driver), root.clone(), ring.clone()));
     let mut founding = Store::new(Arc::clone(&barrier)).begin().await.unwrap();
-    for (drawer, key, value) in Barrier::records(&root, &ring).unwrap() {
-        founding.put(&drawer, key, value).unwrap();
-    }
+    Barrier::write_keys(&mut founding, &root, &ring).unwrap();
     founding.commit().await.unwrap();
     barrier
 }

@@ -19,7 +19,7 @@ use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 
 use crate::driver::{Batch, Driver, Expectation, Listing, Page, Record, Records, Snapshot};
-use crate::{Drawer, Error, Value};
+use crate::{Drawer, Error, Transaction, Value};
 
 pub use cipher::{OVERHEAD, SecretKey};
 pub use keyring::{Keyring, Term};
@@ -53,7 +53,7 @@ struct Keys {
 }
 
 impl Barrier {
-    /// A barrier that is not yet stored: the first transaction over it must write [`Self::records`].
+    /// A barrier that is not yet stored: the first transaction over it must be one that called [`Self::write_keys`].
     pub fn found(below: Arc<dyn Driver>, root: SecretKey, ring: Keyring) -> Self {
         Self::with(below, Keys { root, ring, version: None })
     }
@@ -69,13 +69,11 @@ impl Barrier {
         Self { below, keys: ArcSwapOption::from_pointee(keys), encryptions: AtomicU64::new(0) }
     }
 
-    /// What must be written, below [`clear_drawer`] and elsewhere, when a keyring or a root key is new: full keys and
-    /// values. To be written by a transaction over the barrier that they are for.
-    pub fn records(root: &SecretKey, ring: &Keyring) -> Result<Vec<(Drawer, &'static str, Vec<u8>)>, Error> {
-        Ok(vec![
-            (clear_drawer(), "keyring", ring.seal(root)?),
-            (Drawer::new(&["core"]), "root-key", root.bytes().to_vec()),
-        ])
+    /// Writes a keyring or a root key that is new. The transaction is one over the barrier that they are for; they are
+    /// in use once it has committed.
+    pub fn write_keys(transaction: &mut Transaction, root: &SecretKey, ring: &Keyring) -> Result<(), Error> {
+        transaction.put(&clear_drawer(), "keyring", ring.seal(root)?)?;
+        transaction.put(&Drawer::new(&["core"]), "root-key", root.bytes().to_vec())
     }
 
     /// Forgets the keys. Whatever still holds the barrier can read and write nothing any more.
@@ -117,8 +115,9 @@ impl Barrier {
         self.keys.load_full().ok_or(Error::Sealed)
     }
 
-    /// Reads the keyring anew if it is not the one that is in use. Whether it was another.
-    async fn refresh(&self) -> Result<bool, Error> {
+    /// Reads the keyring anew if the stored one is not the one that is in use: another node changed it. Whether it was
+    /// another. Reading and writing do this by themselves when they must.
+    pub async fn refresh(&self) -> Result<bool, Error> {
         let keys = self.keys()?;
         let snapshot = self.below.snapshot().await?;
         let now = snapshot.get(KEYRING).await?;

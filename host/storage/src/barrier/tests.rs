@@ -17,9 +17,7 @@ async fn founded(below: &Arc<dyn Driver>) -> (Arc<Barrier>, Store, SecretKey) {
 }
 
 fn write_keys(tx: &mut Transaction, root: &SecretKey, ring: &Keyring) {
-    for (drawer, key, value) in Barrier::records(root, ring).unwrap() {
-        tx.put(&drawer, key, value).unwrap();
-    }
+    Barrier::write_keys(tx, root, ring).unwrap();
 }
 
 async fn reopened(below: &Arc<dyn Driver>, root: &SecretKey) -> (Arc<Barrier>, Store) {
