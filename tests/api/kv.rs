@@ -376,3 +376,20 @@ fn a_client_of_version_1_that_comes_to_version_2_is_told_where_to_go() {
     assert_eq!(server.call("LIST", "kv2", Value::Null).status, 404);
     assert_eq!(server.call("LIST", "kv2/metadata", Value::Null).status, 404, "nothing was written");
 }
+
+#[test]
+fn many_clients_may_write_one_secret_at_once() {
+    let server = Server::start();
+    assert_eq!(server.call("POST", "sys/mounts/contested", json!({"type": "kv"})).status, 204);
+    std::thread::scope(|threads| {
+        for client in 0..32 {
+            let server = &server;
+            threads.spawn(move || {
+                for number in 0..10 {
+                    let answer = server.call("POST", "contested/a", json!({"client": client, "number": number}));
+                    assert_eq!(answer.status, 204, "{}", answer.text);
+                }
+            });
+        }
+    });
+}

@@ -72,14 +72,25 @@ pub(crate) fn request_as(token: &str, method: &str, path: &str, body: &str) -> V
 
 /// Sends one request over and over from this many clients for this long; says how many were answered with success.
 pub(crate) fn load(server: &Process, clients: usize, request: &[u8], time: Duration) -> u64 {
+    load_each(server, clients, &|_| request.to_vec(), time)
+}
+
+/// The same where each client sends a request of its own.
+pub(crate) fn load_each(
+    server: &Process,
+    clients: usize,
+    request: &(dyn Fn(usize) -> Vec<u8> + Sync),
+    time: Duration,
+) -> u64 {
     let until = Instant::now() + time;
     std::thread::scope(|scope| {
         let running: Vec<_> = (0..clients)
-            .map(|_| {
+            .map(|number| {
                 scope.spawn(move || {
                     let (mut client, mut answered) = (Client::new(server), 0);
+                    let request = request(number);
                     while Instant::now() < until {
-                        assert!(matches!(client.send(request), 200 | 204));
+                        assert!(matches!(client.send(&request), 200 | 204));
                         answered += 1;
                     }
                     answered

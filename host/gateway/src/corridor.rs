@@ -21,6 +21,10 @@ use crate::{Arrival, body, help};
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;
 
+/// Longest rest of a request after it lost for the first time, and after it lost ever so often.
+const FIRST_REST: Duration = Duration::from_millis(1);
+const REST_MAX: Duration = Duration::from_millis(100);
+
 /// The rooms that the corridor passes while the node is open. Sealing drops them, and with them all that they know.
 pub struct Rooms {
     /// What the store is encrypted with.
@@ -105,6 +109,15 @@ impl Gateway {
     }
 }
 
+/// How long a request rests that lost against another: longer each time, up to [`REST_MAX`], and not the same for two
+/// requests, or those who lost together would meet again. A request's identifier is random.
+fn rest(id: &str, run: u32) -> Duration {
+    let digits = id.bytes().filter_map(|digit| char::from(digit).to_digit(16));
+    let random = digits.skip(run as usize).take(3).fold(0, |number, digit| number * 16 + digit);
+    let longest = FIRST_REST.saturating_mul(1 << run.min(16)).min(REST_MAX);
+    longest * random / 0xfff
+}
+
 pub(crate) fn sealed() -> Fault {
     Fault::new(Kind::Sealed, "Vault is sealed")
 }
@@ -120,7 +133,8 @@ impl Rooms {
         for run in 0..=RERUNS_MAX {
             match self.run(arrival, upload, deadline).await {
                 Err(fault) if fault.kind == Kind::Conflict => {
-                    tracing::debug!(request = arrival.id, run, "lost against another request")
+                    tracing::debug!(request = arrival.id, run, "lost against another request");
+                    tokio::time::sleep(rest(&arrival.id, run)).await;
                 }
                 done => return done,
             }
