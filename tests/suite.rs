@@ -23,6 +23,8 @@ mod contract;
 mod crash;
 #[path = "api/door.rs"]
 mod door;
+#[path = "durability/golden.rs"]
+mod golden;
 #[path = "isolation/hostile.rs"]
 mod hostile;
 #[path = "isolation/keys.rs"]
@@ -93,6 +95,8 @@ mod stock;
 mod stop;
 #[path = "isolation/storage.rs"]
 mod storage;
+#[path = "isolation/ticks.rs"]
+mod ticks;
 #[path = "api/tls.rs"]
 mod tls;
 #[path = "durability/token_seal.rs"]

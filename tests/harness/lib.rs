@@ -121,6 +121,14 @@ impl Server {
         }
     }
 
+    /// Two such servers over one store in memory; they end together, with the first.
+    pub fn two_with_guests(guests: &'static [&'static [u8]]) -> [Self; 2] {
+        let (mut addresses, stop) = inside::start_nodes(guests, 2);
+        let (second, first) = (addresses.remove(1), addresses.remove(0));
+        let server = |address, stop| Self { running: Running::Inside { _stop: stop }, address, _folder: None };
+        [server(first, stop.clone()), server(second, stop)]
+    }
+
     /// Where it listens, for instance `http://127.0.0.1:34567`.
     pub fn address(&self) -> &str {
         &self.address

@@ -315,7 +315,7 @@ fn caller(arrival: &Arrival, admitted: &Admitted) -> Caller {
     }
 }
 
-fn stored(error: storage::Error) -> Fault {
+pub(crate) fn stored(error: storage::Error) -> Fault {
     let fault = Fault::new(error.kind(), "storage failed").detail(error.to_string());
     if error.kind() == Kind::Unavailable { fault.retry_after(Duration::from_secs(1)) } else { fault }
 }

@@ -10,6 +10,7 @@ mod body;
 mod corridor;
 mod help;
 mod opening;
+mod ticks;
 
 pub use arrival::Arrival;
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};

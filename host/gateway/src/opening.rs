@@ -12,7 +12,7 @@ use system::{Answer, Founded, Question};
 use tokio::sync::watch;
 
 use crate::corridor::{Gateway, Rooms, now};
-use crate::{Arrival, body};
+use crate::{Arrival, body, ticks};
 
 /// Makes the rooms of an open node over its barrier.
 pub type Furnish =
@@ -28,6 +28,10 @@ pub(crate) struct Open {
 }
 
 impl Open {
+    fn new(rooms: Rooms) -> Self {
+        Self { rooms, sealed: watch::Sender::new(false) }
+    }
+
     pub(crate) async fn until_sealed(&self) {
         let mut sealed = self.sealed.subscribe();
         // An error would mean that the sender is gone, which is this very value.
@@ -86,8 +90,14 @@ impl Gateway {
         }
         let rooms = (self.furnish)(barrier).await?;
         tracing::info!(cluster = rooms.cluster_id, "unsealed");
-        self.open.store(Some(Arc::new(Open { rooms, sealed: watch::Sender::new(false) })));
+        self.store_open(Open::new(rooms));
         Ok(())
+    }
+
+    fn store_open(&self, open: Open) {
+        let open = Arc::new(open);
+        tokio::spawn(ticks::run(Arc::downgrade(&open)));
+        self.open.store(Some(open));
     }
 
     /// Seals the node: requests that are under way end, and everything that was known is let go, in memory and in
@@ -116,7 +126,7 @@ impl Gateway {
         let Some(old) = self.open.load_full() else { return };
         match self.reopened(&old).await {
             Ok(open) => {
-                self.open.store(Some(Arc::new(open)));
+                self.store_open(open);
                 return;
             }
             Err(error) => tracing::warn!(%error, "what was restored does not open with the present key: sealing"),
@@ -132,6 +142,6 @@ impl Gateway {
         let root = old.rooms.barrier.root_key().map_err(failed)?;
         let barrier = Barrier::open(Arc::clone(old.rooms.barrier.below()), root).await.map_err(failed)?;
         let rooms = (self.furnish)(Arc::new(barrier)).await?;
-        Ok(Open { rooms, sealed: watch::Sender::new(false) })
+        Ok(Open::new(rooms))
     }
 }

@@ -56,7 +56,29 @@ impl Guest {
     }
 }
 
-fn request(grant: &Grant, call: Call) -> wit::Request {
+impl Guest {
+    /// Lets the guest do its periodic work for a mount. Like an answer, only success gives the transaction back.
+    pub async fn tick(&self, grant: Grant) -> Result<Transaction, Fault> {
+        let deadline = grant.deadline;
+        let context = context(&grant);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_tick(&mut store, &context).await
+        };
+        let result = tokio::time::timeout_at(deadline, entry).await;
+        let state = store.into_data();
+        state.tell_dropped_lines();
+        match (result, state.grant) {
+            (Ok(Ok(Ok(()))), Some(grant)) => Ok(grant.transaction),
+            (Ok(Ok(Err(fault))), _) => Err(refused(fault)),
+            (Ok(Err(trap)), grant) => Err(trapped(&trap, &State::new(grant, deadline))),
+            _ => Err(ended(&Ended::Deadline)),
+        }
+    }
+}
+
+fn context(grant: &Grant) -> wit::Context {
     let mount = wit::MountFacts {
         accessor: grant.mount.accessor.clone(),
         namespace: grant.namespace.path.as_str().to_owned(),
@@ -67,8 +89,12 @@ fn request(grant: &Grant, call: Call) -> wit::Request {
     };
     let left = grant.deadline.saturating_duration_since(Instant::now());
     let deadline = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    wit::Context { request_id: grant.request_id.clone(), mount, deadline }
+}
+
+fn request(grant: &Grant, call: Call) -> wit::Request {
     wit::Request {
-        context: wit::Context { request_id: grant.request_id.clone(), mount, deadline },
+        context: context(grant),
         operation: convert::operation_to(call.operation),
         route: u32::try_from(call.route).unwrap_or(u32::MAX),
         captures: call.captures,

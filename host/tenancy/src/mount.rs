@@ -94,7 +94,12 @@ pub fn keys_drawer(mount: Id) -> Drawer {
     Drawer::new(&["mount", &mount.to_string(), "keys"])
 }
 
-/// Both drawers of a mount.
+/// The drawer in which the host notes what it does for the mount. No guest reaches it.
+pub fn host_drawer(mount: Id) -> Drawer {
+    Drawer::new(&["mount", &mount.to_string(), "host"])
+}
+
+/// All drawers of a mount.
 pub(crate) fn whole(mount: Id) -> Drawer {
     Drawer::new(&["mount", &mount.to_string()])
 }

@@ -113,6 +113,11 @@ impl Tree {
             .map(|(_, mount)| mount)
     }
 
+    /// The mounts of all namespaces.
+    pub fn all_mounts(&self) -> impl Iterator<Item = &Arc<Mount>> {
+        self.mounts.values()
+    }
+
     /// How many mounts there are in all.
     pub fn mount_count(&self) -> usize {
         self.mounts.len()

@@ -25,6 +25,7 @@ mod recurse;
 mod report;
 mod sign_with;
 mod sleepy;
+mod ticked;
 mod too_many_reads;
 mod too_many_writes;
 mod trap_after_writes;
@@ -38,6 +39,7 @@ impl Engine for Hostile {
     const NAME: &'static str = "hostile";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const ABOUT: &'static str = "Misbehaves, to show that the host keeps its promises.";
+    const WANTS_TICK: bool = true;
     const ROUTES: &'static [&'static [Route]] = &[
         bad_status::ROUTES,
         conflict::ROUTES,
@@ -61,11 +63,16 @@ impl Engine for Hostile {
         recurse::ROUTES,
         sign_with::ROUTES,
         sleepy::ROUTES,
+        ticked::ROUTES,
         too_many_reads::ROUTES,
         too_many_writes::ROUTES,
         trap_after_writes::ROUTES,
         write_then_read::ROUTES,
     ];
+
+    fn tick(_context: &Context) -> Result<(), Fault> {
+        ticked::tick()
+    }
 }
 
 // Outside wasm nothing calls the engine; this keeps its routes from being dead code.

@@ -1,0 +1,114 @@
+//! The periodic work of engines: about once a minute per mount, by one node at a time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use model::{Fault, Id, Kind};
+use sandbox::{Grant, Guest};
+use serde::{Deserialize, Serialize};
+use tenancy::{Mount, Tree, host_drawer};
+use tokio::time::Instant;
+
+use crate::corridor::{Rooms, now, stored};
+use crate::opening::Open;
+
+/// How often a mount's work is due, in seconds.
+const EVERY: u64 = 60;
+/// How often a node looks for work that is due.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Mounts whose work is not due before a time, as far as this node knows.
+type Later = HashMap<Id, Instant>;
+
+/// Until when a mount's work is done, or in the hands of a node. Seconds since 1970.
+#[derive(Serialize, Deserialize)]
+struct Claim {
+    until: u64,
+}
+
+/// Does what is due, as long as the node is open.
+pub(crate) async fn run(open: Weak<Open>) {
+    let mut later = Later::new();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(open) = open.upgrade() else { return };
+        tokio::select! {
+            done = open.rooms.tick(&mut later) => {
+                if let Err(error) = done {
+                    tracing::warn!(%error, "the periodic work of engines was not looked after; it goes on at the next turn");
+                }
+            }
+            () = open.until_sealed() => return,
+        }
+    }
+}
+
+impl Rooms {
+    async fn tick(&self, later: &mut Later) -> Result<(), Fault> {
+        later.retain(|_, due| *due > Instant::now());
+        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let tree = self.tenancy.tree(&mut transaction).await?;
+        drop(transaction);
+        for mount in tree.all_mounts() {
+            let Some(guest) = self.catalog.get(&mount.kind).filter(|guest| guest.descriptor.wants_tick) else {
+                continue;
+            };
+            if later.contains_key(&mount.id) {
+                continue;
+            }
+            let claimed = self.claim(mount).await;
+            let rest = match &claimed {
+                Ok(Some(rest)) => *rest,
+                _ => EVERY,
+            };
+            later.insert(mount.id, Instant::now() + Duration::from_secs(rest));
+            match claimed {
+                Ok(None) => {}
+                // Another node was first, or is about to be.
+                Ok(Some(_)) => continue,
+                Err(error) if error.kind == Kind::Conflict => continue,
+                Err(error) => return Err(error),
+            }
+            if let Err(error) = self.work(&tree, guest, mount).await {
+                tracing::warn!(mount = mount.accessor, %error, "an engine's periodic work failed; it is tried when it is due again");
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a mount's work for the next while, if it is due; if not, says in how many seconds it will be.
+    async fn claim(&self, mount: &Mount) -> Result<Option<u64>, Fault> {
+        let (drawer, now) = (host_drawer(mount.id), now());
+        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let claim: Option<Claim> = transaction.get_json(&drawer, "tick").await.map_err(stored)?;
+        // What lies further ahead than any claim was made by a clock that has since gone back.
+        if let Some(claim) = claim.filter(|claim| (now + 1..=now + EVERY).contains(&claim.until)) {
+            return Ok(Some(claim.until - now));
+        }
+        mount.expect(&mut transaction)?;
+        transaction.put_json(&drawer, "tick", &Claim { until: now + EVERY }).map_err(stored)?;
+        transaction.commit().await.map_err(stored)?;
+        Ok(None)
+    }
+
+    async fn work(&self, tree: &Tree, guest: &Guest, mount: &Arc<Mount>) -> Result<(), Fault> {
+        let mut transaction = self.store.begin().await.map_err(stored)?;
+        mount.expect(&mut transaction)?;
+        let namespace =
+            tree.namespace_by_id(mount.namespace).ok_or_else(|| Fault::internal("a mount of no namespace"))?;
+        let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(mount);
+        let grant = Grant {
+            request_id: format!("tick-{}", mount.accessor),
+            transaction,
+            namespace: Arc::clone(namespace),
+            mount: Arc::clone(mount),
+            default_lease_ttl,
+            max_lease_ttl,
+            managed_keys: self.managed_keys.clone(),
+            internal_keys: self.internal_keys.clone(),
+            deadline: Instant::now() + self.request_time.min(Duration::from_secs(EVERY)),
+        };
+        guest.tick(grant).await?.commit().await.map_err(stored)
+    }
+}
