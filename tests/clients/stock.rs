@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use harness::{PIN, ROOT, Server, Token};
+use harness::{Folder, Node, PIN, ROOT, Server, Token};
 
 #[test]
 fn hvac_and_openssl_walk_through_the_main_job_on_a_real_token() {
@@ -23,4 +23,16 @@ fn hvac_and_openssl_walk_through_the_main_job_on_a_real_token() {
     let said = String::from_utf8_lossy(&walked.stdout);
     assert!(walked.status.success(), "{said}{}", String::from_utf8_lossy(&walked.stderr));
     assert!(said.ends_with("the root's private key never left the token\n"), "{said}");
+}
+
+#[test]
+fn hvac_founds_unseals_rotates_rekeys_and_seals_a_server() {
+    let folder = Folder::new();
+    let node =
+        Node::start(&format!("storage \"file\" {{\n path = \"{}\"\n}}\n", folder.path().join("data").display()), &[]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut python = Command::new(root.join(".venv/bin/python"));
+    let walked = python.arg(root.join("tests/clients/sealed.py")).env("VAULT_ADDR", node.address()).output().unwrap();
+    let said = String::from_utf8_lossy(&walked.stdout);
+    assert!(walked.status.success(), "{said}{}", String::from_utf8_lossy(&walked.stderr));
 }

@@ -105,11 +105,6 @@ impl Node {
         ask(self.address(), method, path, headers, bytes).expect("the node answers")
     }
 
-    /// The same as [`Self::call`], when the node may be killed meanwhile: nothing then.
-    pub fn try_call(&self, method: &str, path: &str, body: Value) -> Option<Answer> {
-        try_call(self.address(), &self.token, method, path, body)
-    }
-
     /// The root token.
     pub fn token(&self) -> &str {
         &self.token

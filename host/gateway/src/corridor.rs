@@ -98,6 +98,8 @@ impl Gateway {
                 () = open.until_sealed() => Err(sealed()),
             }
         };
+        // Whatever a request ran into when the store was closed under it: this is why.
+        let passed = if passed.is_err() && open.is_sealed() { Err(sealed()) } else { passed };
         drop(open);
         match passed? {
             Passed::Replied(reply) => Ok(reply),

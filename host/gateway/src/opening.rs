@@ -32,6 +32,10 @@ impl Open {
         Self { rooms, sealed: watch::Sender::new(false) }
     }
 
+    pub(crate) fn is_sealed(&self) -> bool {
+        *self.sealed.borrow()
+    }
+
     pub(crate) async fn until_sealed(&self) {
         let mut sealed = self.sealed.subscribe();
         // An error would mean that the sender is gone, which is this very value.
@@ -105,8 +109,8 @@ impl Gateway {
     pub async fn seal(&self) {
         let _turn = self.changing.lock().await;
         let Some(open) = self.open.swap(None) else { return };
-        open.rooms.barrier.close();
         open.sealed.send_replace(true);
+        open.rooms.barrier.close();
         open.rooms.managed_keys.forget_all().await;
         let held = async {
             while Arc::strong_count(&open) > 1 {
