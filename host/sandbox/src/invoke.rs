@@ -4,6 +4,8 @@ use model::{Fault, Kind, Reply};
 use serde_json::value::RawValue;
 use storage::Transaction;
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use wasmtime::Store;
 
 use crate::bindings::innkeeper::engine::types as wit;
 use crate::grant::{Call, Grant};
@@ -24,15 +26,8 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_handle(&mut store, &request).await
         };
-        let result = tokio::time::timeout_at(deadline, entry).await;
-        let state = store.into_data();
-        state.tell_dropped_lines();
-        match result {
-            Ok(Ok(Ok(response))) => answered(response, mount_type, state),
-            Ok(Ok(Err(fault))) => Err(refused(fault)),
-            Ok(Err(trap)) => Err(trapped(&trap, &state)),
-            Err(_elapsed) => Err(ended(&Ended::Deadline)),
-        }
+        let (response, state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        answered(response, mount_type, state)
     }
 
     /// Asks whether what a request writes to is already there.
@@ -44,19 +39,10 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_exists(&mut store, &request).await
         };
-        let result = tokio::time::timeout_at(deadline, entry).await;
-        let state = store.into_data();
-        state.tell_dropped_lines();
-        match (result, state.grant) {
-            (Ok(Ok(Ok(exists))), Some(grant)) => Ok((exists, grant.transaction)),
-            (Ok(Ok(Err(fault))), _) => Err(refused(fault)),
-            (Ok(Err(trap)), grant) => Err(trapped(&trap, &State::new(grant, deadline))),
-            _ => Err(ended(&Ended::Deadline)),
-        }
+        let (exists, state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        Ok((exists, transaction(state)?))
     }
-}
 
-impl Guest {
     /// Lets the guest do its periodic work for a mount. Like an answer, only success gives the transaction back.
     pub async fn tick(&self, grant: Grant) -> Result<Transaction, Fault> {
         let deadline = grant.deadline;
@@ -66,16 +52,29 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_tick(&mut store, &context).await
         };
-        let result = tokio::time::timeout_at(deadline, entry).await;
-        let state = store.into_data();
-        state.tell_dropped_lines();
-        match (result, state.grant) {
-            (Ok(Ok(Ok(()))), Some(grant)) => Ok(grant.transaction),
-            (Ok(Ok(Err(fault))), _) => Err(refused(fault)),
-            (Ok(Err(trap)), grant) => Err(trapped(&trap, &State::new(grant, deadline))),
-            _ => Err(ended(&Ended::Deadline)),
-        }
+        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        transaction(state)
     }
+}
+
+/// How an entry ended: with the guest's own result and the state it left, or with a fault.
+fn left<T>(
+    result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
+    store: Store<State>,
+) -> Result<(T, State), Fault> {
+    let state = store.into_data();
+    state.tell_dropped_lines();
+    match result {
+        Ok(Ok(Ok(value))) => Ok((value, state)),
+        Ok(Ok(Err(fault))) => Err(refused(fault)),
+        Ok(Err(trap)) => Err(trapped(&trap, &state)),
+        Err(_elapsed) => Err(ended(&Ended::Deadline)),
+    }
+}
+
+/// What a guest that succeeded gives back.
+fn transaction(state: State) -> Result<Transaction, Fault> {
+    state.grant.map(|grant| grant.transaction).ok_or_else(|| Fault::internal("an entry without a grant"))
 }
 
 fn context(grant: &Grant) -> wit::Context {
@@ -111,11 +110,8 @@ fn request(grant: &Grant, call: Call) -> wit::Request {
 }
 
 fn answered(response: wit::Response, mount_type: String, state: State) -> Result<(Reply, Transaction), Fault> {
-    match (reply(response, mount_type), state.grant) {
-        (Ok(reply), Some(grant)) => Ok((reply, grant.transaction)),
-        (Err(why), _) => Err(out_of_bounds(why)),
-        (Ok(_), None) => Err(Fault::internal("an entry without a grant")),
-    }
+    let reply = reply(response, mount_type).map_err(out_of_bounds)?;
+    Ok((reply, transaction(state)?))
 }
 
 /// The client is told which bound it was, never what was answered.

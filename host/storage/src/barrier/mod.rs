@@ -134,7 +134,10 @@ impl Barrier {
             }
             Err(error) => return Err(error),
         };
-        tracing::info!(term = newer.ring.active(), "the keyring was changed and has been read anew");
+        // A store that was just founded has its first keyring, and nothing was changed.
+        if keys.version.is_some() {
+            tracing::info!(term = newer.ring.active(), "the keyring was changed and has been read anew");
+        }
         // Closed meanwhile: closed it stays.
         let swapped = self.keys.compare_and_swap(&keys, Some(Arc::new(newer)));
         if swapped.is_none() { Err(Error::Sealed) } else { Ok(true) }
