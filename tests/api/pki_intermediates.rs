@@ -228,7 +228,7 @@ fn issuers_of_one_mount_make_up_chains_by_themselves() {
     let pki = Pki::with_root();
     let root = text(&pki.read("issuer/root/json"), "certificate");
     let request = pki.write("intermediate/generate/internal", json!({"common_name": "I", "key_type": "ec"}));
-    let signed = pki.write("issuer/root/sign-intermediate", json!({"csr": request["csr"]}));
+    let signed = pki.write("issuer/root/sign-intermediate", json!({"csr": request["csr"], "ttl": "43800h"}));
     let imported = pki.write("intermediate/set-signed", json!({"certificate": signed["certificate"]}));
     let id = texts(&imported, "imported_issuers").remove(0);
     let line = |pem: &str| format!("{}\n", pem.trim_end());

@@ -193,7 +193,7 @@ fn an_issuer_is_revoked_for_good_and_listed_by_its_parent() {
     let pki = Pki::empty();
     let root = text(&pki.root(json!({})), "certificate");
     let request = pki.write("intermediate/generate/internal", json!({"common_name": "I", "key_type": "ec"}));
-    let signed = pki.write("root/sign-intermediate", json!({"csr": request["csr"]}));
+    let signed = pki.write("root/sign-intermediate", json!({"csr": request["csr"], "ttl": "43800h"}));
     let imported = pki.write("intermediate/set-signed", json!({"certificate": signed["certificate"]}));
     let id = texts(&imported, "imported_issuers").remove(0);
     pki.role(json!({"issuer_ref": id}));
