@@ -83,6 +83,16 @@ pub enum Error {
     /// The provider refused the credentials.
     #[error("login refused: {0}")]
     Login(String),
+    /// The provider knows who is asking and does not let it; the text is for the log.
+    #[error("access denied: {0}")]
+    Forbidden(String),
+    /// The provider has the key and does not let anybody use it: disabled, destroyed, scheduled for it. The text says
+    /// its state, in a word or two that clients may see.
+    #[error("the key is {0}")]
+    Unusable(String),
+    /// Another key stands in the place of the one that was described.
+    #[error("another key stands in its place: the public key is not the one that was registered")]
+    Replaced,
     /// The place of the key cannot serve now.
     #[error("unavailable: {detail}")]
     Unavailable {
@@ -144,6 +154,7 @@ impl Error {
             Self::NotGranted(_) | Self::LibraryClosed { .. } => Reason::NotGranted,
             Self::UsageDenied { .. } => Reason::UsageDenied,
             Self::Unsupported(_) | Self::UnsupportedScheme { .. } => Reason::Unsupported,
+            Self::Unusable(_) | Self::Replaced | Self::Forbidden(_) => Reason::Unavailable,
             Self::Invalid(_) => Reason::Invalid,
             Self::NotExportable => Reason::NotExportable,
             Self::Login(_) | Self::Unavailable { .. } | Self::Busy { .. } => Reason::Unavailable,
@@ -159,12 +170,13 @@ impl Error {
     }
 
     /// What sort of failure this is at a native endpoint. Refusals of a managed key are
-    /// [`Kind::InvalidRequest`] and not [`Kind::Denied`], because to clients that word speaks of their token; and a
-    /// wrong PIN is too, because waiting does not cure it.
+    /// [`Kind::InvalidRequest`] and not [`Kind::Denied`], because to clients that word speaks of their token; and whatever
+    /// waiting does not cure is too: a wrong PIN, a key that is disabled.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Storage(error) => error.kind(),
             Self::Login(_) | Self::Absent => Kind::InvalidRequest,
+            Self::Unusable(_) | Self::Replaced | Self::Forbidden(_) => Kind::InvalidRequest,
             Self::Of { source, .. } => source.kind(),
             _ => match self.reason() {
                 Reason::NotFound => Kind::NotFound,
@@ -222,6 +234,13 @@ impl Error {
             Self::NotExportable => "the private key was not made exportable".into(),
             Self::Login(_) => "the token refused the login; it is not tried again until the managed key is rewritten \
                                with the right credentials"
+                .into(),
+            Self::Forbidden(_) => {
+                "the KMS denies access to the key: its policy must allow the credentials to use it".into()
+            }
+            Self::Unusable(state) => format!("the KMS does not let the key be used: it is {state}"),
+            Self::Replaced => "another key stands in its place: its public half is not the one that was registered; \
+                               write the managed key again to accept it"
                 .into(),
             Self::Unavailable { .. } => "the token or KMS cannot be reached now; try again later".into(),
             Self::Busy { .. } => "too many requests are waiting to use keys; try again later".into(),

@@ -433,11 +433,12 @@ impl ManagedKey {
     }
 
     fn check_library(&self, namespace: &NamespacePath) -> Result<(), Error> {
-        let Provider::Pkcs11(provider) = &self.record.provider;
-        if self.service.libraries.is_open(&provider.library, namespace) {
-            return Ok(());
+        match self.record.provider.library() {
+            Some(library) if !self.service.libraries.is_open(library, namespace) => {
+                Err(Error::LibraryClosed { key: self.record.name.clone(), library: library.to_owned() })
+            }
+            _ => Ok(()),
         }
-        Err(Error::LibraryClosed { key: self.record.name.clone(), library: provider.library.clone() })
     }
 
     fn driver(&self) -> Result<&Arc<dyn Driver>, Error> {

@@ -3,7 +3,11 @@
 //! Each namespace has a drawer with `name/<name>` (the record), `uuid/<uuid>` (the name) and `type/<type>/<name>`
 //! (nothing, for listing).
 
+mod awskms;
+mod azurekeyvault;
+mod gcpckms;
 mod params;
+mod pkcs11;
 mod record;
 mod secret;
 
@@ -11,8 +15,11 @@ use model::Id;
 use serde_json::{Map, Value};
 use storage::{Drawer, Page, Transaction};
 
-pub use params::pkcs11_mechanism;
-pub use record::{Locator, MAX_PARALLEL_MAX, Pkcs11Locator, Pkcs11Provider, Provider, ProviderType, Record, TokenRef};
+pub use awskms::{AwsKmsKeyType, AwsKmsLocator, AwsKmsProvider};
+pub use azurekeyvault::{AzureKeyVaultLocator, AzureKeyVaultProvider};
+pub use gcpckms::{GcpCkmsLocator, GcpCkmsProvider};
+pub use pkcs11::{MAX_PARALLEL_MAX, Pkcs11Locator, Pkcs11Provider, TokenRef, pkcs11_mechanism};
+pub use record::{Locator, Provider, ProviderType, Record};
 
 use crate::{Error, Libraries, Place, random};
 use params::Params;
@@ -117,8 +124,7 @@ pub(crate) fn put(transaction: &mut Transaction, namespace: Id, record: &Record)
 }
 
 fn check_library(libraries: &Libraries, place: Place<'_>, record: &Record) -> Result<(), Error> {
-    let Provider::Pkcs11(provider) = &record.provider;
-    let library = &provider.library;
+    let Some(library) = record.provider.library() else { return Ok(()) };
     if libraries.get(library).is_none() {
         return Err(Error::invalid(format!(
             "library: no kms_library of the name {library:?} is configured on this node"

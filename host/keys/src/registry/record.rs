@@ -1,40 +1,51 @@
 //! What a managed key's record holds.
 
-use std::fmt;
-
 use model::Id;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{Curve, Description, Error, Usages};
+use crate::{Description, Error, Usages};
+
+use super::awskms::{AwsKmsLocator, AwsKmsProvider};
+use super::azurekeyvault::{AzureKeyVaultLocator, AzureKeyVaultProvider};
+use super::gcpckms::{GcpCkmsLocator, GcpCkmsProvider};
+use super::pkcs11::{Pkcs11Locator, Pkcs11Provider};
 
 /// The layout of records that this code writes.
 pub(super) const VERSION: u8 = 1;
-/// Most operations that one key may have running in its token.
-pub const MAX_PARALLEL_MAX: u32 = 128;
-
 /// The types of managed keys, as they stand in paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderType {
     /// A PKCS#11 token.
     Pkcs11,
+    /// AWS KMS.
+    AwsKms,
+    /// Azure Key Vault or Managed HSM.
+    AzureKeyVault,
+    /// Google Cloud KMS.
+    GcpCkms,
 }
 
 impl ProviderType {
+    /// Every type.
+    pub const ALL: [Self; 4] = [Self::Pkcs11, Self::AwsKms, Self::AzureKeyVault, Self::GcpCkms];
+
     /// Reads the type of a path.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        match text {
-            "pkcs11" => Ok(Self::Pkcs11),
-            other => Err(Error::invalid(format!("unsupported managed key type {other:?}: this build has pkcs11"))),
-        }
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
+            Error::invalid(format!("unsupported managed key type {text:?}: use {}", names.join(", ")))
+        })
     }
 
     /// The name in paths and answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pkcs11 => "pkcs11",
+            Self::AwsKms => "awskms",
+            Self::AzureKeyVault => "azurekeyvault",
+            Self::GcpCkms => "gcpckms",
         }
     }
 }
@@ -45,6 +56,12 @@ impl ProviderType {
 pub enum Provider {
     /// A PKCS#11 token.
     Pkcs11(Pkcs11Provider),
+    /// An account and region of AWS.
+    AwsKms(AwsKmsProvider),
+    /// A vault of Azure.
+    AzureKeyVault(AzureKeyVaultProvider),
+    /// A key ring of Google Cloud.
+    GcpCkms(GcpCkmsProvider),
 }
 
 impl Provider {
@@ -52,6 +69,27 @@ impl Provider {
     pub const fn kind(&self) -> ProviderType {
         match self {
             Self::Pkcs11(_) => ProviderType::Pkcs11,
+            Self::AwsKms(_) => ProviderType::AwsKms,
+            Self::AzureKeyVault(_) => ProviderType::AzureKeyVault,
+            Self::GcpCkms(_) => ProviderType::GcpCkms,
+        }
+    }
+
+    /// The name of the `kms_library` that it needs, if it needs one.
+    pub fn library(&self) -> Option<&str> {
+        match self {
+            Self::Pkcs11(provider) => Some(&provider.library),
+            _ => None,
+        }
+    }
+
+    /// Gives each field of the read-back and its value, without secrets.
+    fn show(&self, put: &mut dyn FnMut(&str, Value)) {
+        match self {
+            Self::Pkcs11(provider) => provider.show(put),
+            Self::AwsKms(provider) => provider.show(put),
+            Self::AzureKeyVault(provider) => provider.show(put),
+            Self::GcpCkms(provider) => provider.show(put),
         }
     }
 }
@@ -62,53 +100,33 @@ impl Provider {
 pub enum Locator {
     /// A key in a PKCS#11 token.
     Pkcs11(Pkcs11Locator),
+    /// A key of AWS KMS.
+    AwsKms(AwsKmsLocator),
+    /// A key of a vault of Azure.
+    AzureKeyVault(AzureKeyVaultLocator),
+    /// A version of a key of Google Cloud.
+    GcpCkms(GcpCkmsLocator),
 }
 
-/// Which token of a library.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenRef {
-    /// The slot's number. Tokens may change theirs when they are initialised again.
-    Slot(u64),
-    /// The token's label, without its padding.
-    Label(String),
-}
-
-/// A PKCS#11 token and how to log in to it.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Pkcs11Provider {
-    /// The name of a `kms_library`.
-    pub library: String,
-    /// The token.
-    pub token: TokenRef,
-    /// The user's PIN.
-    #[serde(with = "super::secret")]
-    pub pin: SecretString,
-    /// Whether even sessions that only sign are opened read/write, as some tokens want.
-    pub force_rw_session: bool,
-    /// Sessions that may work at once, 1 to [`MAX_PARALLEL_MAX`].
-    pub max_parallel: u32,
-}
-
-impl fmt::Debug for Pkcs11Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pkcs11Provider").field("library", &self.library).finish_non_exhaustive()
+impl Locator {
+    /// Refuses a record that says too little, or something else, of a key that is to be made.
+    pub(super) fn can_be_made(&self) -> Result<(), Error> {
+        match self {
+            Self::Pkcs11(locator) => locator.can_be_made(),
+            Self::AwsKms(locator) => locator.can_be_made(),
+            Self::AzureKeyVault(locator) => locator.can_be_made(),
+            Self::GcpCkms(locator) => locator.can_be_made(),
+        }
     }
-}
 
-/// A key in a PKCS#11 token.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Pkcs11Locator {
-    /// CKA_LABEL.
-    pub key_label: Option<String>,
-    /// CKA_ID, in hexadecimal digits of lower case.
-    pub key_id: Option<String>,
-    /// The CKM_ number of the mechanism that the key is used with.
-    pub mechanism: u64,
-    /// Bits of an RSA key to make.
-    pub key_bits: Option<u32>,
-    /// Curve of an EC key to make.
-    pub curve: Option<Curve>,
+    fn show(&self, put: &mut dyn FnMut(&str, Value)) {
+        match self {
+            Self::Pkcs11(locator) => locator.show(put),
+            Self::AwsKms(locator) => locator.show(put),
+            Self::AzureKeyVault(locator) => locator.show(put),
+            Self::GcpCkms(locator) => locator.show(put),
+        }
+    }
 }
 
 /// A managed key as it is stored.
@@ -139,10 +157,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// The read-back of the Vault API; the PIN reads `redacted`.
+    /// The read-back of the Vault API; secrets read `redacted`.
     pub fn to_fields(&self) -> Map<String, Value> {
         let usages: Vec<&str> = self.usages.iter().map(crate::Usage::name).collect();
-        let (Provider::Pkcs11(provider), Locator::Pkcs11(locator)) = (&self.provider, &self.locator);
         let mut fields = Map::new();
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
         put("UUID", json!(self.uuid.to_string()));
@@ -153,23 +170,8 @@ impl Record {
         put("allow_store_key", json!(self.allow_store_key));
         put("any_mount", json!(self.any_mount));
         put("usages", json!(usages));
-        put("library", json!(provider.library));
-        match &provider.token {
-            TokenRef::Slot(slot) => put("slot", json!(slot)),
-            TokenRef::Label(label) => put("token_label", json!(label)),
-        }
-        put("pin", json!("redacted"));
-        put("force_rw_session", json!(provider.force_rw_session));
-        put("max_parallel", json!(provider.max_parallel));
-        put("mechanism", json!(locator.mechanism));
-        for (name, value) in [
-            ("key_label", locator.key_label.as_ref().map(|label| json!(label))),
-            ("key_id", locator.key_id.as_ref().map(|id| json!(id))),
-            ("key_bits", locator.key_bits.map(|bits| json!(bits))),
-            ("curve", locator.curve.map(|curve| json!(curve.name()))),
-        ] {
-            value.into_iter().for_each(|value| put(name, value));
-        }
+        self.provider.show(&mut put);
+        self.locator.show(&mut put);
         fields
     }
 }

@@ -98,7 +98,7 @@ impl Driver {
     }
 
     fn pool(&self, provider: &Provider) -> Result<Arc<Pool>, Error> {
-        let Provider::Pkcs11(provider) = provider;
+        let provider = own(provider)?;
         let identity = self.identity(provider)?;
         let mut pools = lock(&self.pools);
         if let Some(pool) = pools.get(&identity) {
@@ -130,11 +130,11 @@ impl Driver {
 #[async_trait]
 impl keys::Driver for Driver {
     async fn describe(&self, provider: &Provider, locator: &Locator, deadline: Instant) -> Result<Description, Error> {
-        self.described(provider, Work::Describe(key(locator)), deadline).await
+        self.described(provider, Work::Describe(key(locator)?), deadline).await
     }
 
     async fn generate(&self, provider: &Provider, locator: &Locator, deadline: Instant) -> Result<Description, Error> {
-        self.described(provider, Work::Generate(key(locator)), deadline).await
+        self.described(provider, Work::Generate(key(locator)?), deadline).await
     }
 
     async fn sign(
@@ -144,7 +144,7 @@ impl keys::Driver for Driver {
         request: SignRequest<'_>,
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
-        let work = Work::Sign { key: key(locator), operation: mechanism::signature(request)? };
+        let work = Work::Sign { key: key(locator)?, operation: mechanism::signature(request)? };
         match self.pool(provider)?.submit(work, deadline).await? {
             Answer::Bytes(signature) => mechanism::finish(request.scheme, &signature),
             _ => Err(mixed_up()),
@@ -156,8 +156,7 @@ impl keys::Driver for Driver {
     }
 
     async fn forget(&self, provider: &Provider) {
-        let Provider::Pkcs11(provider) = provider;
-        if let Ok(identity) = self.identity(provider) {
+        if let Ok(identity) = own(provider).and_then(|provider| self.identity(provider)) {
             lock(&self.pools).remove(&identity);
         }
     }
@@ -181,7 +180,7 @@ impl Cipher for Driver {
         ciphertext: &[u8],
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let key = key(locator);
+        let key = key(locator)?;
         mechanism::can_decrypt(&key, hash)?;
         let work = Work::Decrypt { key, hash, ciphertext: ciphertext.to_vec() };
         match self.pool(provider)?.submit(work, deadline).await? {
@@ -191,9 +190,18 @@ impl Cipher for Driver {
     }
 }
 
-fn key(locator: &Locator) -> Arc<Pkcs11Locator> {
-    let Locator::Pkcs11(locator) = locator;
-    Arc::new(locator.clone())
+fn own(provider: &Provider) -> Result<&Pkcs11Provider, Error> {
+    match provider {
+        Provider::Pkcs11(provider) => Ok(provider),
+        other => Err(Error::Internal(format!("a provider of type {} at the driver of tokens", other.kind().name()))),
+    }
+}
+
+fn key(locator: &Locator) -> Result<Arc<Pkcs11Locator>, Error> {
+    match locator {
+        Locator::Pkcs11(locator) => Ok(Arc::new(locator.clone())),
+        _ => Err(Error::Internal("the locator of another type at the driver of tokens".into())),
+    }
 }
 
 fn mixed_up() -> Error {
