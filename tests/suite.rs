@@ -37,6 +37,8 @@ mod kv;
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "clients/managed.rs"]
+mod managed;
 #[path = "api/managed_keys.rs"]
 mod managed_keys;
 #[path = "api/mounts.rs"]
