@@ -283,6 +283,36 @@ fn a_namespace_below_uses_an_inherited_key_by_grant_and_no_other() {
 }
 
 #[test]
+fn credentials_are_rotated_in_one_write_while_requests_are_under_way() {
+    let bench = Bench::with_key();
+    let mount = json!({"type": "signer", "config": {"allowed_managed_keys": ["hsm:ca"]}});
+    bench.done("POST", "sys/mounts/signer", mount);
+    bench.done("POST", "signer/keys/ca", json!({"external_key_ref": "hsm:ca"}));
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let sign = || {
+            let mut signed = 0;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                bench.data("POST", "signer/sign/ca", json!({"input": "aGVsbG8="}));
+                signed += 1;
+            }
+            signed
+        };
+        let signers: Vec<_> = (0..8).map(|_| scope.spawn(sign)).collect();
+        for round in 0..10 {
+            let change = json!({"pin": PIN, "force_rw_session": round % 2 == 0, "max_parallel": 1 + round % 3});
+            let answer = bench.patch(&format!("{CONFIGS}/hsm"), change);
+            assert_eq!(answer.status, 204, "{}", answer.text);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        for signer in signers {
+            assert!(signer.join().unwrap() > 0, "every client went on through the rotations");
+        }
+    });
+}
+
+#[test]
 fn health_is_told_of_one_key_and_of_all_and_a_key_is_made_by_request() {
     let bench = Bench::with_key();
     bench.done("POST", &format!("{CONFIGS}/wrong"), config(json!({"pin": "9999", "verify": false})));
