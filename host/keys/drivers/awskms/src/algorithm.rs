@@ -39,6 +39,17 @@ pub(crate) fn schemes(key_type: KeyType, names: &[SigningAlgorithmSpec]) -> Vec<
     known.map(|(scheme, _)| scheme).collect()
 }
 
+/// Refuses a scheme that no key of the record's type and curve has. What else a key cannot sign, AWS refuses.
+pub(crate) fn check_scheme(locator: &AwsKmsLocator, scheme: Scheme) -> Result<(), Error> {
+    let able = match (locator.key_type, locator.curve, scheme) {
+        (AwsKmsKeyType::Rsa, _, Scheme::Pkcs1v15(_) | Scheme::Pss(_)) => true,
+        (AwsKmsKeyType::Ecdsa, Some(curve), Scheme::Ecdsa(hash)) => hash == curve.usual_hash(),
+        (AwsKmsKeyType::Ecdsa, None, Scheme::Ecdsa(_) | Scheme::Ed25519) => true,
+        _ => false,
+    };
+    if able { Ok(()) } else { Err(Error::Unsupported(format!("the key in AWS KMS cannot sign {scheme}"))) }
+}
+
 /// What is to be made.
 pub(crate) fn key_spec(locator: &AwsKmsLocator) -> Result<KeySpec, Error> {
     match (locator.key_type, locator.key_bits, locator.curve) {

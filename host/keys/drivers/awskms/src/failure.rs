@@ -149,6 +149,7 @@ fn service(status: u16, code: Option<&str>, said: &str, wait: Option<Duration>) 
         | "ServiceUnavailable" => Failure::Passing(detail),
         "Validation" => Failure::Final(Error::Internal(detail)),
         _ => match status {
+            ..300 => Failure::Passing("AWS KMS: an answer that cannot be read".into()),
             429 | 503 => throttled(detail),
             401 => Failure::Final(Error::Login(format!("AWS KMS: status 401 {code}"))),
             403 => Failure::Final(Error::Forbidden(detail)),

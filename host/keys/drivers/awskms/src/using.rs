@@ -56,6 +56,7 @@ impl Client {
             (_, Input::Message(_)) => return Err(Error::Internal("a driver is given digests".into()).into()),
         };
         request.scheme.check(request.input)?;
+        algorithm::check_scheme(locator, request.scheme)?;
         let name = algorithm::name_of(request.scheme)?;
         let asked = self.kms.sign().key_id(&locator.kms_key).message(Blob::new(bytes)).message_type(kind);
         let asked = asked.signing_algorithm(name.clone());

@@ -9,15 +9,15 @@ use model::Kind;
 use crate::{deadline, driver, ecdsa, provider_of, request};
 
 /// moto and its users: one who may do all, one who may not sign, one who may nothing in KMS.
-pub struct Realm {
+pub(crate) struct Realm {
     moto: Moto,
-    pub all: User,
+    pub(crate) all: User,
     reader: User,
     nobody: User,
 }
 
 /// The realm of this run.
-pub fn realm() -> &'static Realm {
+pub(crate) fn realm() -> &'static Realm {
     static REALM: OnceLock<Realm> = OnceLock::new();
     REALM.get_or_init(|| {
         let moto = Moto::start();
@@ -30,7 +30,7 @@ pub fn realm() -> &'static Realm {
 }
 
 impl Realm {
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.moto.url()
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::stub::{Answer, Asked, Stub};
-use crate::{aws, deadline, driver, ecdsa, localstack, provider_at};
+use crate::{SECRET_KEY, aws, deadline, driver, ecdsa, localstack, provider_at};
 
 /// The public half of a key of P-256: the curve's own base point.
 fn public_key() -> Answer {
@@ -73,6 +73,7 @@ async fn a_key_is_made_for_signing_and_given_its_alias() {
         (&asked[1].fields["KeySpec"], &asked[1].fields["KeyUsage"]),
         (&json!("ECC_NIST_P256"), &json!("SIGN_VERIFY"))
     );
+    assert!(asked[1].head.contains("/eu-central-1/kms/aws4_request") && !asked[1].head.contains(SECRET_KEY));
     assert_eq!(asked[2].fields, json!({ "AliasName": "alias/k", "TargetKeyId": "ours" }));
     assert_eq!(named(&asked[3]), "ours", "the alias may not be known everywhere yet");
 }

@@ -1,10 +1,11 @@
 //! Keys that may not be used, or are not what their record says, on LocalStack.
 //!
 //! It is not faithful here: GetPublicKey gives the public half of a key that is disabled or scheduled for deletion, so
-//! the state is seen by signing; the refusals of AWS's GetPublicKey are in `faults`.
+//! the state is seen by signing, and an empty one of a symmetric key, where AWS says UnsupportedOperationException; and
+//! it signs with a hash that is not the curve's. The refusals of AWS's GetPublicKey are in `faults`.
 
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
-use keys::{Curve, Driver as _, Error, Locator, Reason};
+use keys::{Curve, Driver as _, Error, Hash, Input, Locator, Reason, Scheme, SignRequest};
 use model::Kind;
 
 use crate::{aws, deadline, driver, ecdsa, localstack, provider_at, provider_of, request, rsa};
@@ -68,18 +69,27 @@ async fn a_key_that_decrypts_signs_nothing() {
     let (id, _) = key_of(KeySpec::Rsa2048, KeyUsageType::EncryptDecrypt).await;
     let described = describe(&rsa(&id, None)).await.unwrap();
     assert_eq!(described.schemes, []);
-    let refused = sign(&rsa(&id, None)).await.unwrap_err();
+    let request = SignRequest { scheme: Scheme::Pss(Hash::Sha256), input: Input::Digest(&[7; 32]) };
+    let provider = provider_at(&localstack().url());
+    let refused = driver().sign(&provider, &rsa(&id, None), request, deadline()).await.unwrap_err();
+    assert!(refused.public().contains("usage"), "{}", refused.public());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_on_another_curve_is_not_supported() {
+    let (bitcoin, _) = key_of(KeySpec::EccSecgP256K1, KeyUsageType::SignVerify).await;
+    let refused = describe(&ecdsa(&bitcoin, None)).await.unwrap_err();
     assert_eq!(refused.reason(), Reason::Unsupported, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_without_a_public_half_or_on_another_curve_is_not_supported() {
-    let (symmetric, _) = key_of(KeySpec::SymmetricDefault, KeyUsageType::EncryptDecrypt).await;
-    let (bitcoin, _) = key_of(KeySpec::EccSecgP256K1, KeyUsageType::SignVerify).await;
-    for id in [symmetric, bitcoin] {
-        let refused = describe(&ecdsa(&id, None)).await.unwrap_err();
-        assert_eq!(refused.reason(), Reason::Unsupported, "{refused}");
-    }
+async fn a_scheme_that_no_such_key_has_is_refused_without_asking() {
+    // LocalStack would sign.
+    let (id, _) = key_of(KeySpec::EccNistP384, KeyUsageType::SignVerify).await;
+    let refused = sign(&ecdsa(&id, Some(Curve::P384))).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Unsupported, "{refused}");
+    let refused = sign(&rsa(&id, None)).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Unsupported, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// What it answers.
 #[derive(Clone)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// A status, headers and a body.
     Reply(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// These bytes, which need not be HTTP, and the end of the connection.
@@ -24,17 +24,17 @@ pub enum Answer {
 
 impl Answer {
     /// 200 and JSON.
-    pub fn json(body: Value) -> Self {
+    pub(crate) fn json(body: Value) -> Self {
         Self::Reply(200, vec![], body.to_string().into_bytes())
     }
 
     /// An error as KMS answers it.
-    pub fn error(status: u16, code: &str, message: &str) -> Self {
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         Self::Reply(status, vec![], json!({ "__type": code, "message": message }).to_string().into_bytes())
     }
 
     /// The answer with a header.
-    pub fn with(self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with(self, name: &'static str, value: &str) -> Self {
         match self {
             Self::Reply(status, mut headers, body) => {
                 headers.push((name, value.to_owned()));
@@ -47,21 +47,21 @@ impl Answer {
 
 /// A request: the operation, its fields, and all headers as they came.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub operation: String,
-    pub fields: Value,
-    pub head: String,
+pub(crate) struct Asked {
+    pub(crate) operation: String,
+    pub(crate) fields: Value,
+    pub(crate) head: String,
 }
 
 /// A running server; its threads end with the process.
-pub struct Stub {
+pub(crate) struct Stub {
     port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Stub {
     /// A server that answers each request by this rule, which is told how many came before.
-    pub fn new(rule: impl Fn(usize, &Asked) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(rule: impl Fn(usize, &Asked) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (asked, rule) = (Arc::new(Mutex::new(Vec::new())), Arc::new(rule));
@@ -84,21 +84,21 @@ impl Stub {
     }
 
     /// Always the same.
-    pub fn always(answer: Answer) -> Self {
+    pub(crate) fn always(answer: Answer) -> Self {
         Self::new(move |_, _| answer.clone())
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// What it was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
     /// The operations that it was asked, in their order.
-    pub fn operations(&self) -> Vec<String> {
+    pub(crate) fn operations(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| asked.operation).collect()
     }
 }
