@@ -11,4 +11,7 @@
 )]
 
 pub mod conformance;
+pub mod localstack;
+pub mod moto;
 pub mod openssl;
+pub mod peer;
