@@ -380,7 +380,8 @@ impl ManagedKey {
             digest.truncate(curve.field_len());
         }
         let request = SignRequest { scheme, input: digest.as_deref().map_or(input, Input::Digest) };
-        let signed = self.driver()?.sign(&self.record.provider, &self.record.locator, request, deadline).await;
+        let locator = self.record.locator.pinned(&description);
+        let signed = self.driver()?.sign(&self.record.provider, &locator, request, deadline).await;
         signed.map_err(|error| error.of(self.name()))
     }
 
@@ -420,15 +421,16 @@ impl ManagedKey {
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.may(Usage::Decrypt)?;
-        if let KeyType::Rsa { bits } = self.describe(transaction, deadline).await?.key_type
+        let description = self.describe(transaction, deadline).await?;
+        if let KeyType::Rsa { bits } = description.key_type
             && ciphertext.len() != bits.div_ceil(8) as usize
         {
             return Err(Error::invalid("the ciphertext cannot be decrypted with this key").of(self.name()));
         }
         let driver = self.driver()?;
         let cipher = driver.cipher().ok_or_else(|| Error::Unsupported("decrypting".into()).of(self.name()))?;
-        let (provider, locator) = (&self.record.provider, &self.record.locator);
-        let opened = cipher.decrypt(provider, locator, hash, ciphertext, deadline).await;
+        let locator = self.record.locator.pinned(&description);
+        let opened = cipher.decrypt(&self.record.provider, &locator, hash, ciphertext, deadline).await;
         opened.map_err(|error| error.of(self.name()))
     }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use storage::{Drawer, Page, Transaction};
 
 pub use awskms::{AwsKmsKeyType, AwsKmsLocator, AwsKmsProvider};
-pub use azurekeyvault::{AzureKeyVaultLocator, AzureKeyVaultProvider};
+pub use azurekeyvault::{AZURE_RESOURCES, AzureKeyVaultLocator, AzureKeyVaultProvider};
 pub use gcpckms::{GcpCkmsLocator, GcpCkmsProvider};
 pub use pkcs11::{MAX_PARALLEL_MAX, Pkcs11Locator, Pkcs11Provider, TokenRef, pkcs11_mechanism};
 pub use record::{Locator, Provider, ProviderType, Record};

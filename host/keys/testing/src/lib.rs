@@ -10,5 +10,6 @@
     reason = "a test that cannot be set up ends"
 )]
 
+pub mod azure;
 pub mod conformance;
 pub mod openssl;
