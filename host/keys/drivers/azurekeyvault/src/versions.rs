@@ -206,8 +206,8 @@ mod tests {
     #[test]
     fn a_version_of_this_moment_is_not_yet_settled_and_an_old_one_is() {
         let (young, old) = (version(now(), "b", true), version(now() - 3, "b", true));
-        assert!(is_settling(&young, &[young.clone()]));
-        assert!(!is_settling(&old, &[old.clone()]));
+        assert!(is_settling(&young, std::slice::from_ref(&young)));
+        assert!(!is_settling(&old, std::slice::from_ref(&old)));
         let rotated = [version(now() - 60, "a", true), young.clone()];
         assert!(!is_settling(&young, &rotated), "a rotation decides nothing");
     }
