@@ -18,6 +18,9 @@ pub struct Description {
     pub key_type: KeyType,
     /// What it can sign, most usual first.
     pub schemes: Vec<Scheme>,
+    /// Which version of the key this is, where its home keeps versions under one name (see [`Locator::pinned`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// A signature that is wanted.

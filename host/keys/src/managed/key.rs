@@ -111,8 +111,10 @@ impl ManagedKey {
             // ECDSA begins with this cut (FIPS 186-5 section 6.4.1), and not every token takes a longer digest.
             digest.truncate(curve.field_len());
         }
-        let request = SignRequest { scheme, input: digest.as_deref().map_or(input, Input::Digest) };
-        let signed = self.driver()?.sign(&self.entry.provider, &self.entry.record.locator, request, deadline).await;
+        let (input, public_key) = (digest.as_deref().map_or(input, Input::Digest), Some(&description.public_key[..]));
+        let request = SignRequest { scheme, input, public_key };
+        let locator = self.entry.record.locator.pinned(&description);
+        let signed = self.driver()?.sign(&self.entry.provider, &locator, request, deadline).await;
         signed.map_err(|error| error.of(self.name()))
     }
 
@@ -152,15 +154,16 @@ impl ManagedKey {
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.may(Usage::Decrypt)?;
-        if let KeyType::Rsa { bits } = self.describe(transaction, deadline).await?.key_type
+        let description = self.describe(transaction, deadline).await?;
+        if let KeyType::Rsa { bits } = description.key_type
             && ciphertext.len() != bits.div_ceil(8) as usize
         {
             return Err(Error::invalid("the ciphertext cannot be decrypted with this key").of(self.name()));
         }
         let driver = self.driver()?;
         let cipher = driver.cipher().ok_or_else(|| Error::Unsupported("decrypting".into()).of(self.name()))?;
-        let (provider, locator) = (&self.entry.provider, &self.entry.record.locator);
-        let opened = cipher.decrypt(provider, locator, hash, ciphertext, deadline).await;
+        let locator = self.entry.record.locator.pinned(&description);
+        let opened = cipher.decrypt(&self.entry.provider, &locator, hash, ciphertext, deadline).await;
         opened.map_err(|error| error.of(self.name()))
     }
 

@@ -38,6 +38,7 @@ impl Fake {
             public_key: self.key.public_key().to_vec(),
             key_type: self.key.key_type(),
             schemes: self.key.schemes(),
+            version: None,
         }
     }
 }

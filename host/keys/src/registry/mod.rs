@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use storage::{Drawer, Page, Transaction};
 
 pub use awskms::{AwsKmsKeyType, AwsKmsLocator, AwsKmsProvider};
-pub use azurekeyvault::{AzureKeyVaultLocator, AzureKeyVaultProvider};
+pub use azurekeyvault::{AZURE_RESOURCES, AzureKeyVaultLocator, AzureKeyVaultProvider};
 pub use external::Change;
 pub(crate) use external::{
     configs, delete_config, delete_key, keys_of, read_config, read_key, write_config, write_key,

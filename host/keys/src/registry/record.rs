@@ -1,5 +1,7 @@
 //! What a managed key's record holds.
 
+use std::borrow::Cow;
+
 use model::Id;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -129,6 +131,20 @@ pub enum Locator {
 }
 
 impl Locator {
+    /// The locator of the very key that was described: where a home keeps versions under one name and the record names
+    /// none, of that version. A key that is rotated in its home stays what it was here until its record is written again.
+    pub fn pinned(&self, description: &Description) -> Cow<'_, Self> {
+        match (self, &description.version) {
+            (Self::AzureKeyVault(locator), Some(version)) if locator.key_version.is_none() => {
+                Cow::Owned(Self::AzureKeyVault(AzureKeyVaultLocator {
+                    key_version: Some(version.clone()),
+                    ..locator.clone()
+                }))
+            }
+            _ => Cow::Borrowed(self),
+        }
+    }
+
     /// Refuses a record that says too little, or something else, of a key that is to be made.
     pub(super) fn can_be_made(&self) -> Result<(), Error> {
         match self {

@@ -10,6 +10,7 @@
     reason = "a test that cannot be set up ends"
 )]
 
+pub mod azure;
 pub mod conformance;
 pub mod localstack;
 pub mod moto;

@@ -47,7 +47,7 @@ pub(crate) fn describe(session: &Session, key: &Pkcs11Locator, private: ObjectHa
     let public_key = public_key(session, private)?;
     let key_type = key_type_of(&public_key)?;
     let schemes = mechanism::schemes(key.mechanism, key_type)?;
-    Ok(Description { public_key, key_type, schemes })
+    Ok(Description { public_key, key_type, schemes, version: None })
 }
 
 /// The public key: of the public object, else of CKA_PUBLIC_KEY_INFO, else for RSA of the private object itself.
