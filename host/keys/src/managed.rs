@@ -379,7 +379,8 @@ impl ManagedKey {
             // ECDSA begins with this cut (FIPS 186-5 section 6.4.1), and not every token takes a longer digest.
             digest.truncate(curve.field_len());
         }
-        let request = SignRequest { scheme, input: digest.as_deref().map_or(input, Input::Digest) };
+        let (input, public_key) = (digest.as_deref().map_or(input, Input::Digest), Some(&description.public_key[..]));
+        let request = SignRequest { scheme, input, public_key };
         let signed = self.driver()?.sign(&self.record.provider, &self.record.locator, request, deadline).await;
         signed.map_err(|error| error.of(self.name()))
     }

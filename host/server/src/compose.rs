@@ -103,7 +103,7 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let seal_library = config.seal.as_ref().and_then(config::Seal::own_library);
     let libraries = config.libraries.iter().map(library).chain(seal_library);
     let libraries = Arc::new(Libraries::new(libraries)?);
-    let pkcs11 = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries)));
+    let pkcs11 = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries), settings(config)));
     let driver: Arc<dyn keys::Driver> = Arc::clone(&pkcs11) as _;
     let wrapper = config
         .seal
@@ -167,6 +167,17 @@ impl AfterRestore for Reopen {
             gateway.reopen().await;
         }
     }
+}
+
+/// How libraries are run, by name. The seal's own may be the file of a stanza: then it is one library, run as that says.
+fn settings(config: &Config) -> Vec<(String, pkcs11::Settings)> {
+    let stanzas = config.libraries.iter().map(|stanza| (stanza.name.clone(), stanza.settings.clone()));
+    let own = config.seal.as_ref().and_then(config::Seal::own_library).and_then(|own| {
+        let file = own.path.canonicalize().unwrap_or(own.path);
+        let same = |stanza: &&config::Library| stanza.path.canonicalize().is_ok_and(|path| path == file);
+        Some((own.name, config.libraries.iter().find(same)?.settings.clone()))
+    });
+    stanzas.chain(own).collect()
 }
 
 fn library(stanza: &config::Library) -> Library {
