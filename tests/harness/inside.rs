@@ -4,7 +4,7 @@ use std::sync::{Arc, mpsc};
 
 use secrecy::SecretString;
 use server::compose::compose;
-use server::config::{Config, Library, Listener};
+use server::config::{Config, Library, Listener, Process, Settings};
 use server::listener::{Door, serve};
 use storage::Driver;
 use storage::memory::Memory;
@@ -66,5 +66,7 @@ pub(crate) fn start_nodes(guests: &'static [&'static [u8]], nodes: usize) -> (Ve
 
 /// A PKCS#11 library that is not there: keys can be registered and refused with it, but never used.
 fn unreachable() -> Library {
-    Library { name: "hsm".into(), path: "/nowhere/library.so".into(), namespaces: None }
+    // In this process: a test's binary is no worker.
+    let settings = Settings { process: Process::InProcess, ..Settings::default() };
+    Library { name: "hsm".into(), path: "/nowhere/library.so".into(), namespaces: None, settings }
 }

@@ -31,6 +31,9 @@ pub struct SignRequest<'a> {
     /// The digest by the scheme's hash, for ECDSA cut to the length of the curve's order; the message itself for
     /// Ed25519.
     pub input: Input<'a>,
+    /// The public half that the key had when it was described (DER SubjectPublicKeyInfo), where the caller knows it. A
+    /// home that finds keys by name answers [`Error::Replaced`] when another key stands there now.
+    pub public_key: Option<&'a [u8]>,
 }
 
 /// A home of keys: an HSM or a KMS.

@@ -103,7 +103,7 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let seal_library = config.seal.as_ref().and_then(config::Seal::own_library);
     let libraries = config.libraries.iter().map(library).chain(seal_library);
     let libraries = Arc::new(Libraries::new(libraries)?);
-    let pkcs11 = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries)));
+    let pkcs11 = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries), settings(config)));
     let driver: Arc<dyn keys::Driver> = Arc::clone(&pkcs11) as _;
     let wrapper = config
         .seal
@@ -114,10 +114,10 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let front = Front::new(info.clone(), Arc::clone(&lock));
     let reopen = Arc::new(Reopen::default());
     let hook = Arc::clone(&reopen);
-    let types = config.managed_keys.iter().filter_map(|of| Some((of.kind, of.namespaces.clone()?)));
-    let limits = Limits::new(libraries, types);
+    let drivers = drivers(config, driver)?;
+    let limits = Limits::new(libraries, config.managed_keys.namespaces.values().cloned());
     let furnish: Furnish = Box::new(move |barrier| {
-        let keys = (limits.clone(), Arc::clone(&driver));
+        let keys = ManagedKeys::with_limits(limits.clone(), drivers.clone());
         Box::pin(furnish(barrier, info.clone(), catalog.clone(), keys, Arc::clone(&hook)))
     });
     let gateway = Arc::new(Gateway::new(front, furnish));
@@ -125,17 +125,27 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     Ok(House { gateway, sandbox, lock, pkcs11 })
 }
 
+/// A driver for each type of managed key. None of them dials anything yet.
+fn drivers(config: &Config, pkcs11: Arc<dyn keys::Driver>) -> Result<Vec<(ProviderType, Arc<dyn keys::Driver>)>, Fault> {
+    let settings = &config.managed_keys;
+    Ok(vec![
+        (ProviderType::Pkcs11, pkcs11),
+        (ProviderType::AwsKms, Arc::new(awskms::Driver::new(settings.awskms.clone()))),
+        (ProviderType::AzureKeyVault, Arc::new(azurekeyvault::Driver::new(settings.azurekeyvault.clone())?)),
+        (ProviderType::GcpCkms, Arc::new(gcpckms::Driver::new(settings.gcpckms.clone())?)),
+    ])
+}
+
 /// The rooms of an open node.
 async fn furnish(
     barrier: Arc<Barrier>,
     info: Info,
     catalog: Catalog,
-    (limits, driver): (Limits, Arc<dyn keys::Driver>),
+    managed_keys: ManagedKeys,
     reopen: Arc<Reopen>,
 ) -> Result<Rooms, Fault> {
     let store = Store::new(Arc::clone(&barrier));
     let tokens = Arc::new(Tokens::open(&store).await?);
-    let managed_keys = ManagedKeys::with_limits(limits, [(ProviderType::Pkcs11, driver)]);
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
     let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?;
@@ -169,6 +179,17 @@ impl AfterRestore for Reopen {
             gateway.reopen().await;
         }
     }
+}
+
+/// How libraries are run, by name. The seal's own may be the file of a stanza: then it is one library, run as that says.
+fn settings(config: &Config) -> Vec<(String, pkcs11::Settings)> {
+    let stanzas = config.libraries.iter().map(|stanza| (stanza.name.clone(), stanza.settings.clone()));
+    let own = config.seal.as_ref().and_then(config::Seal::own_library).and_then(|own| {
+        let file = own.path.canonicalize().unwrap_or(own.path);
+        let same = |stanza: &&config::Library| stanza.path.canonicalize().is_ok_and(|path| path == file);
+        Some((own.name, config.libraries.iter().find(same)?.settings.clone()))
+    });
+    stanzas.chain(own).collect()
 }
 
 fn library(stanza: &config::Library) -> Library {

@@ -1,5 +1,6 @@
 //! The configuration: HCL or JSON in Vault's shape, one file, or all of a folder in the order of their names.
 
+mod library;
 mod managed_keys;
 mod seal;
 mod storage;
@@ -7,10 +8,10 @@ mod storage;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::NamespacePath;
 use serde_json::{Map, Value};
 
-pub use self::managed_keys::ManagedKeyType;
+pub use self::library::{Library, Process, Settings};
+pub use self::managed_keys::ManagedKeys;
 pub use self::seal::Seal;
 pub use self::storage::Storage;
 
@@ -41,8 +42,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// PKCS#11 libraries by name.
     pub libraries: Vec<Library>,
-    /// What holds for types of managed keys.
-    pub managed_keys: Vec<ManagedKeyType>,
+    /// What holds for managed keys, by type.
+    pub managed_keys: ManagedKeys,
     /// Where everything is kept.
     pub storage: Storage,
     /// Whether that was said.
@@ -82,17 +83,6 @@ pub struct Listener {
     pub max_connections: usize,
 }
 
-/// A PKCS#11 library. Users of the API name it; only who runs the server says where it lies.
-#[derive(Clone, Debug)]
-pub struct Library {
-    /// Its name, compared without regard to case.
-    pub name: String,
-    /// Absolute path of the module.
-    pub path: PathBuf,
-    /// Namespaces that may use it; `None` for all.
-    pub namespaces: Option<Vec<NamespacePath>>,
-}
-
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -121,7 +111,7 @@ impl Default for Config {
         Self {
             listeners: Vec::new(),
             libraries: Vec::new(),
-            managed_keys: Vec::new(),
+            managed_keys: ManagedKeys::default(),
             storage: Storage::Memory,
             storage_given: false,
             seal: None,
@@ -313,29 +303,6 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn library(&mut self, body: &Map<String, Value>) -> Result<(), Error> {
-        let (mut name, mut path, mut namespaces) = (String::new(), PathBuf::new(), None);
-        for (key, value) in body {
-            match key.as_str() {
-                "name" => name = self.text("kms_library.name", value)?,
-                "library" => path = PathBuf::from(self.text("kms_library.library", value)?),
-                "namespaces" => namespaces = Some(self.namespaces("kms_library.namespaces", value)?),
-                unknown => self.unknown(&format!("kms_library.{unknown}")),
-            }
-        }
-        if model::name(&name).is_err() {
-            return Err(self.wrong("kms_library.name", "must be a name of letters, digits, '_', '-' and '.'"));
-        }
-        if !path.is_absolute() {
-            return Err(self.wrong("kms_library.library", "must be the absolute path of a PKCS#11 module"));
-        }
-        if self.config.libraries.iter().any(|other| other.name.eq_ignore_ascii_case(&name)) {
-            return Err(self.wrong("kms_library.name", format!("{name:?} is there twice")));
-        }
-        self.config.libraries.push(Library { name, path, namespaces });
-        Ok(())
-    }
-
     fn text(&self, key: &str, value: &Value) -> Result<String, Error> {
         match value {
             Value::String(text) => Ok(text.clone()),
@@ -443,12 +410,44 @@ mod tests {
         assert_eq!(config.warnings, ["test.hcl: unknown key \"colour\" is ignored"]);
     }
 
+    fn library(line: &str) -> String {
+        format!("kms_library \"pkcs11\" {{\n name = \"a\"\n library = \"/lib/a.so\"\n {line}\n}}")
+    }
+
+    #[test]
+    fn a_library_says_how_it_is_run() {
+        let lines = "parameters = \"configdir=/a\"\n environment = { SOFTHSM2_CONF = \"/etc/a\" }\n \
+                     inherit_environment = [\"HSM_HOST\"]\n memory_max = 1073741824\n open_files_max = 256";
+        let config = top(&library(lines)).unwrap();
+        let settings = &config.libraries[0].settings;
+        assert_eq!(settings.process, pkcs11::Process::Worker);
+        assert_eq!(settings.parameters.as_deref(), Some("configdir=/a"));
+        assert_eq!(settings.environment["SOFTHSM2_CONF"], "/etc/a");
+        assert_eq!(settings.inherit, ["HSM_HOST"]);
+        assert_eq!((settings.bounds.memory, settings.bounds.files), (Some(1 << 30), Some(256)));
+        let config = top(&library("process = \"in-process\"")).unwrap();
+        assert_eq!(config.libraries[0].settings.process, pkcs11::Process::InProcess);
+    }
+
+    #[test]
+    fn two_names_of_one_file_must_say_the_same() {
+        let twice = |line: &str| top(&format!("{}\n{}", library(""), library(line).replace("\"a\"", "\"b\"")));
+        assert_eq!(twice("").unwrap().libraries.len(), 2);
+        assert!(twice("process = \"in-process\"").unwrap_err().to_string().contains("kms_library"));
+    }
+
     #[test]
     fn wrong_values_name_their_key() {
         for (text, key) in [
             ("listener \"tcp\" {\n}", "listener"),
             ("listener \"unix\" {\n}", "listener"),
             ("kms_library \"pkcs11\" {\n name = \"a\"\n library = \"relative.so\"\n}", "kms_library.library"),
+            (&library("process = \"thread\""), "kms_library.process"),
+            (&library("environment = \"A=b\""), "kms_library.environment"),
+            (&library("environment = { \"A=\" = \"b\" }"), "kms_library.environment"),
+            (&library("inherit_environment = [\"\"]"), "kms_library.inherit_environment"),
+            (&library("memory_max = \"much\""), "kms_library.memory_max"),
+            (&library("process = \"in-process\"\n open_files_max = 64"), "kms_library.process"),
             ("storage \"file\" {\n}", "storage.path"),
             ("storage \"file\" {\n path = \"relative\"\n}", "storage.path"),
             ("storage \"etcd\" {\n}", "storage \"etcd\""),
@@ -456,6 +455,8 @@ mod tests {
             ("storage \"postgresql\" {\n connection_url = \"x\"\n max_parallel = 0\n}", "storage.max_parallel"),
             ("managed_keys \"softhsm\" {\n}", "managed_keys \"softhsm\""),
             ("managed_keys \"awskms\" {\n namespaces = \"a\"\n}", "managed_keys \"awskms\".namespaces"),
+            ("managed_keys \"awskms\" {\n node_identity = \"mine\"\n}", "managed_keys \"awskms\".node_identity"),
+            ("managed_keys \"azurekeyvault\" {\n ca_file = \"a.pem\"\n}", "managed_keys \"azurekeyvault\".ca_file"),
             ("managed_keys \"awskms\" {\n}\nmanaged_keys \"awskms\" {\n}", "managed_keys \"awskms\""),
             ("seal \"awskms\" {\n}", "seal \"awskms\""),
             ("seal \"pkcs11\" {\n pin = \"1\"\n}", "seal.lib"),

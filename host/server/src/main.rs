@@ -30,6 +30,10 @@ const SHUTDOWN_MAX: Duration = Duration::from_millis(500);
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
+    // The worker process of a PKCS#11 library is this binary too. It is one before anything else is started.
+    if let Some(ended) = pkcs11::worker(std::env::args_os()) {
+        return ended;
+    }
     let arguments = match Arguments::try_parse_from(normalise(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -116,7 +116,7 @@ async fn sign(
         (_, None) => None,
     };
     let input = digest.as_deref().map_or(Input::Message(message), Input::Digest);
-    driver.sign(&home.provider(), locator, SignRequest { scheme, input }, deadline(home)).await
+    driver.sign(&home.provider(), locator, SignRequest { scheme, input, public_key: None }, deadline(home)).await
 }
 
 /// A digest cut as ECDSA wants it is what drivers get (see [`SignRequest`]): only schemes whose digest fits are tried.
@@ -205,7 +205,7 @@ async fn many_signers_at_once_all_get_good_signatures(home: &dyn Home) {
             let message = format!("message {number}");
             let digest = scheme.hash().map(|hash| hash.digest(message.as_bytes()).unwrap());
             let input = digest.as_deref().map_or(Input::Message(message.as_bytes()), Input::Digest);
-            let signed = driver.sign(&provider, &locator, SignRequest { scheme, input }, until).await;
+            let signed = driver.sign(&provider, &locator, SignRequest { scheme, input, public_key: None }, until).await;
             (message, signed)
         });
     }

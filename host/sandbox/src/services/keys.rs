@@ -254,6 +254,7 @@ impl State {
                 public_key: key.public_key().to_vec(),
                 key_type: key.key_type(),
                 schemes: key.schemes(),
+                version: None,
             }),
         }
     }

@@ -37,7 +37,7 @@ impl Client {
         })?;
         algorithm::check(locator, key_type)?;
         let schemes = algorithm::schemes(key_type, answer.signing_algorithms.as_deref().unwrap_or_default());
-        Ok(Description { public_key, key_type, schemes })
+        Ok(Description { public_key, key_type, schemes, version: None })
     }
 
     pub(crate) async fn sign(

@@ -1,50 +1,86 @@
 //! Keys in PKCS#11 tokens.
 //!
 //! **For:** the [`keys::Driver`] of type `pkcs11`, over whatever libraries the node's configuration names.
-//! **Never:** loads a library that is not in that table, loads one twice, logs a PIN, tries a refused PIN again, calls a
-//! library from an async thread, or hashes in the token. **In, out:** the registry's records and digests in; public
-//! keys and signatures out. **Meet first:** [`Driver`]. **Errors:** [`keys::Error`]; what the library said goes to the
-//! log, by the name of its stanza.
+//! **Never:** loads a library that is not in that table, loads one twice, logs a PIN, puts one into arguments or an
+//! environment, tries a refused PIN again, calls a library from an async thread, or hashes in the token. **In, out:** the
+//! registry's records and digests in; public keys and signatures out. **Meet first:** [`Driver`], [`Settings`],
+//! [`worker()`]. **Errors:** [`keys::Error`]; what the library said goes to the log, by the name of its stanza.
 //!
-//! Inside: a `Module` is one loaded library with its generation (from C_Initialize to C_Finalize); a `Pool` is one
-//! token with one PIN, a bounded queue and worker threads; a `Worker` owns a session and serves the queue. A warm
-//! signature is C_SignInit and C_Sign.
+//! A library runs in a worker process: this very binary, started by exec as [`worker()`]. `wire` is what the two say to
+//! each other, `remote` the server's side with the supervisor that starts a worker again, `worker` the other side. A
+//! library that crashes or hangs costs its worker; the server and other libraries do not notice. Or, where the operator
+//! says so, it runs in the server's process.
 //!
-//! Limits: keys with CKA_ALWAYS_AUTHENTICATE are not served; a library that crashes takes the process with it; a
-//! library that hangs holds its workers, whose users are told that it did not answer.
-#![forbid(unsafe_code)]
+//! `local` is a library in either process: a `Module` is the loaded library with its generation (from C_Initialize to
+//! C_Finalize); a `Pool` is one token with one PIN, a bounded queue and threads; a `Line` is a session that serves the
+//! queue. A warm signature is C_SignInit and C_Sign. The first signature of a generation is checked against the public
+//! half that the record knows.
+//!
+//! In front of each token is a circuit breaker. Limits: keys with CKA_ALWAYS_AUTHENTICATE are not served; a PIN that a
+//! library crashes over is tried once more by the next worker.
+#![deny(unsafe_code)]
 
-mod failure;
-mod login;
+mod breaker;
+mod local;
 mod mechanism;
-mod module;
-mod objects;
-mod pool;
+mod remote;
+mod settings;
+mod wire;
+mod work;
 mod worker;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use keys::registry::{Pkcs11Locator, Pkcs11Provider, TokenRef};
 use keys::{Cipher, Description, Error, Hash, Libraries, Locator, Provider, SignRequest};
-use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use module::Module;
-use pool::{Answer, Pool, Work};
+use breaker::{Breaker, Verdict};
+use local::Local;
+use remote::Remote;
+pub use settings::{Bounds, INHERITED, Process, Program, Settings};
+use work::{Answer, Work};
+pub use worker::worker;
 
-/// Longest wait for running calls when the driver is closed.
-const CLOSE_WAIT: Duration = Duration::from_secs(5);
+/// Failures in a row that keep callers from a token.
+const FAILURES_MAX: u32 = 5;
+/// Longest rest of a token that says that it is not there: asking costs nothing.
+const REST_MAX: Duration = Duration::from_secs(1);
+/// Longest rest of a token that does not answer at all: each question costs a session.
+const SILENCE_REST_MAX: Duration = Duration::from_secs(15);
+/// A caller who waited less does not count against a token that did not answer.
+const PATIENT: Duration = Duration::from_secs(1);
 
 /// The driver. Nothing is loaded until a key is first used.
 pub struct Driver {
     libraries: Arc<Libraries>,
-    modules: Mutex<HashMap<PathBuf, Arc<Module>>>,
-    pools: Mutex<HashMap<Identity, Arc<Pool>>>,
+    /// By the names of stanzas, in lower case.
+    settings: HashMap<String, Settings>,
+    program: Program,
+    homes: Mutex<Homes>,
+}
+
+#[derive(Default)]
+struct Homes {
+    by_name: HashMap<String, Arc<Home>>,
+    /// Two names of one file, a symbolic link among them, are one library.
+    by_file: HashMap<PathBuf, Arc<Home>>,
+}
+
+/// One library, and the breakers of its tokens.
+struct Home {
+    place: Place,
+    breakers: Mutex<HashMap<TokenRef, Arc<Breaker>>>,
+}
+
+enum Place {
+    Here(Local),
+    There(Remote),
 }
 
 impl Drop for Driver {
@@ -53,76 +89,124 @@ impl Drop for Driver {
     }
 }
 
-/// What makes two records share their sessions. The PIN is part of it, so that a wrong PIN in one record neither uses
-/// nor blocks the sessions of another.
-#[derive(PartialEq, Eq, Hash)]
-struct Identity {
-    path: PathBuf,
-    token: TokenRef,
-    pin: Vec<u8>,
-    read_write: bool,
-}
-
 impl Driver {
-    /// The driver over the libraries of this node.
-    pub fn new(libraries: Arc<Libraries>) -> Self {
-        Self { libraries, modules: Mutex::default(), pools: Mutex::default() }
+    /// The driver over the libraries of this node. Libraries that `settings` does not name run as by default. Of two
+    /// names of one file the settings of that which is used first count.
+    pub fn new(libraries: Arc<Libraries>, settings: impl IntoIterator<Item = (String, Settings)>) -> Self {
+        let settings = settings.into_iter().map(|(name, settings)| (name.to_ascii_lowercase(), settings)).collect();
+        Self { libraries, settings, program: Program::default(), homes: Mutex::default() }
     }
 
-    /// Ends all sessions and finalises the libraries, waiting for calls that are running, [`CLOSE_WAIT`] at most.
-    /// To be called (or the driver dropped) before the process ends: libraries free their memory then, and a thread
-    /// that is still in one would find it gone. Blocks the calling thread.
+    /// The same with another program for its workers, which must call [`worker()`] first.
+    #[must_use]
+    pub fn with_program(mut self, program: Program) -> Self {
+        self.program = program;
+        self
+    }
+
+    /// Ends all sessions and finalises the libraries, waiting for calls that are running, some seconds at most. To be
+    /// called (or the driver dropped) before the process ends: libraries free their memory then, and a thread that is
+    /// still in one would find it gone. Blocks the calling thread.
     pub fn close(&self) {
-        let deadline = std::time::Instant::now() + CLOSE_WAIT;
-        let pools: Vec<_> = lock(&self.pools).drain().map(|(_, pool)| pool.close()).collect();
-        while !pools.iter().all(|pool| pool.is_deserted()) && std::time::Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        for module in lock(&self.modules).values() {
-            module.stop(deadline);
-        }
+        let homes = std::mem::take(&mut *lock(&self.homes));
+        std::thread::scope(|scope| {
+            for home in homes.by_file.into_values() {
+                // At once: each may wait for calls that hang.
+                scope.spawn(move || home.close());
+            }
+        });
     }
 
-    fn identity(&self, provider: &Pkcs11Provider) -> Result<Identity, Error> {
+    fn home(&self, provider: &Pkcs11Provider) -> Result<Arc<Home>, Error> {
+        let mut homes = lock(&self.homes);
+        if let Some(home) = homes.by_name.get(&provider.library) {
+            return Ok(Arc::clone(home));
+        }
         let missing = || Error::Unavailable {
             detail: format!("library {:?} is not configured on this node", provider.library),
             retry_after: Duration::from_secs(60),
         };
-        Ok(Identity {
-            path: self.libraries.path(&provider.library).ok_or_else(missing)?.to_owned(),
-            token: provider.token.clone(),
-            // The digest, so that the map holds no second copy of the PIN.
-            pin: Hash::Sha256.digest(provider.pin.expose_secret().as_bytes())?,
-            read_write: provider.force_rw_session,
-        })
+        let path = self.libraries.path(&provider.library).ok_or_else(missing)?.to_owned();
+        let file = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let home = homes.by_file.entry(file).or_insert_with(|| Arc::new(self.build(&provider.library, path)));
+        let home = Arc::clone(home);
+        homes.by_name.insert(provider.library.clone(), Arc::clone(&home));
+        Ok(home)
     }
 
-    fn pool(&self, provider: &Provider) -> Result<Arc<Pool>, Error> {
+    fn build(&self, name: &str, path: PathBuf) -> Home {
+        let name = name.to_ascii_lowercase();
+        let settings = self.settings.get(&name).cloned().unwrap_or_default();
+        let place = match settings.process {
+            Process::InProcess => Place::Here(Local::new(name, path, settings.parameters)),
+            Process::Worker => Place::There(Remote::new(name, path, settings, self.program.clone())),
+        };
+        Home { place, breakers: Mutex::default() }
+    }
+
+    async fn submit(&self, provider: &Provider, work: Work, deadline: Instant) -> Result<Answer, Error> {
         let provider = own(provider)?;
-        let identity = self.identity(provider)?;
-        let mut pools = lock(&self.pools);
-        if let Some(pool) = pools.get(&identity) {
-            pool.allow(provider.max_parallel);
-            return Ok(Arc::clone(pool));
-        }
-        let module = self.module(&identity.path, &provider.library);
-        let pool = Arc::new(Pool::new(module, provider));
-        pools.insert(identity, Arc::clone(&pool));
-        Ok(pool)
-    }
-
-    fn module(&self, path: &Path, name: &str) -> Arc<Module> {
-        // Two names of one file, a symbolic link among them, must not initialise it twice.
-        let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let mut modules = lock(&self.modules);
-        let made = || Arc::new(Module::new(name.to_ascii_lowercase(), path.to_owned()));
-        Arc::clone(modules.entry(file).or_insert_with(made))
+        self.home(provider)?.submit(provider, work, deadline).await
     }
 
     async fn described(&self, provider: &Provider, work: Work, deadline: Instant) -> Result<Description, Error> {
-        match self.pool(provider)?.submit(work, deadline).await? {
+        match self.submit(provider, work, deadline).await? {
             Answer::Description(description) => Ok(description),
             _ => Err(mixed_up()),
+        }
+    }
+}
+
+impl Home {
+    async fn submit(&self, token: &Pkcs11Provider, work: Work, deadline: Instant) -> Result<Answer, Error> {
+        let pass = self.breaker(&token.token).admit().map_err(|retry_after| Error::Unavailable {
+            detail: "the token failed several times in a row".into(),
+            retry_after,
+        })?;
+        let asked = Instant::now();
+        let outcome = match &self.place {
+            Place::Here(local) => local.submit(token, work, deadline).await,
+            Place::There(remote) => remote.submit(token, work, deadline).await,
+        };
+        pass.tell(match &outcome {
+            Err(Error::Unavailable { .. }) => Verdict::Fails(REST_MAX),
+            Err(Error::Timeout) if asked.elapsed() >= PATIENT => Verdict::Fails(SILENCE_REST_MAX),
+            Err(Error::Timeout | Error::Busy { .. }) => Verdict::Nothing,
+            _ => Verdict::Works,
+        });
+        outcome
+    }
+
+    fn breaker(&self, token: &TokenRef) -> Arc<Breaker> {
+        let mut breakers = lock(&self.breakers);
+        if let Some(breaker) = breakers.get(token) {
+            return Arc::clone(breaker);
+        }
+        let breaker = Breaker::new(FAILURES_MAX);
+        breakers.insert(token.clone(), Arc::clone(&breaker));
+        breaker
+    }
+
+    fn forget(&self, token: &Pkcs11Provider) {
+        lock(&self.breakers).remove(&token.token);
+        match &self.place {
+            Place::Here(local) => local.forget(token),
+            Place::There(remote) => remote.forget(token),
+        }
+    }
+
+    fn forget_all(&self) {
+        lock(&self.breakers).clear();
+        match &self.place {
+            Place::Here(local) => local.forget_all(),
+            Place::There(remote) => remote.forget_all(),
+        }
+    }
+
+    fn close(&self) {
+        match &self.place {
+            Place::Here(local) => local.close(),
+            Place::There(remote) => remote.close(),
         }
     }
 }
@@ -144,25 +228,29 @@ impl keys::Driver for Driver {
         request: SignRequest<'_>,
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
-        let work = Work::Sign { key: key(locator)?, operation: mechanism::signature(request)? };
-        match self.pool(provider)?.submit(work, deadline).await? {
+        match self.submit(provider, Work::sign(key(locator)?, request)?, deadline).await? {
             Answer::Bytes(signature) => mechanism::finish(request.scheme, &signature),
             _ => Err(mixed_up()),
         }
     }
 
     async fn health(&self, provider: &Provider, deadline: Instant) -> Result<(), Error> {
-        self.pool(provider)?.submit(Work::Probe, deadline).await.map(drop)
+        self.submit(provider, Work::Probe, deadline).await.map(drop)
     }
 
     async fn forget(&self, provider: &Provider) {
-        if let Ok(identity) = own(provider).and_then(|provider| self.identity(provider)) {
-            lock(&self.pools).remove(&identity);
+        let Ok(provider) = own(provider) else { return };
+        let home = lock(&self.homes).by_name.get(&provider.library).cloned();
+        if let Some(home) = home {
+            home.forget(provider);
         }
     }
 
     async fn forget_all(&self) {
-        lock(&self.pools).clear();
+        let homes: Vec<_> = lock(&self.homes).by_file.values().cloned().collect();
+        for home in homes {
+            home.forget_all();
+        }
     }
 
     fn cipher(&self) -> Option<&dyn Cipher> {
@@ -183,7 +271,7 @@ impl Cipher for Driver {
         let key = key(locator)?;
         mechanism::can_decrypt(&key, hash)?;
         let work = Work::Decrypt { key, hash, ciphertext: ciphertext.to_vec() };
-        match self.pool(provider)?.submit(work, deadline).await? {
+        match self.submit(provider, work, deadline).await? {
             Answer::Bytes(plaintext) => Ok(plaintext),
             _ => Err(mixed_up()),
         }
@@ -205,7 +293,7 @@ fn key(locator: &Locator) -> Result<Arc<Pkcs11Locator>, Error> {
 }
 
 fn mixed_up() -> Error {
-    Error::Internal("a worker answered another question".into())
+    Error::Internal("a token answered another question".into())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

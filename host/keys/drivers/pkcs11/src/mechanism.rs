@@ -8,6 +8,9 @@ use der::Encode;
 use der::asn1::UintRef;
 use keys::registry::Pkcs11Locator;
 use keys::{Curve, Error, Hash, Input, KeyType, Scheme, SignRequest};
+use serde::{Deserialize, Serialize};
+
+use crate::wire::bytes;
 
 /// CKM_RSA_PKCS (PKCS#11 3.1 section 6.1.6).
 const RSA_PKCS: u64 = 0x1;
@@ -21,10 +24,11 @@ const ECDSA: u64 = 0x1041;
 const EDDSA: u64 = 0x1057;
 
 /// A signature, as the token is to make it.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Operation {
     scheme: Scheme,
     /// What goes into C_Sign.
+    #[serde(with = "bytes")]
     pub(crate) data: Vec<u8>,
 }
 
@@ -41,6 +45,27 @@ impl Operation {
                 Mechanism::RsaPkcsPss(PkcsPssParams { hash_alg, mgf, s_len })
             }
         })
+    }
+
+    /// Whether a signature, as the token gave it, is over the data and by this key. `None` where that cannot be told
+    /// here, because the cryptographic library lacks the hash.
+    pub(crate) fn is_signed_by(&self, public_key: &[u8], signature: &[u8]) -> Option<bool> {
+        // A token's garbage is nobody's signature.
+        let Ok(signature) = finish(self.scheme, signature) else { return Some(false) };
+        let digest = match self.scheme {
+            Scheme::Ed25519 => {
+                return keys::verify(public_key, self.scheme, Input::Message(&self.data), &signature).ok();
+            }
+            // DigestInfo ends with the digest.
+            Scheme::Pkcs1v15(hash) => self.data[self.data.len().saturating_sub(hash.len())..].to_vec(),
+            // A digest that was cut to the curve's length is filled up again: what is behind the cut does not count.
+            Scheme::Pss(hash) | Scheme::Ecdsa(hash) => {
+                let mut digest = self.data.clone();
+                digest.resize(hash.len(), 0);
+                digest
+            }
+        };
+        keys::verify(public_key, self.scheme, Input::Digest(&digest), &signature).ok()
     }
 }
 
@@ -190,6 +215,21 @@ mod tests {
             assert!(finish(scheme, bad).is_err(), "{bad:?} was accepted");
         }
         assert_eq!(finish(Scheme::Ed25519, &[1, 2, 3]).unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_another_key_signed_and_garbage_are_nobodys_signatures() {
+        let request =
+            SignRequest { scheme: Scheme::Ecdsa(Hash::Sha256), input: Input::Digest(&[7; 32]), public_key: None };
+        let operation = signature(request).unwrap();
+        let point = hex::decode(concat!(
+            "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+            "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+        ));
+        let public_key = keys::spki::ec(Curve::P256, &point.unwrap()).unwrap();
+        for garbage in [&[][..], &[1], &[9; 64], &[0; 64], &[7; 65_536]] {
+            assert_eq!(operation.is_signed_by(&public_key, garbage), Some(false), "{} bytes", garbage.len());
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use keys::{
     Place, Provider, ProviderType, Reason, Scheme, TestSign,
 };
 use model::{Id, NamespacePath};
+use pkcs11::{Process, Program, Settings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use storage::memory::Memory;
@@ -83,19 +84,30 @@ fn make_token(label: &str) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
+/// A copy of SoftHSM that is a library of its own for the dynamic linker.
+fn copied(label: &str) -> PathBuf {
+    let library = tokens().dir.join(format!("{label}.so"));
+    std::fs::copy(SOFTHSM, &library).unwrap();
+    library
+}
+
 impl Bench {
     fn new(label: &str) -> Self {
-        let library = tokens().dir.join(format!("{label}.so"));
-        std::fs::copy(SOFTHSM, &library).unwrap();
-        Self::over(&library, label)
+        Self::over(&copied(label), label)
     }
 
     fn over(library: &Path, label: &str) -> Self {
+        Self::running(library, label, Process::Worker)
+    }
+
+    fn running(library: &Path, label: &str, process: Process) -> Self {
         tokens();
         make_token(label);
         let hsm = Library { name: "HSM".into(), path: library.into(), namespaces: None };
         let libraries = Arc::new(Libraries::new([hsm]).unwrap());
-        let driver = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries)));
+        let settings = [("hsm".to_owned(), Settings { process, ..Settings::default() })];
+        let program = Program(env!("CARGO_BIN_EXE_pkcs11-worker").into());
+        let driver = Arc::new(pkcs11::Driver::new(Arc::clone(&libraries), settings).with_program(program));
         let keys = ManagedKeys::new(libraries, [(ProviderType::Pkcs11, Arc::clone(&driver) as Arc<dyn keys::Driver>)]);
         Self { library: library.into(), label: label.into(), driver, keys, store: Store::new(Memory::new()) }
     }
@@ -362,7 +374,7 @@ async fn an_unknown_token_is_unavailable_and_names_no_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_library_that_lost_its_state_is_started_again_by_the_next_signature() {
-    let bench = Bench::new("restart");
+    let bench = Bench::running(&copied("restart"), "restart", Process::InProcess);
     bench.register("k", json!({ "max_parallel": 2 })).await;
     let scheme = Scheme::Ecdsa(Hash::Sha256);
     bench.sign("k", scheme, b"m").await.unwrap();

@@ -199,7 +199,7 @@ async fn a_key_on_edwards25519_signs_messages_whole_up_to_the_bound_of_aws() {
     let (driver, provider) = (driver(), provider_at(&stub.url()));
     let description = driver.describe(&provider, &p256(), deadline()).await.unwrap();
     assert_eq!((description.key_type, description.schemes.as_slice()), (KeyType::Ed25519, &[Scheme::Ed25519][..]));
-    let request = |message| SignRequest { scheme: Scheme::Ed25519, input: Input::Message(message) };
+    let request = |message| SignRequest { scheme: Scheme::Ed25519, input: Input::Message(message), public_key: None };
     let signed = driver.sign(&provider, &p256(), request(b"a message"), deadline()).await.unwrap();
     assert_eq!(signed, [7; 64]);
     let asked = stub.asked().pop().unwrap().fields;

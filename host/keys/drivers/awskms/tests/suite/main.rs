@@ -67,7 +67,7 @@ fn rsa(kms_key: &str, key_bits: Option<u32>) -> Locator {
 
 /// A digest to be signed with P-256.
 fn request(digest: &[u8; 32]) -> SignRequest<'_> {
-    SignRequest { scheme: Scheme::Ecdsa(Hash::Sha256), input: Input::Digest(digest) }
+    SignRequest { scheme: Scheme::Ecdsa(Hash::Sha256), input: Input::Digest(digest), public_key: None }
 }
 
 /// AWS's own client, for what the driver does not do.

@@ -69,7 +69,7 @@ async fn a_key_that_decrypts_signs_nothing() {
     let (id, _) = key_of(KeySpec::Rsa2048, KeyUsageType::EncryptDecrypt).await;
     let described = describe(&rsa(&id, None)).await.unwrap();
     assert_eq!(described.schemes, []);
-    let request = SignRequest { scheme: Scheme::Pss(Hash::Sha256), input: Input::Digest(&[7; 32]) };
+    let request = SignRequest { scheme: Scheme::Pss(Hash::Sha256), input: Input::Digest(&[7; 32]), public_key: None };
     let provider = provider_at(&localstack().url());
     let refused = driver().sign(&provider, &rsa(&id, None), request, deadline()).await.unwrap_err();
     assert!(refused.public().contains("usage"), "{}", refused.public());

@@ -133,7 +133,7 @@ async fn a_key_of_another_type_than_the_record_names_is_refused() {
     assert_eq!(public(&refused), "key_type: the key in the vault is EC, not EC-HSM");
     // And one whose curve is another is found out by the vault.
     let digest = Hash::Sha384.digest(b"m").unwrap();
-    let request = SignRequest { scheme: Scheme::Ecdsa(Hash::Sha384), input: Input::Digest(&digest) };
+    let request = SignRequest { scheme: Scheme::Ecdsa(Hash::Sha384), input: Input::Digest(&digest), public_key: None };
     let refused = scene.driver.sign(&scene.provider(), &p256("k"), request, soon()).await.unwrap_err();
     assert_eq!(refused.reason(), Reason::Unsupported, "{refused}");
 }

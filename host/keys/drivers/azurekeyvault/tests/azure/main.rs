@@ -65,7 +65,7 @@ impl Scene {
 
     async fn sign_by(&self, locator: &Locator, deadline: Instant) -> Result<Vec<u8>, Error> {
         let digest = Hash::Sha256.digest(b"m").unwrap();
-        let request = SignRequest { scheme: ES256, input: Input::Digest(&digest) };
+        let request = SignRequest { scheme: ES256, input: Input::Digest(&digest), public_key: None };
         self.driver.sign(&self.provider(), locator, request, deadline).await
     }
 }

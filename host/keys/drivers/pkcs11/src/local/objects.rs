@@ -10,7 +10,7 @@ use der::{Decode, Encode};
 use keys::registry::Pkcs11Locator;
 use keys::{Curve, Description, Error, key_type_of, spki};
 
-use crate::failure::Failure;
+use super::failure::Failure;
 use crate::mechanism::{self, Plan};
 
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -51,7 +51,7 @@ pub(crate) fn describe(session: &Session, key: &Pkcs11Locator, private: ObjectHa
 }
 
 /// The public key: of the public object, else of CKA_PUBLIC_KEY_INFO, else for RSA of the private object itself.
-fn public_key(session: &Session, private: ObjectHandle) -> Result<Vec<u8>, Failure> {
+pub(crate) fn public_key(session: &Session, private: ObjectHandle) -> Result<Vec<u8>, Failure> {
     let kind = attribute(session, private, AttributeType::KeyType, |found| match found {
         Attribute::KeyType(kind) => Some(kind),
         _ => None,

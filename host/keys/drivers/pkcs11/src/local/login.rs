@@ -14,8 +14,8 @@ use cryptoki::slot::Slot;
 use keys::Error;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::failure::Failure;
-use crate::module::Entered;
+use super::failure::Failure;
+use super::module::Entered;
 
 /// Wrong PINs that are compared with a login's in a row; then there is a pause. The comparison would else be a way to
 /// guess a PIN that the token itself would have locked.

@@ -1,27 +1,32 @@
 //! One loaded library, and its generation.
 
+use std::collections::HashSet;
+use std::ffi::CString;
 use std::path::PathBuf;
+use std::ptr::NonNull;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as LibraryError, RvError};
 use keys::Error;
+use keys::registry::TokenRef;
 
-use crate::failure::Failure;
-use crate::login::Logins;
+use super::failure::Failure;
+use super::lock;
+use super::login::Logins;
 
 /// How long a worker waits for a library that is being started.
 const START_WAIT: Duration = Duration::from_secs(10);
 /// How long a restart waits until no call is running. C_Finalize during a call is undefined.
 const QUIET_WAIT: Duration = Duration::from_secs(5);
-/// Restarts hit all users of a library: no more than one in this time.
-const RESTART_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A library. Calls into it happen between [`Module::enter`] and the drop of what it gave.
 pub(crate) struct Module {
     name: String,
     path: PathBuf,
+    parameters: Option<String>,
+    seen: Mutex<HashSet<TokenRef>>,
     state: Mutex<State>,
     changed: Condvar,
     pub(crate) logins: Logins,
@@ -63,8 +68,26 @@ impl Drop for Entered<'_> {
 }
 
 impl Module {
-    pub(crate) fn new(name: String, path: PathBuf) -> Self {
-        Self { name, path, state: Mutex::default(), changed: Condvar::new(), logins: Logins::default() }
+    pub(crate) fn new(name: String, path: PathBuf, parameters: Option<String>) -> Self {
+        Self {
+            name,
+            path,
+            parameters,
+            seen: Mutex::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            logins: Logins::default(),
+        }
+    }
+
+    /// Notes that a token is there.
+    pub(crate) fn saw(&self, token: &TokenRef) {
+        lock(&self.seen).insert(token.clone());
+    }
+
+    /// Whether a token was there.
+    pub(crate) fn has_seen(&self, token: &TokenRef) -> bool {
+        lock(&self.seen).contains(token)
     }
 
     /// The name of its stanza, for the log.
@@ -93,12 +116,12 @@ impl Module {
     }
 
     /// Starts the library again, unless that has happened since `seen`. The caller has left the library.
-    pub(crate) fn restart(&self, seen: u64) -> Result<(), Failure> {
+    pub(crate) fn restart(&self, seen: u64, interval: Duration) -> Result<(), Failure> {
         let state = self.lock();
         if state.generation != seen || state.starting {
             return Ok(());
         }
-        if state.restarted.is_some_and(|at| at.elapsed() < RESTART_INTERVAL) {
+        if state.restarted.is_some_and(|at| at.elapsed() < interval) {
             return Err(Error::unavailable("the library was restarted just now and failed again").into());
         }
         let mut state = self.quiet(state, Instant::now() + QUIET_WAIT)?;
@@ -184,7 +207,7 @@ impl Module {
             Some(library) => library,
             None => Pkcs11::new(&self.path)?,
         };
-        match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        match initialize(&library, self.parameters.as_deref()) {
             Ok(()) | Err(LibraryError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {
                 tracing::info!(library = self.name, "the library is initialised");
                 Ok(library)
@@ -209,4 +232,19 @@ impl Module {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// C_Initialize, with parameters in pReserved where there are any (PKCS#11 leaves that field to the vendor; NSS takes a
+/// string there).
+fn initialize(library: &Pkcs11, parameters: Option<&str>) -> Result<(), LibraryError> {
+    let flags = CInitializeFlags::OS_LOCKING_OK;
+    let parameters = parameters.and_then(|text| CString::new(text).ok());
+    let Some(pointer) = parameters.as_ref().and_then(|text| NonNull::new(text.as_ptr().cast_mut())) else {
+        return library.initialize(CInitializeArgs::new(flags));
+    };
+    // SAFETY: the pointer is to a string that ends with NUL and outlives the call, after which no library may use it;
+    // that this library takes a string there is what the operator says by giving one.
+    #[expect(unsafe_code, reason = "pReserved is a pointer")]
+    let arguments = unsafe { CInitializeArgs::new_with_reserved(flags, pointer.cast()) };
+    library.initialize(arguments)
 }

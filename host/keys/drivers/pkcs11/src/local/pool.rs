@@ -2,56 +2,32 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use cryptoki::object::ObjectHandle;
+use keys::Error;
 use keys::registry::{Pkcs11Locator, Pkcs11Provider, TokenRef};
-use keys::{Description, Error, Hash};
 use secrecy::SecretString;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
-use crate::login::{Credentials, Ticket};
-use crate::mechanism::Operation;
-use crate::module::Module;
-use crate::worker;
+use super::calls::Calls;
+use super::login::{Credentials, Ticket};
+use super::module::Module;
+use super::{Caller, line, lock};
+use crate::work::Work;
 
 /// Most jobs that wait for one token. More are refused at once, so that a slow token holds its own users only.
 pub(crate) const QUEUE_MAX: usize = 256;
 /// When to come back after the queue was full.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 
-/// What a worker is to do.
-#[derive(Clone)]
-pub(crate) enum Work {
-    /// Tell the public half.
-    Describe(Arc<Pkcs11Locator>),
-    /// Make the key if it is absent.
-    Generate(Arc<Pkcs11Locator>),
-    /// Sign.
-    Sign { key: Arc<Pkcs11Locator>, operation: Operation },
-    /// Decrypt.
-    Decrypt { key: Arc<Pkcs11Locator>, hash: Hash, ciphertext: Vec<u8> },
-    /// See whether the token is there and takes the PIN.
-    Probe,
-}
-
-/// What a worker answers.
-pub(crate) enum Answer {
-    Description(Description),
-    /// A signature or a plaintext.
-    Bytes(Zeroizing<Vec<u8>>),
-    Done,
-}
-
 /// Work, and who waits for it.
 pub(crate) struct Job {
     pub(crate) work: Work,
     pub(crate) deadline: Instant,
-    pub(crate) reply: oneshot::Sender<Result<Answer, Error>>,
+    pub(crate) caller: Box<dyn Caller>,
 }
 
 /// The pool. Dropping it ends its workers once the queue is served.
@@ -63,6 +39,7 @@ pub(crate) struct Pool {
 /// What the workers share.
 pub(crate) struct Shared {
     pub(crate) module: Arc<Module>,
+    pub(crate) calls: Arc<Calls>,
     pub(crate) token: TokenRef,
     pub(crate) pin: SecretString,
     pub(crate) read_write: bool,
@@ -86,14 +63,23 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Handles {
     generation: u64,
-    by_key: HashMap<Arc<Pkcs11Locator>, ObjectHandle>,
+    by_key: HashMap<Arc<Pkcs11Locator>, Found>,
+}
+
+/// A key that was found.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) handle: ObjectHandle,
+    /// The public half that it was seen to have; `None` until somebody asked.
+    pub(crate) public_key: Option<Arc<[u8]>>,
 }
 
 impl Pool {
-    pub(crate) fn new(module: Arc<Module>, provider: &Pkcs11Provider) -> Self {
+    pub(crate) fn new(module: Arc<Module>, calls: Arc<Calls>, provider: &Pkcs11Provider) -> Self {
         let (queue, jobs) = crossbeam_channel::bounded(QUEUE_MAX);
         let shared = Shared {
             module,
+            calls,
             token: provider.token.clone(),
             pin: provider.pin.clone(),
             read_write: provider.force_rw_session,
@@ -115,28 +101,21 @@ impl Pool {
         self.shared.wanted.fetch_max(max_parallel, Ordering::Relaxed);
     }
 
-    /// Has the work done, or says why not, by the deadline.
-    pub(crate) async fn submit(&self, work: Work, deadline: Instant) -> Result<Answer, Error> {
+    /// Puts a job into the queue, or answers it at once why not.
+    pub(crate) fn enqueue(&self, job: Job) {
         if let Some(why) = lock(&self.shared.refused).clone() {
-            return Err(Error::Login(format!("not tried again: {why}")));
+            return job.caller.answer(Err(Error::Login(format!("not tried again: {why}"))));
         }
-        let (reply, answer) = oneshot::channel();
         self.shared.pending.fetch_add(1, Ordering::AcqRel);
-        if let Err(refused) = self.queue.try_send(Job { work, deadline, reply }) {
+        if let Err(refused) = self.queue.try_send(job) {
             self.shared.pending.fetch_sub(1, Ordering::AcqRel);
-            return Err(match refused {
-                TrySendError::Full(_) => Error::Busy { retry_after: BUSY_WAIT },
-                TrySendError::Disconnected(_) => Error::unavailable("the workers are gone"),
-            });
+            let (job, error) = match refused {
+                TrySendError::Full(job) => (job, Error::Busy { retry_after: BUSY_WAIT }),
+                TrySendError::Disconnected(job) => (job, Error::unavailable("the threads of the library are gone")),
+            };
+            return job.caller.answer(Err(error));
         }
-        self.staff()?;
-        match tokio::time::timeout_at(deadline, answer).await {
-            Ok(Ok(answer)) => answer,
-            // A worker drops what is too late.
-            Ok(Err(_)) if Instant::now() >= deadline => Err(Error::Timeout),
-            Ok(Err(_)) => Err(Error::unavailable("a worker died")),
-            Err(_) => Err(Error::Timeout),
-        }
+        self.staff();
     }
 
     /// Ends the queue. Answers what its workers share, so that one can wait for them.
@@ -146,28 +125,33 @@ impl Pool {
 
     /// Starts one more worker when there are more jobs than workers, up to the limits. A job stops counting before its
     /// caller hears of it, so that one caller after the other never needs a second session.
-    fn staff(&self) -> Result<(), Error> {
+    fn staff(&self) {
         let shared = &self.shared;
-        let limit = shared.wanted.load(Ordering::Relaxed).min(shared.most.load(Ordering::Relaxed)).max(1) as usize;
+        let limit = shared.limit();
         let started = shared.workers.fetch_update(Ordering::AcqRel, Ordering::Acquire, |workers| {
             let needed = workers == 0 || shared.pending.load(Ordering::Acquire) > workers;
             (needed && workers < limit).then_some(workers + 1)
         });
         if started.is_err() {
-            return Ok(());
+            return;
         }
         let workers = Arc::clone(shared);
         let name = format!("p11-{}", shared.module.name());
-        let spawned = std::thread::Builder::new().name(name).spawn(move || worker::run(&workers));
+        let spawned = std::thread::Builder::new().name(name).spawn(move || line::run(&workers));
         if let Err(error) = spawned {
             shared.workers.fetch_sub(1, Ordering::AcqRel);
-            return Err(Error::unavailable(format!("starting a worker: {error}")));
+            // The job waits for the next one's thread, until its deadline.
+            tracing::error!(%error, "a thread for a library cannot be started");
         }
-        Ok(())
     }
 }
 
 impl Shared {
+    /// How many sessions may work at once.
+    pub(crate) fn limit(&self) -> usize {
+        self.wanted.load(Ordering::Relaxed).min(self.most.load(Ordering::Relaxed)).max(1) as usize
+    }
+
     pub(crate) fn credentials(&self) -> Credentials<'_> {
         Credentials { pin: &self.pin, proved: *lock(&self.proved), read_write: self.read_write }
     }
@@ -192,17 +176,17 @@ impl Shared {
         lock(&self.refused).clone()
     }
 
-    pub(crate) fn handle(&self, generation: u64, key: &Pkcs11Locator) -> Option<ObjectHandle> {
+    pub(crate) fn found(&self, generation: u64, key: &Pkcs11Locator) -> Option<Found> {
         let handles = lock(&self.handles);
-        handles.by_key.get(key).copied().filter(|_| handles.generation == generation)
+        handles.by_key.get(key).filter(|_| handles.generation == generation).cloned()
     }
 
-    pub(crate) fn remember(&self, generation: u64, key: &Arc<Pkcs11Locator>, handle: ObjectHandle) {
+    pub(crate) fn remember(&self, generation: u64, key: &Arc<Pkcs11Locator>, found: Found) {
         let mut handles = lock(&self.handles);
         if handles.generation != generation {
             *handles = Handles { generation, by_key: HashMap::new() };
         }
-        handles.by_key.insert(Arc::clone(key), handle);
+        handles.by_key.insert(Arc::clone(key), found);
     }
 
     pub(crate) fn forget_handles(&self) {
@@ -223,8 +207,4 @@ impl Shared {
     pub(crate) fn gone(&self) {
         self.workers.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,7 @@
 //! What went wrong in a library, and what may cure it.
 
+use std::time::Duration;
+
 use cryptoki::error::{Error as LibraryError, RvError};
 use keys::Error;
 
@@ -8,6 +10,12 @@ use keys::Error;
 pub(crate) enum Failure {
     /// The library said so.
     Library(LibraryError),
+    /// The token is not there: it was seen before, or the library shows none at all, as one does that started while the
+    /// far side was away.
+    Away {
+        /// Whether the library shows no other token, which would suffer from the cure.
+        alone: bool,
+    },
     /// Ours, and final.
     Final(Error),
 }
@@ -23,11 +31,22 @@ pub(crate) enum Cure {
     Module,
 }
 
+/// Restarts hit all users of a library: no more than one in this time.
+const RESTART_INTERVAL: Duration = Duration::from_millis(500);
+/// The same where other tokens work meanwhile.
+const RESTART_INTERVAL_OF_OTHERS: Duration = Duration::from_secs(15);
+
 impl Failure {
+    /// How long after the last restart of the library the next one is worth its price.
+    pub(crate) fn restart_interval(&self) -> Duration {
+        if matches!(self, Self::Away { alone: false }) { RESTART_INTERVAL_OF_OTHERS } else { RESTART_INTERVAL }
+    }
+
     /// What may cure it (PKCS#11 3.1 section 5.1). FUNCTION_FAILED and GENERAL_ERROR say little: the gentle cure comes
     /// first, because the other one hits all users of the library.
     pub(crate) fn cure(&self) -> Cure {
         match self {
+            Self::Away { .. } => Cure::Module,
             Self::Library(LibraryError::Pkcs11(rv, _)) => match rv {
                 RvError::SessionHandleInvalid
                 | RvError::SessionClosed
@@ -68,6 +87,7 @@ impl Failure {
         let cure = self.cure();
         match self {
             Self::Final(error) => error,
+            Self::Away { .. } => Error::unavailable("the library has no such token now"),
             Self::Library(LibraryError::Pkcs11(rv, function)) => match rv {
                 RvError::MechanismInvalid | RvError::KeyTypeInconsistent | RvError::FunctionNotSupported => {
                     Error::Unsupported(format!("the token does not support this mechanism for this key ({rv})"))

@@ -3,8 +3,9 @@
 //! Calls into a library block, sometimes for minutes, and cannot be cancelled: so they run on threads of their own,
 //! and the threads are as many as the sessions.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
+use cryptoki::error::Error as LibraryError;
 use cryptoki::session::Session;
 use cryptoki::slot::{Limit, Slot};
 use keys::registry::{Pkcs11Locator, TokenRef};
@@ -12,12 +13,14 @@ use keys::{Error, Hash};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::failure::{Cure, Failure};
-use crate::login::{Ticket, open_session};
+use super::failure::{Cure, Failure};
+use super::lock;
+use super::login::{Ticket, open_session};
+use super::module::Entered;
+use super::objects;
+use super::pool::{Found, Job, Shared};
 use crate::mechanism::{self, Operation};
-use crate::module::Entered;
-use crate::objects;
-use crate::pool::{Answer, Job, Shared, Work};
+use crate::work::{Answer, Work};
 
 /// A session, and what it belongs to.
 struct Line {
@@ -66,12 +69,17 @@ impl Worker<'_> {
     fn serve(&mut self, job: Job) {
         let owed = Owed(self.shared);
         // Nobody waits for it any more: the token's time is for the others.
-        if job.reply.is_closed() || job.deadline <= Instant::now() {
-            return;
+        if job.deadline <= Instant::now() || !job.caller.waits() {
+            drop(owed);
+            return job.caller.answer(Err(Error::Timeout));
         }
         let answer = match self.shared.refused() {
             Some(why) => Err(Error::Login(format!("not tried again: {why}"))),
-            None => self.perform(&job.work),
+            None => {
+                let (shared, pool) = (self.shared, std::ptr::from_ref(self.shared).addr());
+                let _running = shared.calls.begin(&job.work, job.deadline, pool, shared.limit());
+                self.perform(&job.work)
+            }
         };
         if let Err(error) = &answer
             && !matches!(error, Error::Absent)
@@ -79,8 +87,7 @@ impl Worker<'_> {
             tracing::warn!(library = self.shared.module.name(), %error, "a call into the library failed");
         }
         drop(owed);
-        // The caller may have stopped waiting meanwhile.
-        let _ = job.reply.send(answer);
+        job.caller.answer(answer);
     }
 
     /// Does the work; after a failure that can be cured, cures it and does the work again.
@@ -97,7 +104,7 @@ impl Worker<'_> {
                 _ => Cure::Module,
             };
             tracing::warn!(library = self.shared.module.name(), ?failure, ?cure, "trying again");
-            self.cure(cure, generation).map_err(Failure::into_error)?;
+            self.cure(cure, generation, &failure).map_err(Failure::into_error)?;
             last_cure = cure;
         }
     }
@@ -109,13 +116,13 @@ impl Worker<'_> {
         done.map_err(|failure| (failure, entered.generation()))
     }
 
-    fn cure(&mut self, cure: Cure, generation: u64) -> Result<(), Failure> {
+    fn cure(&mut self, cure: Cure, generation: u64, failure: &Failure) -> Result<(), Failure> {
         let shared = self.shared;
         shared.forget_handles();
         if cure == Cure::Module {
             // The session dies with the generation.
             self.line = None;
-            return shared.module.restart(generation);
+            return shared.module.restart(generation, failure.restart_interval());
         }
         let entered = shared.module.enter()?;
         if let Some(line) = &self.line {
@@ -140,7 +147,8 @@ impl Worker<'_> {
         }
         self.line = None;
         let shared = self.shared;
-        let slot = find_slot(entered, &shared.token)?;
+        let slot = find_slot(entered, &shared.token)?.ok_or_else(|| self.away(entered))?;
+        shared.module.saw(&shared.token);
         shared.set_most(session_limit(entered, slot, shared.read_write)?);
         let ticket = match shared.module.logins.join(entered, slot, shared.credentials()) {
             Err(Failure::Final(Error::Login(why))) => {
@@ -168,11 +176,14 @@ impl Worker<'_> {
         let line = self.line.as_ref().ok_or_else(|| Error::Internal("a worker has no session".into()))?;
         match work {
             Work::Describe(key) => {
-                let private = self.find(line, key)?;
+                // Looked up again: what a record is going to say must be so now.
+                let private = objects::find_private(&line.session, key)?;
                 Ok(Answer::Description(objects::describe(&line.session, key, private)?))
             }
             Work::Generate(key) => self.generate(entered, line, key),
-            Work::Sign { key, operation } => self.sign(line, key, operation).map(Answer::Bytes),
+            Work::Sign { key, operation, public_key } => {
+                self.sign(line, key, operation, public_key).map(|signature| Answer::Bytes(Zeroizing::new(signature)))
+            }
             Work::Decrypt { key, hash, ciphertext } => self.decrypt(line, key, *hash, ciphertext).map(Answer::Bytes),
             Work::Probe => {
                 line.session.get_session_info()?;
@@ -181,14 +192,38 @@ impl Worker<'_> {
         }
     }
 
+    /// Signs. What a key is known by in its record is compared with the key itself when it is first used in a
+    /// generation: a slot may have been initialised anew, with another key of the same label.
     fn sign(
         &self,
         line: &Line,
         key: &Arc<Pkcs11Locator>,
         operation: &Operation,
-    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let private = self.find(line, key)?;
-        Ok(Zeroizing::new(line.session.sign(&operation.mechanism()?, private, &operation.data)?))
+        expected: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let found = self.find(line, key)?;
+        if expected.is_empty() || found.public_key.as_deref() == Some(expected) {
+            return Ok(line.session.sign(&operation.mechanism()?, found.handle, &operation.data)?);
+        }
+        let handle = objects::find_private(&line.session, key)?;
+        let compared = match objects::public_key(&line.session, handle) {
+            Ok(public_key) if public_key != expected => return Err(Error::Replaced.into()),
+            Ok(_) => true,
+            // Its public half is gone from the token: the signature itself must tell.
+            Err(Failure::Final(Error::Unsupported(_))) => false,
+            Err(failure) => return Err(failure),
+        };
+        let signature = line.session.sign(&operation.mechanism()?, handle, &operation.data)?;
+        // A public object can lie; a signature cannot.
+        let proved = operation.is_signed_by(expected, &signature);
+        if proved == Some(false) {
+            return Err(Error::Replaced.into());
+        }
+        if compared || proved == Some(true) {
+            let found = Found { handle, public_key: Some(expected.into()) };
+            self.shared.remember(line.generation, key, found);
+        }
+        Ok(signature)
     }
 
     fn decrypt(
@@ -198,13 +233,13 @@ impl Worker<'_> {
         hash: Hash,
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let private = self.find(line, key)?;
+        let private = self.find(line, key)?.handle;
         Ok(Zeroizing::new(line.session.decrypt(&mechanism::oaep(hash)?, private, ciphertext)?))
     }
 
     /// Makes the key unless it is there.
     fn generate(&self, entered: &Entered<'_>, line: &Line, key: &Arc<Pkcs11Locator>) -> Result<Answer, Failure> {
-        let _turn = self.shared.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&self.shared.making);
         let private = match objects::find_private(&line.session, key) {
             Err(Failure::Final(Error::Absent)) => {
                 let plan = mechanism::generation(key)?;
@@ -223,20 +258,29 @@ impl Worker<'_> {
     }
 
     /// The private key, from memory or from the token.
-    fn find(&self, line: &Line, key: &Arc<Pkcs11Locator>) -> Result<cryptoki::object::ObjectHandle, Failure> {
-        if let Some(handle) = self.shared.handle(line.generation, key) {
-            return Ok(handle);
+    fn find(&self, line: &Line, key: &Arc<Pkcs11Locator>) -> Result<Found, Failure> {
+        if let Some(found) = self.shared.found(line.generation, key) {
+            return Ok(found);
         }
-        let handle = objects::find_private(&line.session, key)?;
-        self.shared.remember(line.generation, key, handle);
-        Ok(handle)
+        let found = Found { handle: objects::find_private(&line.session, key)?, public_key: None };
+        self.shared.remember(line.generation, key, found.clone());
+        Ok(found)
+    }
+
+    /// Why the token is not there.
+    fn away(&self, entered: &Entered<'_>) -> Failure {
+        let alone = entered.library().get_slots_with_token().is_ok_and(|slots| slots.is_empty());
+        if alone || self.shared.module.has_seen(&self.shared.token) {
+            return Failure::Away { alone };
+        }
+        Error::unavailable("the library has no such token").into()
     }
 }
 
-fn find_slot(entered: &Entered<'_>, token: &TokenRef) -> Result<Slot, Failure> {
+fn find_slot(entered: &Entered<'_>, token: &TokenRef) -> Result<Option<Slot>, Failure> {
     let library = entered.library();
     let slots = library.get_slots_with_token()?;
-    match token {
+    Ok(match token {
         TokenRef::Slot(number) => slots.into_iter().find(|slot| slot.id() == *number),
         TokenRef::Label(label) => {
             let labelled = slots.into_iter().filter(|slot| {
@@ -248,14 +292,18 @@ fn find_slot(entered: &Entered<'_>, token: &TokenRef) -> Result<Slot, Failure> {
             }
             labelled.pop()
         }
-    }
-    .ok_or_else(|| Error::unavailable("the library has no such token").into())
+    })
 }
 
 /// How many sessions may work: what the token allows, less the one that keeps the login. Unknown and unlimited are not
 /// numbers.
 fn session_limit(entered: &Entered<'_>, slot: Slot, read_write: bool) -> Result<u32, Failure> {
-    let info = entered.library().get_token_info(slot)?;
+    let info = match entered.library().get_token_info(slot) {
+        Err(LibraryError::Pkcs11(rv, function)) => return Err(LibraryError::Pkcs11(rv, function).into()),
+        // Some tokens give a time that is none: that is not worth a refusal.
+        Err(_) => return Ok(u32::MAX),
+        Ok(info) => info,
+    };
     let limits = [Some(info.max_session_count()), read_write.then(|| info.max_rw_session_count())];
     let known = limits.into_iter().flatten().filter_map(|limit| match limit {
         // Some tokens say 0 for "no limit".

@@ -1,0 +1,68 @@
+//! What is asked of a token and what it answers, in the words that both sides of a worker process speak.
+
+use std::sync::Arc;
+
+use keys::registry::Pkcs11Locator;
+use keys::{Description, Hash, SignRequest};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::mechanism::{self, Operation};
+use crate::wire::{bytes, shared};
+
+/// What is to be done in a token.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Tell the public half.
+    Describe(#[serde(with = "shared")] Arc<Pkcs11Locator>),
+    /// Make the key if it is absent.
+    Generate(#[serde(with = "shared")] Arc<Pkcs11Locator>),
+    /// Sign.
+    Sign {
+        /// With which key.
+        #[serde(with = "shared")]
+        key: Arc<Pkcs11Locator>,
+        /// What.
+        operation: Operation,
+        /// The public half that the key had when it was described; empty when that is not known.
+        #[serde(with = "bytes")]
+        public_key: Vec<u8>,
+    },
+    /// Decrypt.
+    Decrypt {
+        /// With which key.
+        #[serde(with = "shared")]
+        key: Arc<Pkcs11Locator>,
+        /// The hash of OAEP.
+        hash: Hash,
+        /// What.
+        #[serde(with = "bytes")]
+        ciphertext: Vec<u8>,
+    },
+    /// See whether the token is there and takes the PIN.
+    Probe,
+}
+
+impl Work {
+    /// A signature.
+    pub(crate) fn sign(key: Arc<Pkcs11Locator>, request: SignRequest<'_>) -> Result<Self, keys::Error> {
+        let public_key = request.public_key.unwrap_or_default().to_vec();
+        Ok(Self::Sign { key, operation: mechanism::signature(request)?, public_key })
+    }
+
+    /// Whether it may be sent again when nobody knows whether it was done. A key that is being made may be half there.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        !matches!(self, Self::Generate(_))
+    }
+}
+
+/// What came of it.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// The public half.
+    Description(Description),
+    /// A signature as the token gives it, or a plaintext.
+    Bytes(#[serde(with = "bytes")] Zeroizing<Vec<u8>>),
+    /// It is done.
+    Done,
+}
