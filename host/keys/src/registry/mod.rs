@@ -17,7 +17,7 @@ use storage::{Drawer, Page, Transaction};
 
 pub use awskms::{AwsKmsKeyType, AwsKmsLocator, AwsKmsProvider};
 pub use azurekeyvault::{AzureKeyVaultLocator, AzureKeyVaultProvider};
-pub use gcpckms::{GcpCkmsLocator, GcpCkmsProvider};
+pub use gcpckms::{GCPCKMS_ALGORITHMS, GcpCkmsLocator, GcpCkmsProtection, GcpCkmsProvider, ServiceAccount};
 pub use pkcs11::{MAX_PARALLEL_MAX, Pkcs11Locator, Pkcs11Provider, TokenRef, pkcs11_mechanism};
 pub use record::{Locator, Provider, ProviderType, Record};
 

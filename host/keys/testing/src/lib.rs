@@ -11,4 +11,5 @@
 )]
 
 pub mod conformance;
+pub mod fakekms;
 pub mod openssl;
