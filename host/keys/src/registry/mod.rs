@@ -27,7 +27,7 @@ pub use external::Change;
 pub(crate) use external::{
     configs, delete_config, delete_key, keys_of, read_config, read_key, write_config, write_key,
 };
-pub use gcpckms::{GcpCkmsLocator, GcpCkmsProvider};
+pub use gcpckms::{GCPCKMS_ALGORITHMS, GcpCkmsLocator, GcpCkmsProtection, GcpCkmsProvider, ServiceAccount};
 pub use pkcs11::{MAX_PARALLEL_MAX, Pkcs11Locator, Pkcs11Provider, TokenRef, pkcs11_mechanism};
 pub use record::{Config, Home, Locator, Provider, ProviderType, Record};
 

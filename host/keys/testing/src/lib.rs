@@ -12,6 +12,7 @@
 
 pub mod azure;
 pub mod conformance;
+pub mod fakekms;
 pub mod localstack;
 pub mod moto;
 pub mod openssl;

@@ -65,3 +65,43 @@ pub fn tempdir() -> Folder {
     std::fs::create_dir_all(&path).unwrap();
     Folder(path)
 }
+
+/// So many random bytes, in hex.
+pub fn random(bytes: usize) -> String {
+    String::from_utf8(run(&["rand", "-hex", &bytes.to_string()], b"")).unwrap().trim().to_owned()
+}
+
+/// A new RSA key of 2048 bits, PKCS #8 in PEM.
+pub fn rsa_key() -> String {
+    let made = run(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], b"");
+    String::from_utf8(made).unwrap()
+}
+
+/// The public half of a key, in PEM.
+pub fn public_of(private_key: &str) -> String {
+    String::from_utf8(run(&["pkey", "-pubout"], private_key.as_bytes())).unwrap()
+}
+
+/// A JWT (RFC 7519) by RS256.
+pub fn jwt(header: &str, claims: &str, private_key: &str) -> String {
+    let url = |bytes: &[u8]| {
+        let text = String::from_utf8(run(&["base64", "-A"], bytes)).unwrap();
+        text.trim().trim_end_matches('=').replace('+', "-").replace('/', "_")
+    };
+    let signed = format!("{}.{}", url(header.as_bytes()), url(claims.as_bytes()));
+    let dir = tempdir();
+    let key = dir.0.join("key.pem");
+    std::fs::write(&key, private_key).unwrap();
+    let signature = run(&["dgst", "-sha256", "-sign", key.to_str().unwrap()], signed.as_bytes());
+    format!("{signed}.{}", url(&signature))
+}
+
+/// Runs the program and gives what it printed.
+fn run(args: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut openssl = Command::new("openssl");
+    let mut running = openssl.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let _ = running.stdin.take().unwrap().write_all(input);
+    let done = running.wait_with_output().unwrap();
+    assert!(done.status.success(), "openssl {args:?}");
+    done.stdout
+}
