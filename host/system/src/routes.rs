@@ -21,7 +21,9 @@ pub(crate) enum Endpoint {
     Namespace,
     Namespaces,
     Rekey,
+    RekeyBackup,
     RekeyRecovery,
+    RekeyRecoveryBackup,
     Remount,
     RemountStatus,
     Rotate,
@@ -42,7 +44,9 @@ impl Endpoint {
                 | Self::GenerateRootUpdate
                 | Self::KeyStatus
                 | Self::Rekey
+                | Self::RekeyBackup
                 | Self::RekeyRecovery
+                | Self::RekeyRecoveryBackup
                 | Self::Rotate
                 | Self::RotateConfig
                 | Self::Seal
@@ -63,6 +67,9 @@ impl Routes {
             ("generate-root/attempt", Endpoint::GenerateRoot, OPEN),
             ("generate-root/update", Endpoint::GenerateRootUpdate, OPEN),
             ("key-status", Endpoint::KeyStatus, TOKEN),
+            ("rekey/backup", Endpoint::RekeyBackup, TOKEN),
+            ("rekey/recovery-key-backup", Endpoint::RekeyRecoveryBackup, TOKEN),
+            ("rekey-recovery-key/backup", Endpoint::RekeyRecoveryBackup, TOKEN),
             ("rekey/{*path}", Endpoint::Rekey, OPEN),
             ("rekey-recovery-key/{*path}", Endpoint::RekeyRecovery, OPEN),
             ("rotate", Endpoint::Rotate, SUDO),
