@@ -23,6 +23,8 @@ mod contract;
 mod crash;
 #[path = "api/door.rs"]
 mod door;
+#[path = "durability/faults.rs"]
+mod faults;
 #[path = "durability/golden.rs"]
 mod golden;
 #[path = "isolation/hostile.rs"]
@@ -83,6 +85,8 @@ mod pki_verbatim;
 mod remount;
 #[path = "api/seal.rs"]
 mod seal;
+#[path = "api/seal_pgp.rs"]
+mod seal_pgp;
 #[path = "api/snapshot.rs"]
 mod snapshot;
 #[path = "api/startup.rs"]
