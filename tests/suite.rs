@@ -25,6 +25,8 @@ mod crash;
 mod door;
 #[path = "api/external_keys.rs"]
 mod external_keys;
+#[path = "durability/faults.rs"]
+mod faults;
 #[path = "durability/golden.rs"]
 mod golden;
 #[path = "isolation/hostile.rs"]
@@ -89,6 +91,8 @@ mod remount;
 mod seal;
 #[path = "api/signer.rs"]
 mod signer;
+#[path = "api/seal_pgp.rs"]
+mod seal_pgp;
 #[path = "api/snapshot.rs"]
 mod snapshot;
 #[path = "api/startup.rs"]

@@ -71,7 +71,7 @@ fn what_is_asked_for_at_the_founding_is_checked_and_a_second_founding_is_refused
         (json!({"secret_shares": 5, "secret_threshold": 1}), "threshold must be greater than one for multiple shares"),
         (json!({"secret_shares": 256, "secret_threshold": 3}), "number of shares must be less than 256"),
         (json!({"secret_shares": "many", "secret_threshold": 3}), "secret_shares"),
-        (json!({"secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["x"]}), "pgp_keys"),
+        (json!({"secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["x"]}), "pgp_keys: entry 1"),
         (json!({"recovery_shares": 1, "recovery_threshold": 1}), "not applicable to seal type shamir"),
     ] {
         refused(&node.send("PUT", "sys/init", &[], body), 400, says);

@@ -9,6 +9,7 @@
     reason = "a benchmark that cannot go on should say so and stop, and prints what it found"
 )]
 
+mod certificates;
 mod client;
 mod idle_memory;
 mod issue;
@@ -19,6 +20,9 @@ mod stored;
 mod through_the_sandbox;
 mod token;
 
+/// Those that are run by name only, because they take minutes.
+const LONG: &[&str] = &["certificates"];
+
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
     ("sandbox", through_the_sandbox::run),
@@ -28,6 +32,7 @@ const ALL: &[(&str, fn())] = &[
     ("idle-memory", idle_memory::run),
     ("stored", stored::run),
     ("many", many::run),
+    ("certificates", certificates::run),
 ];
 
 fn main() {
@@ -36,7 +41,7 @@ fn main() {
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     for (name, run) in ALL {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+        if wanted.is_empty() && !LONG.contains(name) || wanted.iter().any(|wanted| wanted == name) {
             println!("== {name}");
             run();
         }

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use harness::{Folder, Node, PIN, ROOT, Server, Token};
+use seal_testing::Gnupg;
 
 #[test]
 fn hvac_and_openssl_walk_through_the_main_job_on_a_real_token() {
@@ -31,8 +34,14 @@ fn hvac_founds_unseals_rotates_rekeys_and_seals_a_server() {
     let node =
         Node::start(&format!("storage \"file\" {{\n path = \"{}\"\n}}\n", folder.path().join("data").display()), &[]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut python = Command::new(root.join(".venv/bin/python"));
-    let walked = python.arg(root.join("tests/clients/sealed.py")).env("VAULT_ADDR", node.address()).output().unwrap();
+    let gnupg = Gnupg::new();
+    let operator = gnupg.key("operator", "future-default", "default", "never");
+    let walked = Command::new(root.join(".venv/bin/python"))
+        .arg(root.join("tests/clients/sealed.py"))
+        .envs([("VAULT_ADDR", node.address()), ("PGP_KEY", &STANDARD.encode(gnupg.public(&[&operator])))])
+        .env("GNUPGHOME", gnupg.home())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&walked.stdout);
     assert!(walked.status.success(), "{said}{}", String::from_utf8_lossy(&walked.stderr));
 }

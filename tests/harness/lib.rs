@@ -220,7 +220,8 @@ fn development() -> Command {
 }
 
 /// The binary beside this test's own: `cargo build --release --workspace` puts it there.
-fn binary() -> PathBuf {
+/// The binary under test.
+pub fn binary() -> PathBuf {
     let here = std::env::current_exe().expect("a test knows where it is");
     let folder = here.parent().and_then(|deps| deps.parent()).expect("tests lie in target/<profile>/deps");
     let binary = folder.join("innkeeper");

@@ -34,6 +34,12 @@ impl Node {
         Self { process, token: String::new() }
     }
 
+    /// The same on a disk that may become full: see [`Process::limit_files`].
+    pub fn on_a_small_disk(config: &str) -> Self {
+        let process = Process::on_a_small_disk(&format!("{LISTENER}{config}"));
+        Self { process, token: String::new() }
+    }
+
     /// Founds its store with so many shares of an unseal key.
     pub fn init(&mut self, shares: u8, threshold: u8) -> Keys {
         let body = json!({"secret_shares": shares, "secret_threshold": threshold});

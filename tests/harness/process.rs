@@ -26,10 +26,14 @@ impl Process {
 
     /// The same with more environment variables.
     pub fn launch_with(options: &[&str], environment: &[(String, String)]) -> Self {
-        let folder = Folder::new();
-        let log = std::fs::File::create(folder.path().join("log")).expect("a log file");
         let mut command = Command::new(binary());
         command.arg("server").args(options).envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let folder = Folder::new();
+        let log = std::fs::File::create(folder.path().join("log")).expect("a log file");
         let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the server starts");
         let lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let (mut addresses, mut said) = (Vec::new(), String::new());
@@ -58,6 +62,24 @@ impl Process {
         let folder = Folder::new();
         let config = format!("-config={}", folder.write("innkeeper.hcl", text));
         Self::launch_with(&[&[config.as_str()][..], options].concat(), environment)
+    }
+
+    /// Starts it with a configuration of this text so that files that grow over the limit of [`Self::limit_files`] are
+    /// refused to it, as on a full disk, instead of ending it.
+    pub fn on_a_small_disk(text: &str) -> Self {
+        let folder = Folder::new();
+        let config = format!("-config={}", folder.write("innkeeper.hcl", text));
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(binary()).args(["server", &config]);
+        Self::spawn(command)
+    }
+
+    /// Lets no file of it grow over so many bytes; none: as it likes.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let (process, soft) = (self.pid().to_string(), format!("--fsize={limit}:"));
+        let set = Command::new("prlimit").args(["--pid", &process, &soft]).status().expect("there is a prlimit");
+        assert!(set.success(), "the limit can be set");
     }
 
     /// Where its first listener listens, for instance `http://127.0.0.1:34567`.

@@ -21,6 +21,8 @@ use crate::{Arrival, body, help};
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;
 
+/// When to come back after something was away.
+const AWAY_WAIT: Duration = Duration::from_secs(1);
 /// Longest rest of a request after it lost for the first time, and after it lost ever so often.
 const FIRST_REST: Duration = Duration::from_millis(1);
 const REST_MAX: Duration = Duration::from_millis(100);
@@ -82,7 +84,16 @@ impl Gateway {
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
     /// another one is run again from the start. When the node is sealed meanwhile, the request ends.
-    pub async fn serve(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
+    pub async fn serve(&self, arrival: Arrival) -> Result<Reply, Fault> {
+        let answered = self.answered(arrival).await;
+        answered.map_err(|fault| match (fault.kind, fault.retry_after) {
+            // Wherever it was found that something is away.
+            (Kind::Unavailable, None) => fault.retry_after(AWAY_WAIT),
+            _ => fault,
+        })
+    }
+
+    async fn answered(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
             return self.ask(question, &arrival).await;
         }
@@ -141,8 +152,7 @@ impl Rooms {
                 done => return done,
             }
         }
-        Err(Fault::new(Kind::Unavailable, "the request kept losing against others that change the same records")
-            .retry_after(Duration::from_secs(1)))
+        Err(Fault::new(Kind::Unavailable, "the request kept losing against others that change the same records"))
     }
 
     /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
@@ -321,6 +331,5 @@ fn caller(arrival: &Arrival, admitted: &Admitted) -> Caller {
 }
 
 pub(crate) fn stored(error: storage::Error) -> Fault {
-    let fault = Fault::new(error.kind(), "storage failed").detail(error.to_string());
-    if error.kind() == Kind::Unavailable { fault.retry_after(Duration::from_secs(1)) } else { fault }
+    Fault::new(error.kind(), "storage failed").detail(error.to_string())
 }

@@ -27,6 +27,14 @@ struct Claim {
     until: u64,
 }
 
+impl Claim {
+    /// In how many seconds the work is due; none: now.
+    fn rest(&self, now: u64) -> Option<u64> {
+        // What lies further ahead than any claim was made by a clock that has since gone back.
+        (now + 1..=now + EVERY).contains(&self.until).then(|| self.until - now)
+    }
+}
+
 /// Does what is due, as long as the node is open.
 pub(crate) async fn run(open: Weak<Open>) {
     let mut later = Later::new();
@@ -82,9 +90,8 @@ impl Rooms {
         let (drawer, now) = (host_drawer(mount.id), now());
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let claim: Option<Claim> = transaction.get_json(&drawer, "tick").await.map_err(stored)?;
-        // What lies further ahead than any claim was made by a clock that has since gone back.
-        if let Some(claim) = claim.filter(|claim| (now + 1..=now + EVERY).contains(&claim.until)) {
-            return Ok(Some(claim.until - now));
+        if let Some(rest) = claim.and_then(|claim| claim.rest(now)) {
+            return Ok(Some(rest));
         }
         mount.expect(&mut transaction)?;
         transaction.put_json(&drawer, "tick", &Claim { until: now + EVERY }).map_err(stored)?;
@@ -111,5 +118,33 @@ impl Rooms {
             deadline: Instant::now() + self.request_time.min(Duration::from_secs(EVERY)),
         };
         guest.tick(grant).await?.commit().await.map_err(stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: u64 = 1_800_000_000;
+    const HOUR: u64 = 3600;
+
+    #[test]
+    fn work_rests_until_its_claim_is_over_and_not_a_second_longer() {
+        let claim = Claim { until: NOON + EVERY };
+        assert_eq!(claim.rest(NOON), Some(EVERY));
+        assert_eq!(claim.rest(NOON + EVERY - 1), Some(1));
+        assert_eq!(claim.rest(NOON + EVERY), None);
+        assert_eq!(claim.rest(NOON + HOUR), None);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_an_hour_stops_no_work() {
+        let claim = Claim { until: NOON + EVERY };
+        assert_eq!(claim.rest(NOON - HOUR), None, "otherwise an hour passes without work");
+        // Claimed anew by the clock as it is now, the work goes on every minute.
+        let claim = Claim { until: NOON - HOUR + EVERY };
+        assert_eq!((claim.rest(NOON - HOUR), claim.rest(NOON - HOUR + EVERY)), (Some(EVERY), None));
+        // A clock that steps forward makes it due, once.
+        assert_eq!(claim.rest(NOON), None);
     }
 }

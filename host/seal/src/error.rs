@@ -20,6 +20,9 @@ pub enum Error {
     /// The key service that wraps the root key failed or cannot be reached.
     #[error("the seal's token failed: {0}")]
     Token(#[from] keys::Error),
+    /// There was no core for the work of PGP, or not for long enough.
+    #[error("PGP: {0}")]
+    Apart(keys::Error),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] storage::Error),
@@ -34,6 +37,12 @@ impl Error {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match &error {
+            Error::Apart(failed) => {
+                let busy = failed.retry_after().unwrap_or(std::time::Duration::from_secs(1));
+                Fault::new(Kind::Unavailable, "too much is encrypted with PGP at once; try again later")
+                    .detail(error.to_string())
+                    .retry_after(busy)
+            }
             Error::Token(_) => Fault::new(Kind::Unavailable, "the seal's token cannot be used now")
                 .detail(error.to_string())
                 .retry_after(std::time::Duration::from_secs(5)),

@@ -8,7 +8,7 @@ use storage::{Driver, Store, Transaction};
 
 use crate::record::{self, Config, SHAMIR};
 use crate::shares::{self, SHARES_MAX, Share};
-use crate::{Error, Wrapper, proof};
+use crate::{Error, Given, Recipient, Wrapper, proof};
 
 /// How many shares a key has and how many of them make it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,10 +72,13 @@ impl Founding {
         Ok(Self { transaction, shares, barrier })
     }
 
-    /// Writes it all. Answers the shares, which are nowhere else, and the open barrier.
-    pub async fn commit(self) -> Result<(Vec<Share>, Arc<Barrier>), Error> {
+    /// Writes it all. Answers the shares, which are nowhere else, each encrypted to its recipient if there are any, and
+    /// the open barrier.
+    pub async fn commit(self, recipients: &[Recipient]) -> Result<(Vec<Given>, Arc<Barrier>), Error> {
+        // First: shares that cannot be given out must open nothing.
+        let shares = Given::out(self.shares, recipients).await?;
         match self.transaction.commit().await {
-            Ok(()) => Ok((self.shares, self.barrier)),
+            Ok(()) => Ok((shares, self.barrier)),
             // Another node was first.
             Err(storage::Error::Conflict) => Err(Error::AlreadyInitialized),
             Err(error) => Err(error.into()),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::lock::nonce;
 use crate::record::Config;
 use crate::shares::{self, Share};
-use crate::{Error, proof};
+use crate::{Error, Recipient, proof};
 
 const RECORD: &str = "generate-root";
 const RECORD_VERSION: u8 = 1;
@@ -17,8 +17,19 @@ const RECORD_VERSION: u8 = 1;
 struct Attempt {
     version: u8,
     nonce: String,
+    /// Empty when the token is encrypted to a recipient.
     otp: String,
+    #[serde(default)]
+    recipient: Option<Recipient>,
     shares: Vec<Share>,
+}
+
+/// How the token is hidden on its way to whoever asked.
+pub enum Cover {
+    /// By a one-time pad: visible ASCII, as long as a token.
+    Pad(Zeroizing<String>),
+    /// Encrypted with PGP.
+    Recipient(Recipient),
 }
 
 /// How far an attempt is.
@@ -30,18 +41,20 @@ pub struct Progress {
     pub progress: usize,
     /// Shares that are needed.
     pub required: u8,
+    /// The fingerprint of whom the token is encrypted to; empty when it is hidden by a pad.
+    pub fingerprint: String,
 }
 
 /// What a share led to.
 pub enum Step {
     /// More are needed.
     Waiting(Progress),
-    /// The quorum agrees: a token is to be made and given out hidden by this one-time pad.
+    /// The quorum agrees: a token is to be made and given out under this cover.
     Proven {
         /// The finished attempt.
         progress: Progress,
-        /// As long as a token, in bytes.
-        otp: Zeroizing<String>,
+        /// What whoever began the attempt asked for.
+        cover: Cover,
     },
 }
 
@@ -54,10 +67,12 @@ async fn read(transaction: &mut Transaction) -> Result<Option<Attempt>, Error> {
 }
 
 fn progress(config: &Config, attempt: Option<&Attempt>) -> Progress {
+    let recipient = attempt.and_then(|attempt| attempt.recipient.as_ref());
     Progress {
         nonce: attempt.map(|attempt| attempt.nonce.clone()).unwrap_or_default(),
         progress: attempt.map_or(0, |attempt| attempt.shares.len()),
         required: config.quorum.threshold,
+        fingerprint: recipient.map(|recipient| recipient.fingerprint().to_owned()).unwrap_or_default(),
     }
 }
 
@@ -67,13 +82,23 @@ pub async fn status(transaction: &mut Transaction) -> Result<Progress, Error> {
     Ok(progress(&config, read(transaction).await?.as_ref()))
 }
 
-/// Begins an attempt. `otp`: visible ASCII, as long as a token.
-pub async fn start(transaction: &mut Transaction, otp: Zeroizing<String>) -> Result<Progress, Error> {
-    if read(transaction).await?.is_some() {
-        return Err(Error::invalid("root generation already in progress"));
+/// Whether an attempt may begin: refuses while there is one.
+pub async fn expect_none(transaction: &mut Transaction) -> Result<(), Error> {
+    match read(transaction).await? {
+        Some(_) => Err(Error::invalid("root generation already in progress")),
+        None => Ok(()),
     }
+}
+
+/// Begins an attempt.
+pub async fn start(transaction: &mut Transaction, cover: Cover) -> Result<Progress, Error> {
+    expect_none(transaction).await?;
     let config = Config::expect(transaction).await?;
-    let attempt = Attempt { version: RECORD_VERSION, nonce: nonce()?, otp: otp.to_string(), shares: Vec::new() };
+    let (otp, recipient) = match cover {
+        Cover::Pad(otp) => (otp.to_string(), None),
+        Cover::Recipient(recipient) => (String::new(), Some(recipient)),
+    };
+    let attempt = Attempt { version: RECORD_VERSION, nonce: nonce()?, otp, recipient, shares: Vec::new() };
     transaction.put_json(&drawer(), RECORD, &attempt)?;
     Ok(progress(&config, Some(&attempt)))
 }
@@ -105,7 +130,9 @@ pub async fn update(transaction: &mut Transaction, share: Share, nonce: &str) ->
     };
     if right {
         cancel(transaction)?;
-        return Ok(Step::Proven { progress: done, otp: Zeroizing::new(attempt.otp) });
+        let pad = Zeroizing::new(attempt.otp);
+        let cover = attempt.recipient.map_or(Cover::Pad(pad), Cover::Recipient);
+        return Ok(Step::Proven { progress: done, cover });
     }
     transaction.put_json(&drawer(), RECORD, &attempt)?;
     Err(Error::WrongKey)

@@ -11,22 +11,26 @@
 //! which decrypts nothing and proves that a quorum agrees.
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod error;
 mod founding;
 pub mod generate_root;
 mod lock;
 mod pkcs11;
 mod proof;
+mod recipient;
 mod record;
 pub mod rekey;
 pub mod rotation;
 mod shares;
 mod wrapper;
 
+pub use certificate::PGP_KEY_MAX;
 pub use error::Error;
 pub use founding::{Founding, Quorum};
 pub use lock::{Lock, Status};
 pub use pkcs11::{Pkcs11, Pkcs11Seal};
+pub use recipient::{Given, Recipient};
 pub use record::FORMAT;
 pub use shares::{SHARES_MAX, Share};
 pub use wrapper::Wrapper;

@@ -1,16 +1,20 @@
 //! New shares (`sys/rekey`, `sys/rekey-recovery-key`). With Shamir the unseal key and the root key are new as well; with
 //! a wrapper it is the recovery key that is new. The progress is a record behind the barrier.
 
+mod backup;
+
 use serde::{Deserialize, Serialize};
 use storage::barrier::{Barrier, SecretKey, clear_drawer};
 use storage::{Drawer, Transaction};
 use zeroize::Zeroizing;
 
+pub use backup::{Backup, backup, delete_backup};
+
 use crate::generate_root::check_nonce;
 use crate::lock::nonce;
 use crate::record::{self, Config};
 use crate::shares::{self, Share};
-use crate::{Error, Quorum, proof};
+use crate::{Error, Given, Quorum, Recipient, proof};
 
 const RECORD: &str = "rekey";
 const RECORD_VERSION: u8 = 1;
@@ -24,12 +28,28 @@ pub enum Target {
     Recovery,
 }
 
+/// What is asked of a rekeying.
+pub struct Demand {
+    /// What the new key is to have.
+    pub quorum: Quorum,
+    /// Whether the new shares must come back before they count.
+    pub require_verification: bool,
+    /// To whom the new shares are encrypted, one for each; empty: they are given out as they are.
+    pub recipients: Vec<Recipient>,
+    /// Whether the encrypted shares are kept as well, until somebody deletes them.
+    pub backup: bool,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Attempt {
     version: u8,
     nonce: String,
     wanted: Quorum,
     require_verification: bool,
+    #[serde(default)]
+    recipients: Vec<Recipient>,
+    #[serde(default)]
+    backup: bool,
     shares: Vec<Share>,
     verification: Option<Verification>,
 }
@@ -60,6 +80,10 @@ pub struct Progress {
     pub verification_nonce: String,
     /// New shares that came back.
     pub verified: usize,
+    /// The fingerprints of whom the new shares are encrypted to.
+    pub fingerprints: Vec<String>,
+    /// Whether the encrypted shares are kept.
+    pub backup: bool,
 }
 
 /// What a share led to.
@@ -70,8 +94,8 @@ pub enum Step {
     Rekeyed {
         /// The attempt.
         progress: Progress,
-        /// The shares, which are nowhere else.
-        shares: Vec<Share>,
+        /// The shares, which are nowhere else but in the backup that was asked for.
+        shares: Vec<Given>,
     },
 }
 
@@ -89,7 +113,13 @@ fn progress(config: &Config, attempt: Option<&Attempt>) -> Progress {
         require_verification: attempt.is_some_and(|attempt| attempt.require_verification),
         verification_nonce: verification.map(|verification| verification.nonce.clone()).unwrap_or_default(),
         verified: verification.map_or(0, |verification| verification.shares.len()),
+        fingerprints: attempt.map(fingerprints).unwrap_or_default(),
+        backup: attempt.is_some_and(|attempt| attempt.backup),
     }
+}
+
+fn fingerprints(attempt: &Attempt) -> Vec<String> {
+    attempt.recipients.iter().map(|recipient| recipient.fingerprint().to_owned()).collect()
 }
 
 async fn read(transaction: &mut Transaction) -> Result<Option<Attempt>, Error> {
@@ -120,22 +150,31 @@ pub async fn status(transaction: &mut Transaction, target: Target) -> Result<Pro
     Ok(progress(&config, read(transaction).await?.as_ref()))
 }
 
+/// Whether an attempt may begin: refuses while there is one.
+pub async fn expect_none(transaction: &mut Transaction, target: Target) -> Result<(), Error> {
+    config(transaction, target).await?;
+    match read(transaction).await? {
+        Some(_) => Err(Error::invalid("rekey already in progress")),
+        None => Ok(()),
+    }
+}
+
 /// Begins an attempt.
-pub async fn start(
-    transaction: &mut Transaction,
-    target: Target,
-    wanted: Quorum,
-    require_verification: bool,
-) -> Result<Progress, Error> {
+pub async fn start(transaction: &mut Transaction, target: Target, demand: Demand) -> Result<Progress, Error> {
+    expect_none(transaction, target).await?;
     let config = config(transaction, target).await?;
-    if read(transaction).await?.is_some() {
-        return Err(Error::invalid("rekey already in progress"));
+    if demand.backup && demand.recipients.is_empty() {
+        return Err(Error::invalid(
+            "backup: cannot request a backup of the new keys without providing PGP keys for encryption",
+        ));
     }
     let attempt = Attempt {
         version: RECORD_VERSION,
         nonce: nonce()?,
-        wanted,
-        require_verification,
+        wanted: demand.quorum,
+        require_verification: demand.require_verification,
+        recipients: demand.recipients,
+        backup: demand.backup,
         shares: Vec::new(),
         verification: None,
     };
@@ -181,6 +220,10 @@ pub async fn update(
     }
     let new = SecretKey::random()?;
     let shares = shares::split(&new, attempt.wanted.shares, attempt.wanted.threshold);
+    let shares = Given::out(shares, &attempt.recipients).await?;
+    if attempt.backup {
+        backup::keep(transaction, target, &attempt, &shares)?;
+    }
     if attempt.require_verification {
         let key = Zeroizing::new(hex::encode(new.bytes()));
         attempt.verification = Some(Verification { nonce: nonce()?, key: key.to_string(), shares: Vec::new() });

@@ -53,6 +53,11 @@ impl Share {
         Zeroizing::new(STANDARD.encode(&*self.0))
     }
 
+    /// The share as it is.
+    pub(crate) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        self.0
+    }
+
     /// Whether both are the same, in a time that does not depend on where they differ.
     pub(crate) fn is(&self, other: &Self) -> bool {
         verify_slices_are_equal(&self.0, &other.0).is_ok()

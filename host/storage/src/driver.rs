@@ -106,5 +106,11 @@ pub trait Snapshot: Send + Sync {
 
     /// The records whose keys follow `after`, in byte order: at most [`SCAN_KEYS_MAX`] of them, and no more once their
     /// values have [`SCAN_BYTES_MAX`] bytes. None: that was all.
-    async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error>;
+    async fn scan_versioned(&self, after: Option<&str>) -> Result<Vec<(String, Record)>, Error>;
+
+    /// The same without the versions.
+    async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
+        let found = self.scan_versioned(after).await?;
+        Ok(found.into_iter().map(|(key, record)| (key, record.value)).collect())
+    }
 }

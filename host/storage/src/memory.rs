@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use imbl::OrdMap;
 
+use crate::Error;
 use crate::driver::{
     Batch, Driver, Expectation, Listing, Page, Record, Records, SCAN_BYTES_MAX, SCAN_KEYS_MAX, Snapshot,
 };
-use crate::{Error, Value};
 
 type Tree = OrdMap<Arc<str>, Record>;
 
@@ -86,7 +86,7 @@ impl Snapshot for Frozen {
         Ok(list(&self.0, listing))
     }
 
-    async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
+    async fn scan_versioned(&self, after: Option<&str>) -> Result<Vec<(String, Record)>, Error> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found = Vec::new();
         let mut bytes = 0;
@@ -95,7 +95,7 @@ impl Snapshot for Frozen {
                 break;
             }
             bytes += record.value.len();
-            found.push((key.to_string(), record.value.clone()));
+            found.push((key.to_string(), record.clone()));
         }
         Ok(found)
     }

@@ -80,15 +80,39 @@ impl Transaction {
         }
     }
 
-    /// Like [`Self::list`] on the snapshot alone, without expecting it to be the same at commit.
-    pub async fn peek_list(
+    /// Visits every record below a prefix (empty, or ending in `/`) with its key inside the drawer and its version, in
+    /// order, many at a time, without expecting them to be the same at commit. Own writes are seen, without a version.
+    pub async fn peek_each<E: From<Error>>(
         &self,
         drawer: &Drawer,
         prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page, Error> {
-        self.snapshot.list(&listing(drawer, prefix, after, limit)?).await
+        mut visit: impl FnMut(&str, &[u8], Option<u64>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (prefix, inside) = (drawer.prefix_of(prefix)?, drawer.prefix().len());
+        let own = self.writes.range::<str, _>((Bound::Excluded(prefix.as_str()), Bound::Unbounded));
+        let mut own = own.take_while(|(key, _)| key.starts_with(&prefix)).peekable();
+        let mut after = prefix.clone();
+        loop {
+            let step = self.snapshot.scan_versioned(Some(&after)).await?;
+            let ended = step.last().is_none_or(|(key, _)| !key.starts_with(&prefix));
+            let below = step.into_iter().take_while(|(key, _)| key.starts_with(&prefix));
+            for (key, record) in below {
+                while let Some((written, value)) = own.next_if(|(written, _)| **written < key) {
+                    value.as_ref().map_or(Ok(()), |value| visit(&written[inside..], value, None))?;
+                }
+                match own.next_if(|(written, _)| **written == key) {
+                    Some((_, value)) => value.as_ref().map_or(Ok(()), |value| visit(&key[inside..], value, None))?,
+                    None => visit(&key[inside..], &record.value, Some(record.version))?,
+                }
+                after = key;
+            }
+            if ended {
+                break;
+            }
+        }
+        own.try_for_each(|(written, value)| {
+            value.as_ref().map_or(Ok(()), |value| visit(&written[inside..], value, None))
+        })
     }
 
     /// Expects a key to still have this version at commit, for what was taken from a versioned cache.

@@ -70,6 +70,7 @@ suite! {
         a_restart_forgets_and_sees_the_present,
         reading_alone_never_conflicts,
         what_was_only_peeked_at_does_not_conflict,
+        each_record_below_a_prefix_is_visited_once_in_order_with_own_writes,
         values_and_transactions_are_bounded_from_both_sides,
         a_purge_removes_its_drawer_and_nothing_else,
         counters_survive_many_writers_at_once;

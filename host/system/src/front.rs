@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use access::Tokens;
 use model::{Fault, Operation, Reply};
-use seal::{Lock, Quorum, Share, Status};
+use seal::{Founding, Given, Lock, Quorum, Recipient, Share, Status};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use storage::barrier::Barrier;
 
 use crate::{Info, cluster, params, status, unsupported};
-
-/// Parameters of `sys/init` for keys that are to be encrypted before they are given out.
-const PGP: [&str; 3] = ["pgp_keys", "root_token_pgp_key", "recovery_pgp_keys"];
 
 /// The front of a node. One per process.
 pub struct Front {
@@ -54,7 +51,7 @@ pub enum Answer {
 /// A store that was founded.
 pub struct Founded {
     /// The operators' shares.
-    pub shares: Vec<Share>,
+    pub shares: Vec<Given>,
     /// The first root token.
     pub root_token: SecretString,
     /// The open barrier.
@@ -138,15 +135,11 @@ impl Front {
                 )));
             }
         }
-        for field in PGP {
-            if body
-                .get(field)
-                .is_some_and(|keys| !matches!(keys, Value::Null) && *keys != json!([]) && *keys != json!(""))
-            {
-                return Err(Fault::invalid(format!(
-                    "{field}: this build does not encrypt keys with PGP; leave it out"
-                )));
-            }
+        let (keys, none) =
+            if automatic { ("recovery_pgp_keys", "pgp_keys") } else { ("pgp_keys", "recovery_pgp_keys") };
+        if !params::entries(body, none)?.is_empty() {
+            let kind = self.lock.status().await?.kind;
+            return Err(Fault::invalid(format!("parameter {none} not applicable to seal type {kind}; see {keys}")));
         }
         let quorum = Quorum::new(
             number(wanted, "shares")?.unwrap_or_default(),
@@ -156,10 +149,19 @@ impl Front {
         if self.lock.status().await?.initialized {
             return Err(seal::Error::AlreadyInitialized.into());
         }
-        let founded = self.found(quorum?, None, now).await?;
-        let hex: Vec<String> = founded.shares.iter().map(|share| share.hex().to_string()).collect();
-        let base64: Vec<String> = founded.shares.iter().map(|share| share.base64().to_string()).collect();
-        let mut reply = json!({ "root_token": founded.root_token.expose_secret() });
+        let quorum = quorum?;
+        let recipients = Recipient::read_all(keys, params::entries(body, keys)?, quorum.shares).await?;
+        let field = "root_token_pgp_key";
+        let of_the_token = Recipient::read(field, params::text(body, field)?).await?;
+        let (founding, token) = self.begin(quorum, None, now).await?;
+        let shown = match &of_the_token {
+            Some(recipient) => recipient.encrypt(token.expose_secret().to_owned().into()).await?.base64().to_string(),
+            None => token.expose_secret().to_owned(),
+        };
+        let (shares, barrier) = commit(founding, quorum, &recipients).await?;
+        let hex: Vec<String> = shares.iter().map(|share| share.hex().to_string()).collect();
+        let base64: Vec<String> = shares.iter().map(|share| share.base64().to_string()).collect();
+        let mut reply = json!({ "root_token": shown });
         if automatic {
             reply["keys"] = json!([]);
             reply["keys_base64"] = json!([]);
@@ -169,19 +171,28 @@ impl Front {
             reply["keys"] = json!(hex);
             reply["keys_base64"] = json!(base64);
         }
-        Ok(Answer::Founded { reply: Reply::bare(200, reply), barrier: automatic.then_some(founded.barrier) })
+        Ok(Answer::Founded { reply: Reply::bare(200, reply), barrier: automatic.then_some(barrier) })
     }
 
     /// Founds the store, with this root token or a random one: all of it in one transaction.
     pub async fn found(&self, quorum: Quorum, root: Option<SecretString>, now: u64) -> Result<Founded, Fault> {
+        let (founding, root_token) = self.begin(quorum, root, now).await?;
+        let (shares, barrier) = commit(founding, quorum, &[]).await?;
+        Ok(Founded { shares, root_token, barrier })
+    }
+
+    async fn begin(
+        &self,
+        quorum: Quorum,
+        root: Option<SecretString>,
+        now: u64,
+    ) -> Result<(Founding, SecretString), Fault> {
         let mut founding = self.lock.found(quorum, now).await?;
         let transaction = &mut founding.transaction;
         tenancy::found(transaction).await?;
         cluster::found(transaction)?;
         let root_token = Tokens::found(transaction)?.create_root(transaction, root, now).await?;
-        let (shares, barrier) = founding.commit().await?;
-        tracing::info!(shares = quorum.shares, threshold = quorum.threshold, "the store was founded");
-        Ok(Founded { shares, root_token, barrier })
+        Ok((founding, root_token))
     }
 
     async fn unseal(&self, body: &Map<String, Value>, open: Option<&str>) -> Result<Answer, Fault> {
@@ -200,4 +211,14 @@ impl Front {
         }
         Ok(Answer::Reply(self.seal_status(open).await?))
     }
+}
+
+async fn commit(
+    founding: Founding,
+    quorum: Quorum,
+    recipients: &[Recipient],
+) -> Result<(Vec<Given>, Arc<Barrier>), Fault> {
+    let made = founding.commit(recipients).await?;
+    tracing::info!(shares = quorum.shares, threshold = quorum.threshold, "the store was founded");
+    Ok(made)
 }

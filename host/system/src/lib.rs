@@ -161,6 +161,8 @@ impl System {
             Endpoint::GenerateRootUpdate => generate_root::update(&self.tokens, call).await,
             Endpoint::KeyStatus => rotate::key_status(&self.barrier, call).await,
             Endpoint::Rekey => rekey::at(&self.barrier, call, Target::Unseal, at).await,
+            Endpoint::RekeyBackup => rekey::backup(call, Target::Unseal).await,
+            Endpoint::RekeyRecoveryBackup => rekey::backup(call, Target::Recovery).await,
             Endpoint::RekeyRecovery => rekey::at(&self.barrier, call, Target::Recovery, at).await,
             Endpoint::Rotate => rotate::rotate(&self.barrier, call),
             Endpoint::RotateConfig => rotate::config(call).await,

@@ -59,6 +59,20 @@ pub(crate) fn list(body: &Map<String, Value>, field: &str) -> Result<Option<Vec<
     Ok(Some(parts.map(str::to_owned).collect()))
 }
 
+/// A list of texts that each stand as they are, empty ones too, or one text with commas.
+pub(crate) fn entries(body: &Map<String, Value>, field: &str) -> Result<Vec<String>, Fault> {
+    let wanted = "a list of texts, or one text with commas";
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
+        Some(Value::String(text)) => Ok(text.split(',').map(str::to_owned).collect()),
+        Some(Value::Array(items)) => {
+            items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(|| wrong(field, wanted))).collect()
+        }
+        Some(_) => Err(wrong(field, wanted)),
+    }
+}
+
 /// An object of texts.
 pub(crate) fn map(body: &Map<String, Value>, field: &str) -> Result<Option<BTreeMap<String, String>>, Fault> {
     match body.get(field) {

@@ -1,8 +1,8 @@
 //! `sys/rekey/…` and `sys/rekey-recovery-key/…`: new shares. No token is asked for: the old shares are the proof.
 
 use model::{Fault, Kind, Operation, Reply};
-use seal::rekey::{self, Progress, Step, Target};
-use seal::{Quorum, Share};
+use seal::rekey::{self, Demand, Progress, Step, Target};
+use seal::{Quorum, Recipient, Share};
 use serde_json::{Value, json};
 use storage::barrier::Barrier;
 
@@ -24,21 +24,39 @@ pub(crate) async fn at(barrier: &Barrier, call: Call<'_>, target: Target, path: 
             Ok(verification(&rekey::restart_verification(call.transaction, target).await?))
         }
         ("init" | "update" | "verify", _) => Err(unsupported()),
-        // Shares that were encrypted with PGP could be kept; there are none.
-        ("backup", Operation::Read) => Err(Fault::absent()),
         _ => Err(Fault::new(Kind::NotFound, "unsupported path")),
     }
 }
 
-async fn start(call: Call<'_>, target: Target) -> Result<Reply, Fault> {
-    let keys = params::list(&call.body, "pgp_keys")?.unwrap_or_default();
-    if !keys.is_empty() || params::flag(&call.body, "backup")?.unwrap_or_default() {
-        return Err(Fault::invalid("pgp_keys, backup: this build does not encrypt shares with PGP; leave them out"));
+/// `sys/rekey/backup` and `sys/rekey/recovery-key-backup`: encrypted shares that are kept, for whoever has a token.
+pub(crate) async fn backup(call: Call<'_>, target: Target) -> Result<Reply, Fault> {
+    match call.operation {
+        Operation::Read => {
+            let kept = rekey::backup(call.transaction, target).await?;
+            let kept = kept.ok_or_else(|| Fault::invalid("no backed-up keys found"))?;
+            let fields =
+                [("nonce", json!(kept.nonce)), ("keys", json!(kept.keys)), ("keys_base64", json!(kept.base64()))];
+            Ok(Reply::flattened(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
+        }
+        Operation::Delete => {
+            rekey::delete_backup(call.transaction, target)?;
+            Ok(Reply::nothing())
+        }
+        _ => Err(unsupported()),
     }
+}
+
+async fn start(call: Call<'_>, target: Target) -> Result<Reply, Fault> {
     let number = |field| Ok::<u64, Fault>(params::number(&call.body, field)?.unwrap_or_default());
-    let wanted = Quorum::new(number("secret_shares")?, number("secret_threshold")?)?;
-    let verified = params::flag(&call.body, "require_verification")?.unwrap_or_default();
-    Ok(told(&rekey::start(call.transaction, target, wanted, verified).await?))
+    let flag = |field| Ok::<bool, Fault>(params::flag(&call.body, field)?.unwrap_or_default());
+    let quorum = Quorum::new(number("secret_shares")?, number("secret_threshold")?)?;
+    let (require_verification, backup) = (flag("require_verification")?, flag("backup")?);
+    // Before the work that keys make.
+    rekey::expect_none(call.transaction, target).await?;
+    let keys = params::entries(&call.body, "pgp_keys")?;
+    let recipients = Recipient::read_all("pgp_keys", keys, quorum.shares).await?;
+    let demand = Demand { quorum, require_verification, recipients, backup };
+    Ok(told(&rekey::start(call.transaction, target, demand).await?))
 }
 
 async fn update(barrier: &Barrier, call: Call<'_>, target: Target) -> Result<Reply, Fault> {
@@ -53,7 +71,7 @@ async fn update(barrier: &Barrier, call: Call<'_>, target: Target) -> Result<Rep
                 200,
                 json!({
                     "nonce": progress.nonce, "complete": true, "keys": hex, "keys_base64": base64,
-                    "pgp_fingerprints": null, "backup": false,
+                    "pgp_fingerprints": fingerprints(&progress), "backup": progress.backup,
                     "verification_required": progress.require_verification,
                     "verification_nonce": progress.verification_nonce,
                 }),
@@ -88,11 +106,17 @@ fn proof(call: &Call<'_>) -> Result<(Share, String), Fault> {
     Ok((share, params::text(&call.body, "nonce")?.unwrap_or_default().to_owned()))
 }
 
+/// `null` when shares are not encrypted.
+fn fingerprints(progress: &Progress) -> Option<&[String]> {
+    Some(&*progress.fingerprints).filter(|fingerprints| !fingerprints.is_empty())
+}
+
 fn told(progress: &Progress) -> Reply {
     let (shares, threshold) = progress.wanted.map_or((0, 0), |wanted| (wanted.shares, wanted.threshold));
     let body: Value = json!({
         "nonce": progress.nonce, "started": progress.wanted.is_some(), "t": threshold, "n": shares,
-        "progress": progress.progress, "required": progress.required, "pgp_fingerprints": null, "backup": false,
+        "progress": progress.progress, "required": progress.required,
+        "pgp_fingerprints": fingerprints(progress), "backup": progress.backup,
         "verification_required": progress.require_verification, "verification_nonce": progress.verification_nonce,
     });
     Reply::bare(200, body)

@@ -22,7 +22,9 @@ pub(crate) enum Endpoint {
     Namespace,
     Namespaces,
     Rekey,
+    RekeyBackup,
     RekeyRecovery,
+    RekeyRecoveryBackup,
     Remount,
     RemountStatus,
     Rotate,
@@ -43,7 +45,9 @@ impl Endpoint {
                 | Self::GenerateRootUpdate
                 | Self::KeyStatus
                 | Self::Rekey
+                | Self::RekeyBackup
                 | Self::RekeyRecovery
+                | Self::RekeyRecoveryBackup
                 | Self::Rotate
                 | Self::RotateConfig
                 | Self::Seal
@@ -64,6 +68,9 @@ impl Routes {
             ("generate-root/attempt", Endpoint::GenerateRoot, OPEN),
             ("generate-root/update", Endpoint::GenerateRootUpdate, OPEN),
             ("key-status", Endpoint::KeyStatus, TOKEN),
+            ("rekey/backup", Endpoint::RekeyBackup, TOKEN),
+            ("rekey/recovery-key-backup", Endpoint::RekeyRecoveryBackup, TOKEN),
+            ("rekey-recovery-key/backup", Endpoint::RekeyRecoveryBackup, TOKEN),
             ("rekey/{*path}", Endpoint::Rekey, OPEN),
             ("rekey-recovery-key/{*path}", Endpoint::RekeyRecovery, OPEN),
             ("rotate", Endpoint::Rotate, SUDO),

@@ -115,14 +115,24 @@ async fn load(transaction: &mut Transaction) -> Result<Tree, Error> {
     let mut tree = Tree::default();
     let (version, stamp) = stored_version(transaction).await?;
     (tree.version, tree.stamp) = (version, stamp.unwrap_or(0));
-    for id in ids(transaction, "namespaces/").await? {
-        tree.set_namespace(id, read(transaction, "namespaces", id).await?.map(|(namespace, _)| namespace));
-    }
-    for id in ids(transaction, "mounts/").await? {
-        let mount = read_mount(transaction, id).await?;
-        tree.set_mount(id, mount);
-    }
+    let take_namespace = |key: &str, bytes: &[u8], _| {
+        let namespace: Namespace = parsed(key, bytes)?;
+        tree.set_namespace(namespace.id, Some(namespace));
+        Ok::<_, Error>(())
+    };
+    transaction.peek_each(&drawer(), "namespaces/", take_namespace).await?;
+    let take_mount = |key: &str, bytes: &[u8], version: Option<u64>| {
+        let mount: Mount = parsed(key, bytes)?;
+        tree.set_mount(mount.id, Some(Mount { version: version.unwrap_or(0), ..mount }));
+        Ok::<_, Error>(())
+    };
+    transaction.peek_each(&drawer(), "mounts/", take_mount).await?;
     Ok(tree)
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| storage::Error::Damaged { key: key.to_owned(), reason: error.to_string() }.into())
 }
 
 async fn read_mount(transaction: &mut Transaction, id: Id) -> Result<Option<Mount>, Error> {
@@ -137,21 +147,5 @@ async fn read<T: serde::de::DeserializeOwned>(
 ) -> Result<Option<(T, u64)>, Error> {
     let key = format!("{folder}/{id}");
     let Some((bytes, version)) = transaction.peek_versioned(&drawer(), &key).await? else { return Ok(None) };
-    match serde_json::from_slice(&bytes) {
-        Ok(value) => Ok(Some((value, version.unwrap_or(0)))),
-        Err(e) => Err(storage::Error::Damaged { key, reason: e.to_string() }.into()),
-    }
-}
-
-async fn ids(transaction: &mut Transaction, prefix: &str) -> Result<Vec<Id>, Error> {
-    let mut found = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = transaction.peek_list(&drawer(), prefix, after.as_deref(), 0).await?;
-        found.extend(page.names.iter().filter_map(|name| Id::parse(name)));
-        match page.names.last() {
-            Some(last) if page.more => after = Some(last.clone()),
-            _ => return Ok(found),
-        }
-    }
+    Ok(Some((parsed(&key, &bytes)?, version.unwrap_or(0))))
 }

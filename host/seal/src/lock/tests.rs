@@ -2,7 +2,7 @@ use storage::memory::Memory;
 use storage::{Drawer, Transaction};
 
 use super::*;
-use crate::{generate_root, rekey, rotation};
+use crate::{Given, generate_root, rekey, rotation};
 
 /// Keeps the root key under another key: a token as far as the lock can tell.
 struct Elsewhere(SecretKey);
@@ -32,10 +32,14 @@ fn shamir(below: &Arc<dyn Driver>) -> Lock {
     Lock::new(Arc::clone(below), None, false)
 }
 
+fn plain(given: &[Given]) -> Vec<Share> {
+    given.iter().map(|share| Share::parse(&share.hex()).unwrap()).collect()
+}
+
 async fn founded(lock: &Lock, shares: u64, threshold: u64) -> Vec<Share> {
     let mut founding = lock.found(Quorum::new(shares, threshold).unwrap(), 1).await.unwrap();
     founding.transaction.put(&Drawer::new(&["test"]), "a", b"kept".to_vec()).unwrap();
-    founding.commit().await.unwrap().0
+    plain(&founding.commit(&[]).await.unwrap().0)
 }
 
 async fn begin(barrier: &Arc<Barrier>) -> Transaction {
@@ -92,8 +96,8 @@ async fn of_two_nodes_that_found_a_store_one_does() {
     let (one, other) = (shamir(&below), shamir(&below));
     let quorum = Quorum::new(1, 1).unwrap();
     let late = other.found(quorum, 1).await.unwrap();
-    one.found(quorum, 1).await.unwrap().commit().await.unwrap();
-    assert!(matches!(late.commit().await, Err(Error::AlreadyInitialized)));
+    one.found(quorum, 1).await.unwrap().commit(&[]).await.unwrap();
+    assert!(matches!(late.commit(&[]).await, Err(Error::AlreadyInitialized)));
     assert!(matches!(other.found(quorum, 1).await, Err(Error::AlreadyInitialized)));
 }
 
@@ -145,7 +149,9 @@ async fn a_store_moves_to_a_wrapper_and_back_with_the_same_shares() {
 async fn rekeyed(barrier: &Arc<Barrier>, old: &[Share], verified: bool) -> Vec<Share> {
     let target = rekey::Target::Unseal;
     let mut tx = begin(barrier).await;
-    let nonce = rekey::start(&mut tx, target, Quorum::new(4, 2).unwrap(), verified).await.unwrap().nonce;
+    let quorum = Quorum::new(4, 2).unwrap();
+    let demand = rekey::Demand { quorum, require_verification: verified, recipients: Vec::new(), backup: false };
+    let nonce = rekey::start(&mut tx, target, demand).await.unwrap().nonce;
     tx.commit().await.unwrap();
     let mut new = Vec::new();
     for share in old {
@@ -153,7 +159,7 @@ async fn rekeyed(barrier: &Arc<Barrier>, old: &[Share], verified: bool) -> Vec<S
         if let rekey::Step::Rekeyed { shares, .. } =
             rekey::update(&mut tx, barrier, target, share.clone(), &nonce).await.unwrap()
         {
-            new = shares;
+            new = plain(&shares);
         }
         tx.commit().await.unwrap();
     }
@@ -205,7 +211,7 @@ async fn a_root_token_needs_a_quorum_its_nonce_and_no_second_attempt() {
     let shares = founded(&lock, 3, 2).await;
     let barrier = unsealed(&lock, &shares[..2], false).await.unwrap().unwrap();
     let mut tx = begin(&barrier).await;
-    let pad = || zeroize::Zeroizing::new("x".repeat(28));
+    let pad = || generate_root::Cover::Pad("x".repeat(28).into());
     let nonce = generate_root::start(&mut tx, pad()).await.unwrap().nonce;
     assert!(generate_root::start(&mut tx, pad()).await.is_err());
     assert!(generate_root::update(&mut tx, shares[0].clone(), "another").await.is_err());
@@ -215,7 +221,9 @@ async fn a_root_token_needs_a_quorum_its_nonce_and_no_second_attempt() {
     assert_eq!(generate_root::status(&mut tx).await.unwrap().progress, 0);
     generate_root::update(&mut tx, shares[0].clone(), &nonce).await.unwrap();
     let step = generate_root::update(&mut tx, shares[2].clone(), &nonce).await.unwrap();
-    assert!(matches!(step, generate_root::Step::Proven { otp, .. } if *otp == *pad()));
+    assert!(
+        matches!(step, generate_root::Step::Proven { cover: generate_root::Cover::Pad(otp), .. } if *otp == "x".repeat(28))
+    );
     assert!(generate_root::status(&mut tx).await.unwrap().nonce.is_empty());
 }
 
@@ -244,6 +252,13 @@ async fn encryptions_are_counted_and_a_key_that_is_due_is_replaced() {
     let (term, count) = rotation::status(&mut begin(&barrier).await, &barrier).await.unwrap();
     assert_eq!((term.number, term.installed), (2, rotation::INTERVAL_MIN + 1));
     assert!(count < 4, "{count}");
+    // A clock that stepped back an hour, or to long ago, makes no key old; one that goes on does at its time.
+    for now in [rotation::INTERVAL_MIN + 1 - 3600, 5, 2 * rotation::INTERVAL_MIN] {
+        rotation::keep_count(&store, &barrier, now).await.unwrap();
+        assert_eq!(barrier.keyring().unwrap().term().number, 2, "at {now}");
+    }
+    rotation::keep_count(&store, &barrier, 2 * rotation::INTERVAL_MIN + 1).await.unwrap();
+    assert_eq!(barrier.keyring().unwrap().term().number, 3);
     for wrong in [rotation::Policy { max_operations: 7, ..policy }, rotation::Policy { interval: 60, ..policy }] {
         assert!(rotation::set_policy(&mut begin(&barrier).await, wrong).is_err());
     }

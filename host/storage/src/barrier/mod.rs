@@ -231,10 +231,10 @@ impl Snapshot for Veiled {
         self.below.list(listing).await
     }
 
-    async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
-        let mut found = self.below.scan(after).await?;
-        for (key, value) in &mut found {
-            *value = self.decrypt(key, value.clone()).await?;
+    async fn scan_versioned(&self, after: Option<&str>) -> Result<Vec<(String, Record)>, Error> {
+        let mut found = self.below.scan_versioned(after).await?;
+        for (key, record) in &mut found {
+            record.value = self.decrypt(key, record.value.clone()).await?;
         }
         Ok(found)
     }

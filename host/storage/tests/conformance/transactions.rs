@@ -1,6 +1,6 @@
 //! Transactions over a driver, as the rest of the house uses it.
 
-use storage::{Drawer, Driver, Error, Store, TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX, VALUE_MAX};
+use storage::{Drawer, Driver, Error, SCAN_KEYS_MAX, Store, TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX, VALUE_MAX};
 
 fn drawer() -> Drawer {
     Drawer::new(&["test"])
@@ -119,7 +119,7 @@ pub(crate) async fn what_was_only_peeked_at_does_not_conflict(driver: impl Drive
     put(&store, &["a"]).await;
     let mut peeking = store.begin().await.unwrap();
     let (_, version) = peeking.peek_versioned(&drawer(), "a").await.unwrap().unwrap();
-    peeking.peek_list(&drawer(), "", None, 0).await.unwrap();
+    peeking.peek_each::<Error>(&drawer(), "", |_, _, _| Ok(())).await.unwrap();
     peeking.put(&drawer(), "mine", b"x".to_vec()).unwrap();
     put(&store, &["a", "b"]).await;
     peeking.commit().await.unwrap();
@@ -127,6 +127,36 @@ pub(crate) async fn what_was_only_peeked_at_does_not_conflict(driver: impl Drive
     expecting.expect(&drawer(), "a", version.unwrap()).unwrap();
     expecting.put(&drawer(), "late", b"x".to_vec()).unwrap();
     assert!(matches!(expecting.commit().await, Err(Error::Conflict)));
+}
+
+pub(crate) async fn each_record_below_a_prefix_is_visited_once_in_order_with_own_writes(driver: impl Driver) {
+    let store = Store::new(driver);
+    let stored: Vec<String> = (0..SCAN_KEYS_MAX + 5).map(|number| format!("b/{number:05}")).collect();
+    for part in stored.chunks(500) {
+        put(&store, &part.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+    put(&store, &["a", "b0", "b", "c/x"]).await;
+    let mut visiting = store.begin().await.unwrap();
+    for key in ["b/00000", "b/01002"] {
+        visiting.delete(&drawer(), key).unwrap();
+    }
+    for key in ["b/!first", "b/00001", "b/zlast", "c/mine"] {
+        visiting.put(&drawer(), key, b"mine".to_vec()).unwrap();
+    }
+    let mut found = Vec::new();
+    let visit = |key: &str, value: &[u8], version: Option<u64>| {
+        assert_eq!(version.is_none(), value == b"mine", "{key}");
+        found.push(key.to_owned());
+        Ok(())
+    };
+    visiting.peek_each::<Error>(&drawer(), "b/", visit).await.unwrap();
+    let mut expected = stored.clone();
+    expected.retain(|key| key != "b/00000" && key != "b/01002");
+    expected.extend(["b/!first".into(), "b/zlast".into()]);
+    expected.sort();
+    assert_eq!(found, expected);
+    let stopped = visiting.peek_each(&drawer(), "b/", |_, _, _| Err(Error::Conflict)).await;
+    assert!(matches!(stopped, Err(Error::Conflict)));
 }
 
 pub(crate) async fn values_and_transactions_are_bounded_from_both_sides(driver: impl Driver) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use redb::{ReadOnlyTable, ReadableDatabase};
-use storage::{Error, Listing, Page, Record, SCAN_BYTES_MAX, SCAN_KEYS_MAX, Snapshot, Value};
+use storage::{Error, Listing, Page, Record, SCAN_BYTES_MAX, SCAN_KEYS_MAX, Snapshot};
 
 use crate::engine::{Engine, Fault, RECORD_TABLE};
 use crate::listing::{list, text};
@@ -53,7 +53,7 @@ impl Snapshot for View {
         self.apart(move |reading| reading.list(&listing)).await
     }
 
-    async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
+    async fn scan_versioned(&self, after: Option<&str>) -> Result<Vec<(String, Record)>, Error> {
         let after = after.map(str::to_owned);
         self.apart(move |reading| reading.scan(after.as_deref())).await
     }
@@ -81,7 +81,7 @@ impl Reading {
         self.with(|| list(&self.table, listing))
     }
 
-    fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
+    fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Record)>, Error> {
         let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_bytes()));
         self.with(|| {
             let mut found = Vec::new();
@@ -91,9 +91,9 @@ impl Reading {
                     break;
                 }
                 let (key, value) = stored?;
-                let value = record(value.value())?.value;
-                bytes += value.len();
-                found.push((text(key.value())?, value));
+                let record = record(value.value())?;
+                bytes += record.value.len();
+                found.push((text(key.value())?, record));
             }
             Ok(found)
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use storage::{Error, Listing, Page, Record, Snapshot, Value};
+use storage::{Error, Listing, Page, Record, Snapshot};
 use tokio_postgres::Row;
 
 use crate::ask::{Node, number};
@@ -50,7 +50,7 @@ impl Snapshot for Frozen {
         question.page(&rows)
     }
 
-    async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
+    async fn scan_versioned(&self, after: Option<&str>) -> Result<Vec<(String, Record)>, Error> {
         let mut from = after.unwrap_or_default().as_bytes().to_vec();
         if after.is_some() {
             from.push(0);
@@ -61,7 +61,8 @@ impl Snapshot for Frozen {
             .map(|row| {
                 let (key, value): (&[u8], &[u8]) =
                     (row.try_get(0).map_err(Fault::from)?, row.try_get(1).map_err(Fault::from)?);
-                Ok((text(key)?, value.into()))
+                let version: i64 = row.try_get(2).map_err(Fault::from)?;
+                Ok((text(key)?, Record { value: value.into(), version: version as u64 }))
             })
             .collect()
     }

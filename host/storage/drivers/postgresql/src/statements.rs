@@ -160,12 +160,12 @@ fn list(now: &str, past: &str) -> String {
 /// Records from `$1` on at commit `$2`, bounded in number and in bytes.
 fn scan(now: &str, past: &str) -> String {
     format!(
-        "SELECT key, value FROM (\
-           SELECT key, value, sum(octet_length(value)) OVER (ORDER BY key ROWS UNBOUNDED PRECEDING) \
+        "SELECT key, value, version FROM (\
+           SELECT key, value, version, sum(octet_length(value)) OVER (ORDER BY key ROWS UNBOUNDED PRECEDING) \
              - octet_length(value) AS before FROM (\
-               (SELECT key, value FROM {now} WHERE key >= $1 AND version <= $2 ORDER BY key LIMIT {SCAN_KEYS_MAX}) \
+               (SELECT key, value, version FROM {now} WHERE key >= $1 AND version <= $2 ORDER BY key LIMIT {SCAN_KEYS_MAX}) \
                UNION ALL \
-               (SELECT key, value FROM (SELECT key, version, value FROM {past} WHERE ended > $2 OFFSET 0) AS ended \
+               (SELECT key, value, version FROM (SELECT key, version, value FROM {past} WHERE ended > $2 OFFSET 0) AS ended \
                 WHERE key >= $1 AND version <= $2 ORDER BY key LIMIT {SCAN_KEYS_MAX})\
              ) AS records ORDER BY key LIMIT {SCAN_KEYS_MAX}\
          ) AS sized WHERE before < {SCAN_BYTES_MAX} ORDER BY key"
