@@ -90,7 +90,9 @@ impl Transaction {
     ) -> Result<(), E> {
         let (prefix, inside) = (drawer.prefix_of(prefix)?, drawer.prefix().len());
         let own = self.writes.range::<str, _>((Bound::Excluded(prefix.as_str()), Bound::Unbounded));
-        let mut own = own.take_while(|(key, _)| key.starts_with(&prefix)).peekable();
+        // Collected, because an iterator with a closure in it cannot be held over the waits below.
+        let own: Vec<_> = own.take_while(|(key, _)| key.starts_with(&prefix)).collect();
+        let mut own = own.into_iter().peekable();
         let mut after = prefix.clone();
         loop {
             let step = self.snapshot.scan_versioned(Some(&after)).await?;
