@@ -51,11 +51,9 @@ pub(crate) async fn decrypt(
 fn check(algorithm: Algorithm, hash: Hash, ciphertext: &[u8]) -> Result<(), Error> {
     match algorithm.power {
         Power::Sign(_) => Err(Error::Unsupported("decrypting with a key of Cloud KMS that signs".into())),
-        Power::Decrypt(own) if own != hash => Err(Error::Unsupported(format!(
-            "RSA OAEP with {}: the key's algorithm is {}",
-            hash.name(),
-            algorithm.name
-        ))),
+        Power::Decrypt(own) if own != hash => {
+            Err(Error::Unsupported(format!("RSA OAEP with {}: the key's algorithm is {}", hash.name(), algorithm.name)))
+        }
         Power::Decrypt(_) => match algorithm.key_type {
             KeyType::Rsa { bits } if ciphertext.len() == bits.div_ceil(8) as usize => Ok(()),
             _ => Err(Error::invalid("the ciphertext cannot be decrypted with this key")),

@@ -32,8 +32,12 @@ impl Settings {
         let (scheme, rest) = endpoint.split_once("://").unwrap_or_default();
         let authority = rest.split('/').next().unwrap_or_default();
         let strange = authority.is_empty() || rest.contains(['?', '#', '@', ' ']) || rest.contains(char::is_control);
-        let here = authority == "localhost"
-            || ["127.", "[::1]", "localhost:"].iter().any(|this_machine| authority.starts_with(this_machine));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (authority, ""),
+        };
+        let strange = strange || host.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit());
+        let here = ["127.0.0.1", "[::1]", "localhost"].contains(&host);
         if strange || !(scheme == "https" || scheme == "http" && here) {
             return Err(Error::invalid("endpoint of gcpckms: use a URL of the form https://host[:port]"));
         }
@@ -54,7 +58,15 @@ mod tests {
         for good in ["https://cloudkms.europe-west3.rep.googleapis.com", "https://kms:8443/", "http://127.0.0.1:80"] {
             assert!(accepts(good), "{good}");
         }
-        for bad in ["http://kms.example.com", "kms.example.com", "", "https://", "https://a@b", "https://a/?q", "ftp://127.0.0.1"] {
+        for bad in [
+            "http://kms.example.com",
+            "kms.example.com",
+            "",
+            "https://",
+            "https://a@b",
+            "https://a/?q",
+            "ftp://127.0.0.1",
+        ] {
             assert!(!accepts(bad), "{bad}");
         }
         assert!(!accepts("http://127.0.0.1.example.com"), "a name that only begins like this machine's address");

@@ -54,7 +54,7 @@ pub(crate) async fn sign(
 }
 
 fn body(request: SignRequest<'_>) -> Result<Body, Error> {
-    let SignRequest { scheme, input } = request;
+    let SignRequest { scheme, input, .. } = request;
     scheme.check(input)?;
     let digest = match (scheme.hash(), input) {
         (None, Input::Message(message)) if message.len() > MESSAGE_MAX => {

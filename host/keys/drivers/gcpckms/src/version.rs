@@ -60,9 +60,7 @@ async fn public_key(ring: &Ring, name: &str, deadline: Instant) -> Result<Public
             ring.client.get_public_key().set_name(name).with_attempt_timeout(time).send()
         })
     };
-    let whole = |answer: &PublicKey| {
-        answer.name == name && checksum::holds(answer.pem.as_bytes(), answer.pem_crc32c)
-    };
+    let whole = |answer: &PublicKey| answer.name == name && checksum::holds(answer.pem.as_bytes(), answer.pem_crc32c);
     let first = ask().await?;
     if whole(&first) {
         return Ok(first);
@@ -71,12 +69,7 @@ async fn public_key(ring: &Ring, name: &str, deadline: Instant) -> Result<Public
     if whole(&second) { Ok(second) } else { Err(Failure::damaged(method, "the checksum or the name is wrong, twice")) }
 }
 
-fn described(
-    ring: &Ring,
-    name: String,
-    locator: &GcpCkmsLocator,
-    answer: &PublicKey,
-) -> Result<Description, Error> {
+fn described(ring: &Ring, name: String, locator: &GcpCkmsLocator, answer: &PublicKey) -> Result<Description, Error> {
     let own = answer.algorithm.name().unwrap_or("unknown");
     if own != locator.algorithm {
         return Err(other_algorithm(own, &locator.algorithm));
@@ -89,7 +82,7 @@ fn described(
         return Err(garbage());
     }
     ring.know(name, algorithm);
-    Ok(Description { public_key, key_type: algorithm.key_type, schemes: algorithm.schemes() })
+    Ok(Description { public_key, key_type: algorithm.key_type, schemes: algorithm.schemes(), version: None })
 }
 
 fn other_algorithm(own: &str, said: &str) -> Error {

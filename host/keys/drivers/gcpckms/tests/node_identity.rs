@@ -38,9 +38,7 @@ fn the_nodes_key_file_is_used_when_a_record_has_no_credentials_and_the_operator_
             algorithm: "EC_SIGN_P256_SHA256".into(),
             protection_level: GcpCkmsProtection::Hsm,
         });
-        let driver = |node_identity| {
-            Driver::new(Settings { node_identity, endpoint: Some(fake.endpoint()) }).unwrap()
-        };
+        let driver = |node_identity| Driver::new(Settings { node_identity, endpoint: Some(fake.endpoint()) }).unwrap();
         let until = Instant::now() + Duration::from_secs(60);
         let refused = driver(NodeIdentity::Refused).generate(&provider, &locator, until).await.unwrap_err();
         assert!(matches!(refused, Error::Invalid(_)), "{refused}");

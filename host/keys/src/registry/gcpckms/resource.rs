@@ -16,7 +16,11 @@ impl GcpCkmsProvider {
     pub fn resource(&self) -> Result<String, Error> {
         let (project, region, ring) = (&self.project, &self.region, &self.key_ring);
         if !is_project(project) {
-            return Err(wrong("project", project, "a project's id (my-project-1, example.com:my-project) or its number"));
+            return Err(wrong(
+                "project",
+                project,
+                "a project's id (my-project-1, example.com:my-project) or its number",
+            ));
         }
         if !is_label(region) {
             return Err(wrong("region", region, "a location of Cloud KMS, such as europe-west3 or global"));

@@ -76,7 +76,7 @@ async fn a_record_that_names_another_algorithm_than_the_versions_own_is_refused_
             // The version is known from its right record: signing with the wrong one is refused all the same.
             driver.describe(&provider(), &locator("other-algorithm", own), within(30.0)).await.unwrap();
         }
-        let request = SignRequest { scheme: Scheme::Pkcs1v15(Hash::Sha256), input: Input::Message(b"m") };
+        let request = SignRequest { scheme: Scheme::Pkcs1v15(Hash::Sha256), input: Input::Message(b"m"), public_key: None };
         let answers = [
             driver.describe(&provider(), &there, within(30.0)).await.map(drop),
             driver.generate(&provider(), &there, within(30.0)).await.map(drop),
@@ -94,7 +94,7 @@ async fn a_record_that_names_another_algorithm_than_the_versions_own_is_refused_
 async fn a_scheme_that_is_not_the_versions_is_refused_without_asking_the_service() {
     made("one-scheme", P256).await;
     let before = cloud().fake.calls("AsymmetricSign", "one-scheme");
-    let request = SignRequest { scheme: Scheme::Ecdsa(Hash::Sha384), input: Input::Message(b"m") };
+    let request = SignRequest { scheme: Scheme::Ecdsa(Hash::Sha384), input: Input::Message(b"m"), public_key: None };
     let refused = driver().sign(&provider(), &locator("one-scheme", P256), request, within(9.0)).await.unwrap_err();
     assert!(matches!(&refused, Error::UnsupportedScheme { able, .. } if able == &[Scheme::Ecdsa(Hash::Sha256)]));
     assert_eq!(cloud().fake.calls("AsymmetricSign", "one-scheme"), before);
@@ -107,7 +107,7 @@ async fn ed25519_signs_messages_of_64_kib_and_says_so_of_longer_ones() {
     let (driver, there) = (driver(), locator("long", algorithm));
     for (length, fits) in [(gcpckms::MESSAGE_MAX, true), (gcpckms::MESSAGE_MAX + 1, false)] {
         let message = vec![7; length];
-        let request = SignRequest { scheme: Scheme::Ed25519, input: Input::Message(&message) };
+        let request = SignRequest { scheme: Scheme::Ed25519, input: Input::Message(&message), public_key: None };
         match driver.sign(&provider(), &there, request, within(30.0)).await {
             Ok(signature) => {
                 assert!(fits && openssl::verifies(&made.public_key, Scheme::Ed25519, &message, &signature));

@@ -111,7 +111,9 @@ async fn secrets_are_in_no_text() {
     }
     // What a service writes goes to the log only, and cut short.
     let message = format!("{}{}", "x".repeat(5000), "hunter2");
-    cloud().fake.fault(json!({ "method": "GetPublicKey", "name": "/quiet/", "times": 1, "code": 7, "message": message }));
+    cloud()
+        .fake
+        .fault(json!({ "method": "GetPublicKey", "name": "/quiet/", "times": 1, "code": 7, "message": message }));
     let error = driver().describe(&super::provider(), &locator("quiet", P256), within(30.0)).await.unwrap_err();
     assert!(!error.public().contains("xxx") && !error.to_string().contains("hunter2"), "{error}");
 }

@@ -66,7 +66,8 @@ async fn a_damaged_plaintext_is_never_taken() {
 async fn a_request_that_the_service_found_damaged_is_sent_once_more() {
     made("damaged-request", P256).await;
     let message = "The checksum in field digest_crc32c did not match the data in field digest.";
-    let fault = json!({ "method": "AsymmetricSign", "name": "damaged-request", "times": 1, "code": 3, "message": message });
+    let fault =
+        json!({ "method": "AsymmetricSign", "name": "damaged-request", "times": 1, "code": 3, "message": message });
     cloud().fake.fault(fault);
     sign(&driver(), "damaged-request", P256, 30.0).await.unwrap();
     assert_eq!(cloud().fake.calls("AsymmetricSign", "damaged-request"), 2);

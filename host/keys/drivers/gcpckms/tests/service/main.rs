@@ -72,7 +72,7 @@ pub(crate) async fn made(key: &str, algorithm: &str) -> Description {
 /// Signs a message with the one scheme of an algorithm.
 pub(crate) async fn sign(driver: &Driver, key: &str, algorithm: &str, seconds: f64) -> Result<Vec<u8>, Error> {
     let scheme = algorithms::scheme(algorithm).unwrap();
-    let request = SignRequest { scheme, input: Input::Message(b"a message") };
+    let request = SignRequest { scheme, input: Input::Message(b"a message"), public_key: None };
     driver.sign(&provider(), &locator(key, algorithm), request, within(seconds)).await
 }
 

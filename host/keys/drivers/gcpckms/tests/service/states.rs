@@ -17,11 +17,9 @@ async fn a_version_that_is_not_enabled_says_its_state_and_works_again_once_it_is
     made("state", P256).await;
     let driver = driver();
     sign(&driver, "state", P256, 30.0).await.unwrap();
-    for (state, said) in [
-        ("DISABLED", "disabled"),
-        ("DESTROY_SCHEDULED", "scheduled for destruction"),
-        ("DESTROYED", "destroyed"),
-    ] {
+    for (state, said) in
+        [("DISABLED", "disabled"), ("DESTROY_SCHEDULED", "scheduled for destruction"), ("DESTROYED", "destroyed")]
+    {
         fake.set_state(account, RING, "state", state);
         let described = driver.describe(&provider(), &locator("state", P256), within(30.0)).await.unwrap_err();
         let signed = sign(&driver, "state", P256, 30.0).await.unwrap_err();
@@ -92,7 +90,9 @@ async fn a_key_that_is_being_made_is_waited_for_inside_the_deadline() {
 async fn a_key_is_made_in_an_hsm_unless_the_record_says_software() {
     use keys::registry::GcpCkmsProtection;
     let Cloud { fake, account } = cloud();
-    for (key, level, word) in [("hard", GcpCkmsProtection::Hsm, "HSM"), ("soft", GcpCkmsProtection::Software, "SOFTWARE")] {
+    for (key, level, word) in
+        [("hard", GcpCkmsProtection::Hsm, "HSM"), ("soft", GcpCkmsProtection::Software, "SOFTWARE")]
+    {
         let Locator::GcpCkms(mut there) = locator(key, P256) else { unreachable!() };
         there.protection_level = level;
         driver().generate(&provider(), &Locator::GcpCkms(there), within(30.0)).await.unwrap();
