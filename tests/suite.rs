@@ -23,6 +23,8 @@ mod contract;
 mod crash;
 #[path = "api/door.rs"]
 mod door;
+#[path = "api/external_keys.rs"]
+mod external_keys;
 #[path = "durability/golden.rs"]
 mod golden;
 #[path = "isolation/hostile.rs"]
@@ -35,6 +37,8 @@ mod kv;
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "clients/managed.rs"]
+mod managed;
 #[path = "api/managed_keys.rs"]
 mod managed_keys;
 #[path = "api/mounts.rs"]
@@ -83,6 +87,8 @@ mod pki_verbatim;
 mod remount;
 #[path = "api/seal.rs"]
 mod seal;
+#[path = "api/signer.rs"]
+mod signer;
 #[path = "api/snapshot.rs"]
 mod snapshot;
 #[path = "api/startup.rs"]

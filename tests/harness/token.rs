@@ -12,12 +12,18 @@ pub const PIN: &str = "1234";
 pub struct Token {
     folder: Folder,
     label: String,
+    pin: String,
     library: PathBuf,
 }
 
 impl Token {
     /// Initialises a token with this label.
     pub fn new(label: &str) -> Self {
+        Self::with_pin(label, PIN)
+    }
+
+    /// The same with a PIN of its own.
+    pub fn with_pin(label: &str, pin: &str) -> Self {
         let folder = Folder::new();
         let tokens = folder.path().join("tokens");
         std::fs::create_dir(&tokens).expect("a folder for tokens can be made");
@@ -27,9 +33,9 @@ impl Token {
         );
         std::fs::write(folder.path().join("softhsm2.conf"), text).expect("SoftHSM can be configured");
         let library = installed("libsofthsm2.so", &["softhsm", "*/softhsm", "*/pkcs11", "*"]);
-        let token = Self { folder, label: label.to_owned(), library };
+        let token = Self { folder, label: label.to_owned(), pin: pin.to_owned(), library };
         token
-            .tool("softhsm2-util", &["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN]);
+            .tool("softhsm2-util", &["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", pin]);
         token
     }
 
@@ -72,7 +78,7 @@ impl Token {
     /// How many private keys the token holds.
     pub fn private_keys(&self) -> usize {
         let library = self.library.display().to_string();
-        let arguments = ["--module", &library, "--token-label", &self.label, "--login", "--pin", PIN];
+        let arguments = ["--module", &library, "--token-label", &self.label, "--login", "--pin", &self.pin];
         let listed = self.tool("pkcs11-tool", &[&arguments[..], &["--list-objects", "--type", "privkey"]].concat());
         listed.lines().filter(|line| line.starts_with("Private Key Object")).count()
     }

@@ -30,5 +30,8 @@ pub const KV: Bundled = bundled!("kv");
 /// Certificate authorities.
 pub const PKI: Bundled = bundled!("pki");
 
+/// Uses managed keys over HTTP.
+pub const SIGNER: Bundled = bundled!("signer");
+
 /// All of them.
-pub const ALL: &[Bundled] = &[ECHO, KV, PKI];
+pub const ALL: &[Bundled] = &[ECHO, KV, PKI, SIGNER];

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::{Admitted, Demands, Tokens};
 use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
-use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
+use model::{Fault, Id, Kind, NamespacePath, Operation, Reply, Stream};
 use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
 use storage::barrier::Barrier;
 use storage::{Store, Transaction};
@@ -184,7 +184,8 @@ impl Rooms {
                 Ok(if seals { Passed::Seals } else { Passed::Replied(reply) })
             }
             Answerer::Guest { guest, mount, rest } => {
-                let passage = Passage { namespace, mount, rest, admitted, transaction, deadline };
+                let above = tree.above(&namespace.path);
+                let passage = Passage { namespace, above, mount, rest, admitted, transaction, deadline };
                 self.invoke(arrival, guest, passage).await.map(Passed::Replied)
             }
         }
@@ -250,6 +251,7 @@ impl Rooms {
             request_id: arrival.id.clone(),
             transaction,
             namespace: Arc::clone(&passage.namespace),
+            above: passage.above.clone(),
             mount: Arc::clone(&passage.mount),
             default_lease_ttl,
             max_lease_ttl,
@@ -296,6 +298,7 @@ pub fn takes_upload(operation: Operation, path: &str) -> bool {
 /// What a request to a guest has gathered on its way.
 struct Passage {
     namespace: Arc<Namespace>,
+    above: Vec<(Id, NamespacePath)>,
     mount: Arc<Mount>,
     rest: String,
     admitted: Admitted,

@@ -102,6 +102,7 @@ impl Rooms {
             request_id: format!("tick-{}", mount.accessor),
             transaction,
             namespace: Arc::clone(namespace),
+            above: tree.above(&namespace.path),
             mount: Arc::clone(mount),
             default_lease_ttl,
             max_lease_ttl,

@@ -99,6 +99,14 @@ pub(crate) fn bits_of(number: &[u8]) -> u32 {
     u32::try_from(significant.len()).map_or(u32::MAX, |len| len.saturating_mul(8)) - leading
 }
 
+/// The public key as a PEM `PUBLIC KEY` block (RFC 7468 section 13), with a newline at its end.
+pub fn pem(spki: &[u8]) -> Result<String, Error> {
+    let document = der::Document::try_from(spki).map_err(|_| Error::invalid("public key: is no DER"))?;
+    document
+        .to_pem("PUBLIC KEY", der::pem::LineEnding::LF)
+        .map_err(|_| Error::Internal("a public key does not fit into PEM".into()))
+}
+
 /// The SubjectPublicKeyInfo of an RSA key from its modulus and exponent, big-endian (RFC 3279 section 2.3.1).
 pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, Error> {
     let body = [UintRef::new(modulus), UintRef::new(exponent)].into_iter().collect::<Result<Vec<_>, _>>();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keys::{InternalKeys, ManagedKeys};
-use model::Operation;
+use model::{Id, NamespacePath, Operation};
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
 use tokio::time::Instant;
@@ -16,6 +16,8 @@ pub struct Grant {
     pub transaction: Transaction,
     /// The namespace that the request is in.
     pub namespace: Arc<Namespace>,
+    /// The namespaces above it, nearest first: it inherits keys from them.
+    pub above: Vec<(Id, NamespacePath)>,
     /// The mount that it came in through.
     pub mount: Arc<Mount>,
     /// The mount's default time to live, in seconds, with the system's where it has none.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::Tokens;
 use async_trait::async_trait;
 use gateway::{Furnish, Gateway, Rooms};
-use keys::{InternalKeys, Libraries, Library, ManagedKeys, ProviderType};
+use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use model::Fault;
 use sandbox::{Catalog, Guest, Sandbox};
 use seal::{Lock, Wrapper};
@@ -114,8 +114,10 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let front = Front::new(info.clone(), Arc::clone(&lock));
     let reopen = Arc::new(Reopen::default());
     let hook = Arc::clone(&reopen);
+    let types = config.managed_keys.iter().filter_map(|of| Some((of.kind, of.namespaces.clone()?)));
+    let limits = Limits::new(libraries, types);
     let furnish: Furnish = Box::new(move |barrier| {
-        let keys = (Arc::clone(&libraries), Arc::clone(&driver));
+        let keys = (limits.clone(), Arc::clone(&driver));
         Box::pin(furnish(barrier, info.clone(), catalog.clone(), keys, Arc::clone(&hook)))
     });
     let gateway = Arc::new(Gateway::new(front, furnish));
@@ -128,12 +130,12 @@ async fn furnish(
     barrier: Arc<Barrier>,
     info: Info,
     catalog: Catalog,
-    (libraries, driver): (Arc<Libraries>, Arc<dyn keys::Driver>),
+    (limits, driver): (Limits, Arc<dyn keys::Driver>),
     reopen: Arc<Reopen>,
 ) -> Result<Rooms, Fault> {
     let store = Store::new(Arc::clone(&barrier));
     let tokens = Arc::new(Tokens::open(&store).await?);
-    let managed_keys = ManagedKeys::new(libraries, [(ProviderType::Pkcs11, driver)]);
+    let managed_keys = ManagedKeys::with_limits(limits, [(ProviderType::Pkcs11, driver)]);
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
     let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?;

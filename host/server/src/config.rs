@@ -1,5 +1,6 @@
 //! The configuration: HCL or JSON in Vault's shape, one file, or all of a folder in the order of their names.
 
+mod managed_keys;
 mod seal;
 mod storage;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use model::NamespacePath;
 use serde_json::{Map, Value};
 
+pub use self::managed_keys::ManagedKeyType;
 pub use self::seal::Seal;
 pub use self::storage::Storage;
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// PKCS#11 libraries by name.
     pub libraries: Vec<Library>,
+    /// What holds for types of managed keys.
+    pub managed_keys: Vec<ManagedKeyType>,
     /// Where everything is kept.
     pub storage: Storage,
     /// Whether that was said.
@@ -117,6 +121,7 @@ impl Default for Config {
         Self {
             listeners: Vec::new(),
             libraries: Vec::new(),
+            managed_keys: Vec::new(),
             storage: Storage::Memory,
             storage_given: false,
             seal: None,
@@ -229,6 +234,7 @@ impl Reader<'_> {
             match key.as_str() {
                 "listener" => self.each("listener", &value, &["tcp"], Self::listener)?,
                 "kms_library" => self.each("kms_library", &value, &["pkcs11"], Self::library)?,
+                "managed_keys" => self.managed_keys(&value)?,
                 "storage" | "backend" => self.storage(&value)?,
                 "seal" => self.seal(&value)?,
                 "log_level" => {
@@ -313,15 +319,7 @@ impl Reader<'_> {
             match key.as_str() {
                 "name" => name = self.text("kms_library.name", value)?,
                 "library" => path = PathBuf::from(self.text("kms_library.library", value)?),
-                "namespaces" => {
-                    let Value::Array(items) = value else {
-                        return Err(self.wrong("kms_library.namespaces", "must be a list"));
-                    };
-                    let read = |item: &Value| NamespacePath::parse(item.as_str().unwrap_or(".")).ok();
-                    let paths: Option<Vec<_>> = items.iter().map(read).collect();
-                    namespaces =
-                        Some(paths.ok_or_else(|| self.wrong("kms_library.namespaces", "must hold namespace paths"))?);
-                }
+                "namespaces" => namespaces = Some(self.namespaces("kms_library.namespaces", value)?),
                 unknown => self.unknown(&format!("kms_library.{unknown}")),
             }
         }
@@ -456,6 +454,9 @@ mod tests {
             ("storage \"etcd\" {\n}", "storage \"etcd\""),
             ("storage \"inmem\" {\n}\nstorage \"file\" {\n path = \"/a\"\n}", "storage"),
             ("storage \"postgresql\" {\n connection_url = \"x\"\n max_parallel = 0\n}", "storage.max_parallel"),
+            ("managed_keys \"softhsm\" {\n}", "managed_keys \"softhsm\""),
+            ("managed_keys \"awskms\" {\n namespaces = \"a\"\n}", "managed_keys \"awskms\".namespaces"),
+            ("managed_keys \"awskms\" {\n}\nmanaged_keys \"awskms\" {\n}", "managed_keys \"awskms\""),
             ("seal \"awskms\" {\n}", "seal \"awskms\""),
             ("seal \"pkcs11\" {\n pin = \"1\"\n}", "seal.lib"),
             ("seal \"pkcs11\" {\n lib = \"../x\"\n}", "seal.lib"),

@@ -9,8 +9,10 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
+mod external_keys;
 mod front;
 mod generate_root;
+mod grants;
 mod managed_keys;
 mod mounts;
 mod namespaces;
@@ -165,6 +167,7 @@ impl System {
             Endpoint::Seal => seal_up(&call),
             Endpoint::Snapshot => self.snapshots.save(call).await,
             Endpoint::SnapshotForce => Err(unsupported()),
+            Endpoint::ExternalKeys => external_keys::at(&self.managed_keys, call, at).await,
             Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
             Endpoint::Auth => auth::all(&call),
             Endpoint::AuthMethod => auth::one(self, &call, at),

@@ -1,6 +1,5 @@
 //! The tree of namespaces and mounts, at one moment.
 
-use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -105,6 +104,30 @@ impl Tree {
             .map(|(_, namespace)| namespace)
     }
 
+    /// The namespaces above one, nearest first.
+    pub fn above(&self, path: &NamespacePath) -> Vec<(Id, NamespacePath)> {
+        let mut found = Vec::new();
+        let mut next = path.parent();
+        while let Some(path) = next {
+            next = path.parent();
+            if let Some(namespace) = self.namespaces.get(&path) {
+                found.push((namespace.id, path));
+            }
+        }
+        found
+    }
+
+    /// The mounts of a namespace and of all below it, each with the path that leads to it from there.
+    pub fn mounts_within<'a>(&'a self, path: &'a NamespacePath) -> impl Iterator<Item = (String, &'a Arc<Mount>)> {
+        self.namespaces
+            .range::<_, str>((Bound::Included(path.as_str()), Bound::Unbounded))
+            .take_while(move |(within, _)| within.as_str().starts_with(path.as_str()))
+            .flat_map(move |(within, namespace)| {
+                let way = &within.as_str()[path.as_str().len()..];
+                self.mounts(namespace.id).map(move |mount| (format!("{way}{}", mount.path), mount))
+            })
+    }
+
     /// The mounts of a namespace, in order of their paths.
     pub fn mounts(&self, namespace: Id) -> impl Iterator<Item = &Arc<Mount>> {
         self.mounts
@@ -116,6 +139,11 @@ impl Tree {
     /// The mounts of all namespaces.
     pub fn all_mounts(&self) -> impl Iterator<Item = &Arc<Mount>> {
         self.mounts.values()
+    }
+
+    /// The mount with an id.
+    pub fn mount_by_id(&self, id: Id) -> Option<Arc<Mount>> {
+        self.mounts.get(self.mount_paths.get(&id)?).map(Arc::clone)
     }
 
     /// How many mounts there are in all.
@@ -151,17 +179,6 @@ impl Tree {
     pub async fn expect(&self, transaction: &mut Transaction) -> Result<(), Error> {
         transaction.get(&cache::drawer(), "version").await?;
         Ok(())
-    }
-
-    /// Names of managed keys that mounts of a namespace list, each with the paths of those mounts.
-    pub fn managed_keys_in_use(&self, namespace: Id) -> HashMap<&str, Vec<&str>> {
-        let mut uses: HashMap<&str, Vec<&str>> = HashMap::new();
-        for mount in self.mounts(namespace) {
-            for key in &mount.config.allowed_managed_keys {
-                uses.entry(key).or_default().push(mount.path.as_str());
-            }
-        }
-        uses
     }
 }
 

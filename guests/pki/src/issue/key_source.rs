@@ -70,7 +70,13 @@ impl KeySource {
 
 fn managed(wish: &KeyWish) -> Result<Obtained, Fault> {
     let refuse = |why: &str| Fault::invalid(format!("unable to determine managed key id: {why}"));
-    let reference = match (wish.managed_key_name.as_str(), wish.managed_key_id.as_str()) {
+    let name = match (wish.managed_key_name.as_str(), wish.external_key_ref.as_str()) {
+        (name, "") => name,
+        ("", name) if name.contains(':') => name,
+        ("", _) => return Err(refuse("external_key_ref: must be config:key")),
+        _ => return Err(refuse("only one argument of managed_key_name or external_key_ref should be specified")),
+    };
+    let reference = match (name, wish.managed_key_id.as_str()) {
         ("", "") => return Err(refuse("missing argument managed_key_name or managed_key_id")),
         (name, "") => name,
         ("", id) => id,

@@ -82,6 +82,8 @@ body! {
         pub(crate) managed_key_name: String,
         /// For type `kms`: the managed key's UUID.
         pub(crate) managed_key_id: String,
+        /// For type `kms`: `config:key`, as external keys are named.
+        pub(crate) external_key_ref: String,
     }
 
     /// What signatures by RSA keys are like.

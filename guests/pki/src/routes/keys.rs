@@ -113,6 +113,9 @@ fn read(request: &Request) -> Answer {
     if let Home::Managed { name, uuid } = &record.link.home {
         fields.insert("managed_key_id".into(), json!(uuid));
         fields.insert("managed_key_name".into(), json!(name));
+        // A key by one name is the key of that name in a config of that name.
+        let external = if name.contains(':') { name.clone() } else { format!("{name}:{name}") };
+        fields.insert("external_key_ref".into(), json!(external));
     }
     Response::data(&fields)
 }

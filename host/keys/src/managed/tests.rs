@@ -97,7 +97,7 @@ fn deadline() -> Instant {
 }
 
 fn caller(allowed_managed_keys: &[String]) -> Caller<'_> {
-    Caller { namespace: Id::nil(), path: &ROOT, mount: Id::from_random([1; 16]), allowed_managed_keys }
+    Caller { namespace: Id::nil(), path: &ROOT, mount: Id::from_random([1; 16]), allowed_managed_keys, above: &[] }
 }
 
 impl Bench {
@@ -313,7 +313,8 @@ async fn test_sign_signs_and_verifies_and_needs_both_usages() {
     bench.register(&ROOT, json!({})).await;
     let mut transaction = bench.begin().await;
     bench.keys.test_sign(&mut transaction, place, KIND, "k", test, deadline()).await.unwrap();
-    bench.keys.health(&mut transaction, place, KIND, "k", deadline()).await.unwrap();
+    let health = bench.keys.health(&mut transaction, place, KIND, "k", deadline()).await.unwrap();
+    assert!(health.error.is_none());
     assert_eq!(bench.calls(), ["describe", "sign", "health"]);
     for usages in ["sign", "verify"] {
         bench.register(&ROOT, json!({ "usages": usages })).await;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{Curve, Error, Usage, Usages};
 
-use super::record::{Locator, Provider, ProviderType, Record, VERSION};
+use super::record::{Home, Locator, Provider, ProviderType, Record, VERSION};
 use super::{awskms, azurekeyvault, gcpckms, pkcs11};
 
 /// Longest text of a parameter, in bytes.
@@ -132,35 +132,39 @@ impl<'a> Params<'a> {
     }
 }
 
-/// The record that a write makes: the fields that were given over those of the old record.
-pub(super) fn record(
-    params: &Params<'_>,
-    old: Option<&Record>,
-    uuid: Id,
-    name: &str,
-    kind: ProviderType,
-) -> Result<Record, Error> {
+/// The record of a key that a write makes: the fields that were given over those of the old record.
+pub(super) fn key(params: &Params<'_>, old: Option<&Record>, new: NewKey<'_>) -> Result<Record, Error> {
     let flag = |field: &str, old: Option<bool>| Ok::<_, Error>(params.boolean(field)?.or(old).unwrap_or(false));
     let allow_generate_key = flag("allow_generate_key", old.map(|old| old.allow_generate_key))?;
-    let provider = provider(params, old.map(|old| &old.provider), kind)?;
-    let locator = locator(params, old.map(|old| &old.locator), kind)?;
+    let usages = params.usages()?.or(old.map(|old| old.usages));
     let record = Record {
         version: VERSION,
-        uuid,
-        name: name.to_owned(),
+        uuid: new.uuid,
+        name: new.name.to_owned(),
         allow_generate_key,
         allow_replace_key: flag("allow_replace_key", old.map(|old| old.allow_replace_key))?,
         allow_store_key: flag("allow_store_key", old.map(|old| old.allow_store_key))?,
         any_mount: flag("any_mount", old.map(|old| old.any_mount))?,
-        usages: params.usages()?.or(old.map(|old| old.usages)).unwrap_or_else(default_usages),
-        provider,
-        locator,
+        inherits: flag("inherits", old.map(|old| old.inherits))?,
+        usages: usages.unwrap_or_else(|| new.usages.iter().copied().collect()),
+        home: new.home,
+        locator: locator(params, old.map(|old| &old.locator), new.kind)?,
         description: None,
     };
     if allow_generate_key {
         record.locator.can_be_made()?;
     }
     Ok(record)
+}
+
+/// What a key's record holds that no parameter says.
+pub(super) struct NewKey<'a> {
+    pub(super) uuid: Id,
+    pub(super) name: &'a str,
+    pub(super) kind: ProviderType,
+    pub(super) home: Home,
+    /// What it may be used for unless the parameters say otherwise.
+    pub(super) usages: &'static [Usage],
 }
 
 /// The provider that a write makes: the fields that were given over those of the old one, of the same type.
@@ -199,10 +203,6 @@ pub(super) fn locator(params: &Params<'_>, old: Option<&Locator>, kind: Provider
         ProviderType::AzureKeyVault => read!(AzureKeyVault, azurekeyvault),
         ProviderType::GcpCkms => read!(GcpCkms, gcpckms),
     })
-}
-
-fn default_usages() -> Usages {
-    [Usage::Sign, Usage::Verify].into_iter().collect()
 }
 
 pub(super) fn required(field: &str, what: &str) -> Error {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use model::Id;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ use super::gcpckms::{GcpCkmsLocator, GcpCkmsProvider};
 use super::pkcs11::{Pkcs11Locator, Pkcs11Provider};
 
 /// The layout of records that this code writes.
-pub(super) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 /// The types of managed keys, as they stand in paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +86,25 @@ impl Provider {
         }
     }
 
+    /// The secrets, by the names of their parameters.
+    pub(super) fn secrets(&self) -> Vec<(&'static str, Option<&SecretString>)> {
+        match self {
+            Self::Pkcs11(provider) => vec![("pin", Some(&provider.pin))],
+            Self::AwsKms(provider) => {
+                vec![("access_key", provider.access_key.as_ref()), ("secret_key", provider.secret_key.as_ref())]
+            }
+            Self::AzureKeyVault(provider) => vec![("client_secret", provider.client_secret.as_ref())],
+            Self::GcpCkms(provider) => vec![("credentials", provider.credentials.as_ref())],
+        }
+    }
+
+    /// The read-back of the provider alone.
+    pub fn to_fields(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        self.show(&mut |name: &str, value: Value| drop(fields.insert(name.to_owned(), value)));
+        fields
+    }
+
     /// Gives each field of the read-back and its value, without secrets.
     fn show(&self, put: &mut dyn FnMut(&str, Value)) {
         match self {
@@ -145,6 +165,27 @@ impl Locator {
     }
 }
 
+/// Where a key lives: a provider of its own, or one that it shares with other keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Home {
+    /// As a managed key of the Vault API has it.
+    Provider(Provider),
+    /// The name of a [`Config`] of the same namespace, as an external key of the OpenBao API has it.
+    Config(String),
+}
+
+/// A provider that keys share, as it is stored. Credentials live here once, and are rotated in one write.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// The layout.
+    pub version: u8,
+    /// Unique in the namespace, over managed keys too.
+    pub name: String,
+    /// What it is.
+    pub provider: Provider,
+}
+
 /// A managed key as it is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
@@ -162,10 +203,14 @@ pub struct Record {
     pub allow_store_key: bool,
     /// Whether any mount of the namespace may use the key.
     pub any_mount: bool,
+    /// Whether mounts of namespaces below may use the key too.
+    #[serde(default)]
+    pub inherits: bool,
     /// What the key may be used for.
     pub usages: Usages,
     /// Where it lives.
-    pub provider: Provider,
+    #[serde(flatten)]
+    pub home: Home,
     /// Which it is there.
     pub locator: Locator,
     /// What the provider said of it, once it was asked.
@@ -173,21 +218,42 @@ pub struct Record {
 }
 
 impl Record {
-    /// The read-back of the Vault API; secrets read `redacted`.
-    pub fn to_fields(&self) -> Map<String, Value> {
+    /// The config that the key belongs to: the one it shares, or the one that it is by itself.
+    pub fn config(&self) -> &str {
+        match &self.home {
+            Home::Provider(_) => &self.name,
+            Home::Config(name) => name,
+        }
+    }
+
+    /// The key's own name below its config.
+    pub fn key(&self) -> &str {
+        self.name.split_once(':').map_or(&self.name, |(_, key)| key)
+    }
+
+    /// What is said of the key and not of its provider.
+    pub fn key_fields(&self) -> Map<String, Value> {
         let usages: Vec<&str> = self.usages.iter().map(crate::Usage::name).collect();
         let mut fields = Map::new();
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
-        put("UUID", json!(self.uuid.to_string()));
-        put("name", json!(self.name));
-        put("type", json!(self.provider.kind().name()));
         put("allow_generate_key", json!(self.allow_generate_key));
         put("allow_replace_key", json!(self.allow_replace_key));
         put("allow_store_key", json!(self.allow_store_key));
         put("any_mount", json!(self.any_mount));
+        put("inherits", json!(self.inherits));
         put("usages", json!(usages));
-        self.provider.show(&mut put);
         self.locator.show(&mut put);
+        fields
+    }
+
+    /// The read-back of the Vault API; secrets read `redacted`.
+    pub fn to_fields(&self, provider: &Provider) -> Map<String, Value> {
+        let mut fields = self.key_fields();
+        let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
+        put("UUID", json!(self.uuid.to_string()));
+        put("name", json!(self.name));
+        put("type", json!(provider.kind().name()));
+        provider.show(&mut put);
         fields
     }
 }

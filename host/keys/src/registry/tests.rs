@@ -6,15 +6,16 @@ use storage::memory::Memory;
 use storage::{Store, Transaction};
 
 use super::{delete, find, list, name_of, stored, write};
-use crate::{Error, Libraries, Library, Place, ProviderType, Reason};
+use crate::{Error, Libraries, Library, Limits, Place, ProviderType, Reason};
 
 static ROOT: NamespacePath = NamespacePath::root();
 const KIND: ProviderType = ProviderType::Pkcs11;
 
-fn libraries() -> Libraries {
+fn limits() -> Limits {
     let closed = vec![NamespacePath::parse("team").unwrap()];
     let library = |name: &str, namespaces| Library { name: name.into(), path: "/usr/lib/x.so".into(), namespaces };
-    Libraries::new([library("HSM1", None), library("closed", Some(closed))]).unwrap()
+    let libraries = Libraries::new([library("HSM1", None), library("closed", Some(closed))]).unwrap();
+    Limits::new(libraries.into(), [])
 }
 
 /// The fields that every record needs, with these over them; null takes one away.
@@ -37,11 +38,12 @@ async fn begin() -> Transaction {
 
 async fn put(transaction: &mut Transaction, name: &str, fields: &Map<String, Value>) -> Result<(), Error> {
     let place = Place { namespace: Id::nil(), path: &ROOT };
-    write(transaction, &libraries(), place, KIND, name, fields).await.map(drop)
+    write(transaction, &limits(), place, KIND, name, fields).await.map(drop)
 }
 
 async fn read(transaction: &mut Transaction, name: &str) -> Map<String, Value> {
-    find(transaction, Id::nil(), KIND, name).await.unwrap().unwrap().to_fields()
+    let found = find(transaction, Id::nil(), KIND, name).await.unwrap().unwrap();
+    found.record.to_fields(&found.provider)
 }
 
 #[tokio::test]
@@ -53,7 +55,7 @@ async fn a_record_reads_back_as_the_api_says_and_its_pin_never_does() {
     assert!(Id::parse(uuid.as_str().unwrap()).is_some());
     let expected = json!({
         "name": "k1", "type": "pkcs11", "allow_generate_key": false, "allow_replace_key": false,
-        "allow_store_key": false, "any_mount": false, "usages": ["sign", "verify"], "library": "hsm1",
+        "allow_store_key": false, "any_mount": false, "inherits": false, "usages": ["sign", "verify"], "library": "hsm1",
         "token_label": "t", "pin": "redacted", "force_rw_session": false, "max_parallel": 1, "mechanism": 0x1041,
         "key_label": "k",
     });
@@ -188,7 +190,7 @@ async fn a_record_that_a_mount_lists_is_not_deleted() {
 #[test]
 fn another_type_is_named_as_unsupported() {
     assert_eq!(ProviderType::parse("pkcs11").unwrap(), KIND);
-    let error = ProviderType::parse("awskms").unwrap_err();
+    let error = ProviderType::parse("yandexcloudkms").unwrap_err();
     assert!(error.public().contains("unsupported managed key type"), "{}", error.public());
 }
 
@@ -211,7 +213,7 @@ async fn a_library_is_open_to_the_namespaces_that_it_lists_and_the_bounds_are_ac
     let place = Place { namespace: Id::nil(), path: &team };
     let label = "x".repeat(512);
     let given = fields(json!({ "library": "CLOSED", "max_parallel": 128, "key_label": label.clone() }));
-    write(&mut transaction, &libraries(), place, KIND, "k", &given).await.unwrap();
+    write(&mut transaction, &limits(), place, KIND, "k", &given).await.unwrap();
     let back = read(&mut transaction, "k").await;
     assert_eq!((&back["max_parallel"], &back["key_label"]), (&json!(128), &json!(label)));
 }

@@ -120,7 +120,8 @@ impl Bench {
     }
 
     async fn open(&self, transaction: &mut Transaction, name: &str) -> ManagedKey {
-        let caller = Caller { namespace: Id::nil(), path: &ROOT, mount: Id::nil(), allowed_managed_keys: &[] };
+        let caller =
+            Caller { namespace: Id::nil(), path: &ROOT, mount: Id::nil(), allowed_managed_keys: &[], above: &[] };
         self.keys.open(transaction, &caller, name).await.unwrap()
     }
 

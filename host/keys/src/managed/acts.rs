@@ -1,0 +1,188 @@
+//! What operators do with a managed key itself: try it, ask after it, have it made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use storage::Transaction;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{ManagedKey, ManagedKeys, Place, shown};
+use crate::registry::{self, Record};
+use crate::{Description, Driver, Error, Hash, Input, KeyType, Provider, ProviderType, Scheme, Usage, random};
+
+/// Providers that are asked at once when all are.
+const ASKED_AT_ONCE: usize = 8;
+
+/// What `test/sign` is to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestSign {
+    /// PSS rather than PKCS#1 v1.5, for RSA keys.
+    pub use_pss: bool,
+    /// The hash; Ed25519 has its own.
+    pub hash: Hash,
+}
+
+impl TestSign {
+    /// Reads `use_pss` (default false) and `hash_algorithm` (default `sha2-256`).
+    pub fn from_params(fields: &Map<String, Value>) -> Result<Self, Error> {
+        let use_pss = match fields.get("use_pss") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(value)) => *value,
+            Some(Value::String(text)) if text.is_empty() => false,
+            Some(Value::String(text)) => {
+                text.parse().map_err(|_| Error::invalid("use_pss: is not a boolean; use true or false"))?
+            }
+            Some(_) => return Err(Error::invalid("use_pss: is not a boolean; use true or false")),
+        };
+        let wrong = || {
+            let names: Vec<&str> = Hash::ALL.into_iter().map(Hash::name).collect();
+            Error::invalid(format!("hash_algorithm: is not a known hash; use one of {}", names.join(", ")))
+        };
+        let hash = match fields.get("hash_algorithm") {
+            None | Some(Value::Null) => Hash::Sha256,
+            Some(Value::String(text)) if text.is_empty() => Hash::Sha256,
+            Some(Value::String(text)) => Hash::parse(text).ok_or_else(wrong)?,
+            Some(_) => return Err(wrong()),
+        };
+        Ok(Self { use_pss, hash })
+    }
+}
+
+/// How a provider is, as one cheap call found it.
+#[derive(Debug)]
+pub struct Health {
+    /// Why it does not serve, `None` when it does.
+    pub error: Option<Error>,
+    /// How long the call took.
+    pub took: Duration,
+}
+
+impl ManagedKeys {
+    /// Signs random bytes with the key and verifies them with its public half. A key that is absent is made if its
+    /// record allows it.
+    pub async fn test_sign(
+        &self,
+        transaction: &mut Transaction,
+        place: Place<'_>,
+        kind: ProviderType,
+        name: &str,
+        test: TestSign,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let key = self.by_type(transaction, place, kind, name).await?;
+        key.may(Usage::Sign)?;
+        key.may(Usage::Verify)?;
+        let scheme = match key.key_type(transaction, deadline).await? {
+            KeyType::Rsa { .. } if test.use_pss => Scheme::Pss(test.hash),
+            KeyType::Rsa { .. } => Scheme::Pkcs1v15(test.hash),
+            KeyType::Ec(_) => Scheme::Ecdsa(test.hash),
+            KeyType::Ed25519 => Scheme::Ed25519,
+        };
+        let message = random::bytes::<32>()?;
+        let input = Input::Message(&message);
+        let signature = key.sign(transaction, scheme, input, deadline).await?;
+        if key.verify(transaction, scheme, input, &signature, deadline).await? {
+            return Ok(());
+        }
+        Err(Error::Internal("the signature does not verify with the key's public half".into()).of(name))
+    }
+
+    /// Whether the key's provider can be reached and takes the credentials. The outer error is of the request.
+    pub async fn health(
+        &self,
+        transaction: &mut Transaction,
+        place: Place<'_>,
+        kind: ProviderType,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Health, Error> {
+        let key = self.by_type(transaction, place, kind, name).await?;
+        Ok(ask(Arc::clone(key.driver()?), Arc::clone(&key.entry.provider), deadline).await)
+    }
+
+    /// How the providers of a page of keys are, each provider asked once: names of keys, those of a type after `after`,
+    /// at most `limit`.
+    pub async fn health_of_all(
+        &self,
+        transaction: &mut Transaction,
+        place: Place<'_>,
+        kind: ProviderType,
+        after: Option<&str>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<(String, Arc<Health>)>, Error> {
+        let page = registry::list(transaction, place.namespace, kind, after, limit).await?;
+        let turns = Arc::new(Semaphore::new(ASKED_AT_ONCE));
+        let mut asked: JoinSet<(String, Health)> = JoinSet::new();
+        let mut configs: Vec<(String, String)> = Vec::new();
+        for name in page.names {
+            let key = self.by_type(transaction, place, kind, &name).await?;
+            let config = key.entry.record.config().to_owned();
+            if !configs.iter().any(|(_, known)| *known == config) {
+                let (driver, provider) = (Arc::clone(key.driver()?), Arc::clone(&key.entry.provider));
+                let (turns, config) = (Arc::clone(&turns), config.clone());
+                asked.spawn(async move {
+                    let _turn = turns.acquire().await;
+                    (config, ask(driver, provider, deadline).await)
+                });
+            }
+            configs.push((name, config));
+        }
+        let mut found: Vec<(String, Arc<Health>)> = Vec::new();
+        while let Some(done) = asked.join_next().await {
+            let (config, health) = done.map_err(|_| Error::Internal("asking after a provider ended early".into()))?;
+            found.push((config, Arc::new(health)));
+        }
+        let of = |config: &str| found.iter().find(|(known, _)| known == config).map(|(_, health)| Arc::clone(health));
+        Ok(configs.into_iter().filter_map(|(name, config)| of(&config).map(|health| (name, health))).collect())
+    }
+
+    /// Has a key made that is absent, as an act of its own; `by` says for the log who wants it. Refused when the record
+    /// does not allow it, and when the key is there: this never replaces one.
+    pub async fn generate(
+        &self,
+        transaction: &mut Transaction,
+        place: Place<'_>,
+        kind: ProviderType,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Description, Error> {
+        let key = self.by_type(transaction, place, kind, name).await?;
+        if !key.entry.record.allow_generate_key {
+            return Err(Error::invalid("allow_generate_key: is not set, so the key may not be made").of(name));
+        }
+        let (provider, locator) = (&key.entry.provider, &key.entry.record.locator);
+        match key.driver()?.describe(provider, locator, deadline).await {
+            Ok(_) => return Err(Error::invalid("the key is there already; it is not made again").of(name)),
+            Err(Error::Absent) => {}
+            Err(error) => return Err(error.of(name)),
+        }
+        let made = key.ask(deadline).await.map_err(|error| error.of(name))?;
+        let record = Record { description: Some(made.clone()), ..Record::clone(&key.entry.record) };
+        registry::put(transaction, place.namespace, &record)?;
+        Ok(made)
+    }
+
+    pub(super) async fn by_type(
+        &self,
+        transaction: &mut Transaction,
+        place: Place<'_>,
+        kind: ProviderType,
+        name: &str,
+    ) -> Result<ManagedKey, Error> {
+        let key = self.load(transaction, place.namespace, name).await?;
+        let key = key.filter(|key| key.entry.provider.kind() == kind);
+        let key = key.ok_or_else(|| Error::NotInNamespace(shown(name)))?;
+        self.0.limits.check_use(key.name(), &key.entry.provider, place.path)?;
+        Ok(key)
+    }
+}
+
+async fn ask(driver: Arc<dyn Driver>, provider: Arc<Provider>, deadline: Instant) -> Health {
+    let began = Instant::now();
+    let answer = driver.health(&provider, deadline).await;
+    Health { error: answer.err(), took: began.elapsed() }
+}

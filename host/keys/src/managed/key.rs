@@ -1,0 +1,192 @@
+//! A managed key in the hands of a mount.
+
+use std::sync::Arc;
+
+use model::Id;
+use storage::Transaction;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::{Entry, Inner};
+use crate::registry::{self, Record};
+use crate::{Description, Driver, Error, Hash, Input, KeyType, Scheme, SignRequest, Usage, Usages, internal, verify};
+
+/// A managed key that is lent to a mount for one request.
+#[derive(Clone)]
+pub struct ManagedKey {
+    pub(super) service: Arc<Inner>,
+    /// The namespace that it is registered in, which may lie above the mount's.
+    pub(super) namespace: Id,
+    pub(super) entry: Entry,
+    /// The version of its record, `None` when this transaction wrote it.
+    pub(super) version: Option<u64>,
+}
+
+impl ManagedKey {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.entry.record.name
+    }
+
+    /// The UUID, which outlives updates of the record.
+    pub fn uuid(&self) -> Id {
+        self.entry.record.uuid
+    }
+
+    /// What the key may be used for.
+    pub fn usages(&self) -> Usages {
+        self.entry.record.usages
+    }
+
+    /// Refuses a use that is not among the key's usages. Every use is checked so; this is for callers who have work to
+    /// do before it.
+    pub fn may(&self, usage: Usage) -> Result<(), Error> {
+        if self.entry.record.usages.contains(usage) {
+            return Ok(());
+        }
+        Err(Error::UsageDenied { key: self.entry.record.name.clone(), usage })
+    }
+
+    /// The public half and the abilities of the key. Asked of the token once; afterwards the record knows them. A key
+    /// that is absent is made if its record allows it.
+    pub async fn describe(&self, transaction: &mut Transaction, deadline: Instant) -> Result<Arc<Description>, Error> {
+        let slot = self.version.map(|version| (self.entry.record.uuid, version));
+        if let Some(description) = slot.and_then(|slot| self.service.descriptions.get(&slot)) {
+            return Ok(description);
+        }
+        if let Some(description) = &self.entry.record.description {
+            let description = Arc::new(description.clone());
+            if let Some(slot) = slot {
+                self.service.descriptions.insert(slot, Arc::clone(&description));
+            }
+            return Ok(description);
+        }
+        let description = Arc::new(self.ask(deadline).await.map_err(|error| error.of(self.name()))?);
+        if let Some(slot) = slot {
+            self.service.descriptions.insert(slot, Arc::clone(&description));
+        }
+        // A checkpoint may lie between the opening and this: a record that was rewritten meanwhile stays as it is.
+        let stored = registry::stored(transaction, self.namespace, self.name()).await?;
+        if stored.is_some_and(|stored| stored.version == self.version) {
+            let record = Record { description: Some((*description).clone()), ..Record::clone(&self.entry.record) };
+            registry::put(transaction, self.namespace, &record)?;
+        }
+        Ok(description)
+    }
+
+    /// The public key as DER SubjectPublicKeyInfo.
+    pub async fn public_key(&self, transaction: &mut Transaction, deadline: Instant) -> Result<Vec<u8>, Error> {
+        Ok(self.describe(transaction, deadline).await?.public_key.clone())
+    }
+
+    /// What the key is.
+    pub async fn key_type(&self, transaction: &mut Transaction, deadline: Instant) -> Result<KeyType, Error> {
+        Ok(self.describe(transaction, deadline).await?.key_type)
+    }
+
+    /// What the key can sign, most usual first.
+    pub async fn schemes(&self, transaction: &mut Transaction, deadline: Instant) -> Result<Vec<Scheme>, Error> {
+        Ok(self.describe(transaction, deadline).await?.schemes.clone())
+    }
+
+    /// Signs in the key's home; the hashing is done here. ECDSA signatures are DER.
+    pub async fn sign(
+        &self,
+        transaction: &mut Transaction,
+        scheme: Scheme,
+        input: Input<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        self.may(Usage::Sign)?;
+        scheme.check(input).map_err(|error| error.of(self.name()))?;
+        let description = self.describe(transaction, deadline).await?;
+        if !description.schemes.contains(&scheme) {
+            return Err(Error::UnsupportedScheme { scheme, able: description.schemes.clone() }.of(self.name()));
+        }
+        let mut digest = match scheme.hash() {
+            Some(hash) => Some(input.digest(hash).map_err(|error| error.of(self.name()))?),
+            None => None,
+        };
+        if let (Some(digest), KeyType::Ec(curve)) = (&mut digest, description.key_type) {
+            // ECDSA begins with this cut (FIPS 186-5 section 6.4.1), and not every token takes a longer digest.
+            digest.truncate(curve.field_len());
+        }
+        let request = SignRequest { scheme, input: digest.as_deref().map_or(input, Input::Digest) };
+        let locator = self.entry.record.locator.pinned(&description);
+        let signed = self.driver()?.sign(&self.entry.provider, &locator, request, deadline).await;
+        signed.map_err(|error| error.of(self.name()))
+    }
+
+    /// Whether the signature over the input is this key's. Done here with the public half.
+    pub async fn verify(
+        &self,
+        transaction: &mut Transaction,
+        scheme: Scheme,
+        input: Input<'_>,
+        signature: &[u8],
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        self.may(Usage::Verify)?;
+        let description = self.describe(transaction, deadline).await?;
+        verify(&description.public_key, scheme, input, signature).map_err(|error| error.of(self.name()))
+    }
+
+    /// RSAES-OAEP with this hash, MGF1 with the same, an empty label. Done here with the public half.
+    pub async fn encrypt(
+        &self,
+        transaction: &mut Transaction,
+        hash: Hash,
+        plaintext: &[u8],
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        self.may(Usage::Encrypt)?;
+        let description = self.describe(transaction, deadline).await?;
+        internal::encrypt(&description.public_key, hash, plaintext).map_err(|error| error.of(self.name()))
+    }
+
+    /// The reverse of [`Self::encrypt`], in the key's home.
+    pub async fn decrypt(
+        &self,
+        transaction: &mut Transaction,
+        hash: Hash,
+        ciphertext: &[u8],
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.may(Usage::Decrypt)?;
+        let description = self.describe(transaction, deadline).await?;
+        if let KeyType::Rsa { bits } = description.key_type
+            && ciphertext.len() != bits.div_ceil(8) as usize
+        {
+            return Err(Error::invalid("the ciphertext cannot be decrypted with this key").of(self.name()));
+        }
+        let driver = self.driver()?;
+        let cipher = driver.cipher().ok_or_else(|| Error::Unsupported("decrypting".into()).of(self.name()))?;
+        let locator = self.entry.record.locator.pinned(&description);
+        let opened = cipher.decrypt(&self.entry.provider, &locator, hash, ciphertext, deadline).await;
+        opened.map_err(|error| error.of(self.name()))
+    }
+
+    pub(super) fn driver(&self) -> Result<&Arc<dyn Driver>, Error> {
+        self.service.driver(&self.entry.provider).map_err(|error| error.of(self.name()))
+    }
+
+    /// Asks the driver for the key, and makes it if it is absent and may be made.
+    pub(super) async fn ask(&self, deadline: Instant) -> Result<Description, Error> {
+        let driver = self.driver()?;
+        let (provider, locator) = (&self.entry.provider, &self.entry.record.locator);
+        match driver.describe(provider, locator, deadline).await {
+            Err(Error::Absent) if self.entry.record.allow_generate_key => {}
+            other => return other,
+        }
+        let turn = self.service.turn(self.entry.record.uuid);
+        let made = match tokio::time::timeout_at(deadline, turn.lock()).await {
+            Ok(_turn) => driver.generate(provider, locator, deadline).await,
+            Err(_) => Err(Error::Timeout),
+        };
+        self.service.end_turn(self.entry.record.uuid, &turn);
+        if let Ok(made) = &made {
+            tracing::info!(key = self.name(), key_type = %made.key_type, "a managed key was absent and has been made");
+        }
+        made
+    }
+}
