@@ -89,10 +89,10 @@ mod pki_verbatim;
 mod remount;
 #[path = "api/seal.rs"]
 mod seal;
-#[path = "api/signer.rs"]
-mod signer;
 #[path = "api/seal_pgp.rs"]
 mod seal_pgp;
+#[path = "api/signer.rs"]
+mod signer;
 #[path = "api/snapshot.rs"]
 mod snapshot;
 #[path = "api/startup.rs"]

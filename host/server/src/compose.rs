@@ -126,7 +126,10 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
 }
 
 /// A driver for each type of managed key. None of them dials anything yet.
-fn drivers(config: &Config, pkcs11: Arc<dyn keys::Driver>) -> Result<Vec<(ProviderType, Arc<dyn keys::Driver>)>, Fault> {
+fn drivers(
+    config: &Config,
+    pkcs11: Arc<dyn keys::Driver>,
+) -> Result<Vec<(ProviderType, Arc<dyn keys::Driver>)>, Fault> {
     let settings = &config.managed_keys;
     Ok(vec![
         (ProviderType::Pkcs11, pkcs11),

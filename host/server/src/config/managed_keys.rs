@@ -159,7 +159,9 @@ impl Reader<'_> {
         let Value::Object(hosts) = value else { return Err(self.wrong(key, "must be a map of hosts to addresses")) };
         let read = |(host, address): (&String, &Value)| {
             let address = address.as_str().and_then(|address| address.parse().ok());
-            address.map(|address| (host.clone(), address)).ok_or_else(|| self.wrong(key, "must hold IP:PORT for each host"))
+            address
+                .map(|address| (host.clone(), address))
+                .ok_or_else(|| self.wrong(key, "must hold IP:PORT for each host"))
         };
         hosts.iter().map(read).collect()
     }

@@ -71,6 +71,11 @@ async fn nodes_that_make_a_key_at_once_agree_on_one_version_for_ever() {
     let nodes: Vec<Driver> =
         (0..4).map(|_| Driver::new(settings(&scene.azure, scene.vault, NodeIdentity::Forbidden)).unwrap()).collect();
     let (provider, locator) = (scene.provider(), p256("k"));
+    for node in &nodes {
+        node.health(&provider, soon()).await.unwrap();
+    }
+    // Each looks, and hears that there is no key, before any of them makes one.
+    scene.azure.fault("crowded", vec![keys_testing::azure::Fault::Slow(Duration::from_millis(700)); 4]);
     let make = |node: &'static Driver| {
         let (provider, locator) = (provider.clone(), locator.clone());
         tokio::spawn(async move { node.generate(&provider, &locator, soon()).await.unwrap() })

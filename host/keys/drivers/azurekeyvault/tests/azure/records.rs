@@ -46,7 +46,7 @@ async fn a_record_reads_back_as_the_api_says_and_its_secret_never_does() {
     back.remove("UUID").unwrap();
     let expected = json!({
         "name": "k", "type": "azurekeyvault", "allow_generate_key": true, "allow_replace_key": false,
-        "allow_store_key": false, "any_mount": false, "usages": ["sign", "verify"], "tenant_id": TENANT,
+        "allow_store_key": false, "any_mount": false, "inherits": false, "usages": ["sign", "verify"], "tenant_id": TENANT,
         "client_id": CLIENT, "client_secret": "redacted", "environment": "AZUREPUBLICCLOUD", "vault_name": "my-vault",
         "resource": "vault.azure.net", "key_name": "my-key", "key_type": "RSA-HSM", "key_bits": "3072",
     });

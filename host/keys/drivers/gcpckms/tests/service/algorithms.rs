@@ -76,7 +76,8 @@ async fn a_record_that_names_another_algorithm_than_the_versions_own_is_refused_
             // The version is known from its right record: signing with the wrong one is refused all the same.
             driver.describe(&provider(), &locator("other-algorithm", own), within(30.0)).await.unwrap();
         }
-        let request = SignRequest { scheme: Scheme::Pkcs1v15(Hash::Sha256), input: Input::Message(b"m"), public_key: None };
+        let request =
+            SignRequest { scheme: Scheme::Pkcs1v15(Hash::Sha256), input: Input::Message(b"m"), public_key: None };
         let answers = [
             driver.describe(&provider(), &there, within(30.0)).await.map(drop),
             driver.generate(&provider(), &there, within(30.0)).await.map(drop),
