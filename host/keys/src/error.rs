@@ -232,9 +232,11 @@ impl Error {
             }
             Self::Invalid(text) => text.clone(),
             Self::NotExportable => "the private key was not made exportable".into(),
-            Self::Login(_) => "the token refused the login; it is not tried again until the managed key is rewritten \
-                               with the right credentials"
-                .into(),
+            Self::Login(_) => {
+                "the token or KMS refused the login; a PIN that was refused is not tried again until the managed key \
+                               is rewritten with the right credentials"
+                    .into()
+            }
             Self::Forbidden(_) => {
                 "the KMS denies access to the key: its policy must allow the credentials to use it".into()
             }

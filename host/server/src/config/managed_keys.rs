@@ -124,9 +124,8 @@ impl Reader<'_> {
     }
 
     fn gcp(&mut self, key: &str, name: &str, value: &Value) -> Result<(), Error> {
-        let settings = &mut self.config.managed_keys.gcpckms;
         match name {
-            "endpoint" => settings.endpoint = Some(self.text(key, value)?),
+            "endpoint" => self.config.managed_keys.gcpckms.endpoint = Some(self.text(key, value)?),
             "node_identity" => {
                 let told = self.one_of(key, value, &["lent", "refused", "anonymous"])?;
                 self.config.managed_keys.gcpckms.node_identity = match told.as_str() {
