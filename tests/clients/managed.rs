@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use harness::{ROOT, Server, Token};
+use keys_testing::azure::{self, Azure};
+use keys_testing::fakekms::FakeKms;
+use keys_testing::localstack::LocalStack;
 use serde_json::{Value, json};
 
 /// What the walk needs to know of a type.
@@ -53,4 +56,79 @@ fn keys_in_a_token_are_used_through_both_apis() {
         secrets: json!(["a-pin-of-its-own"]),
     };
     walk(&server, &keys);
+}
+
+#[test]
+fn keys_in_aws_kms_are_used_through_both_apis() {
+    let localstack = LocalStack::start();
+    let server = Server::start();
+    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let home = json!({
+        "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": secret, "region": "eu-central-1",
+        "endpoint": localstack.url(),
+    });
+    let keys = Keys {
+        kind: "awskms",
+        managed: with(&home, json!({"kms_key": "alias/root", "key_type": "ECDSA", "curve": "P384"})),
+        config: home,
+        external: json!({"kms_key": "alias/int", "key_type": "RSA", "key_bits": "2048"}),
+        secrets: json!([secret, "AKIAIOSFODNN7EXAMPLE"]),
+    };
+    walk(&server, &keys);
+}
+
+#[test]
+fn keys_in_azure_key_vault_are_used_through_both_apis() {
+    let azure = Azure::start();
+    let addresses: Vec<String> =
+        azure.addresses(&["walk"]).iter().map(|(host, address)| format!("\"{host}\" = \"{address}\"")).collect();
+    let stanza = format!(
+        "managed_keys \"azurekeyvault\" {{\n node_identity = \"refused\"\n ca_file = \"{}\"\n addresses = {{\n{}\n}}\n}}\n",
+        azure.ca_file().display(),
+        addresses.join("\n")
+    );
+    let server = Server::start_with(&stanza, &[]);
+    let home = json!({
+        "tenant_id": azure::TENANT, "client_id": azure::CLIENT, "client_secret": azure.secret, "vault_name": "walk",
+    });
+    let keys = Keys {
+        kind: "azurekeyvault",
+        managed: with(&home, json!({"key_name": "root", "key_type": "EC-HSM", "curve": "P256"})),
+        config: home,
+        external: json!({"key_name": "int", "key_type": "RSA-HSM", "key_bits": "2048"}),
+        secrets: json!([azure.secret]),
+    };
+    walk(&server, &keys);
+}
+
+#[test]
+fn keys_in_cloud_kms_are_used_through_both_apis() {
+    let fake = FakeKms::start();
+    let account = fake.account(None);
+    fake.ring(&account, "walk");
+    let stanza =
+        format!("managed_keys \"gcpckms\" {{\n node_identity = \"refused\"\n endpoint = \"{}\"\n}}\n", fake.endpoint());
+    let server = Server::start_with(&stanza, &[]);
+    let home = json!({
+        "credentials": account.file.to_string(), "project": "my-project-1", "region": "europe-west3",
+        "key_ring": "walk",
+    });
+    let keys = Keys {
+        kind: "gcpckms",
+        // The one hash that the version can do is none that certificates have by default.
+        managed: with(&home, json!({"crypto_key": "root", "algorithm": "RSA_SIGN_PKCS1_4096_SHA512"})),
+        config: home,
+        external: json!({"crypto_key": "int", "algorithm": "EC_SIGN_P256_SHA256"}),
+        secrets: json!([account.file["private_key_id"]]),
+    };
+    walk(&server, &keys);
+}
+
+/// Fields, and more of them.
+fn with(fields: &Value, more: Value) -> Value {
+    let mut all = fields.clone();
+    for (name, value) in more.as_object().unwrap() {
+        all[name] = value.clone();
+    }
+    all
 }

@@ -8,7 +8,7 @@ use storage::{Store, Transaction};
 
 use super::super::{find, write};
 use super::{GCPCKMS_ALGORITHMS, GcpCkmsProvider};
-use crate::{Error, Libraries, Place, Provider, ProviderType, Reason};
+use crate::{Error, Limits, Place, Provider, ProviderType, Reason};
 
 static ROOT: NamespacePath = NamespacePath::root();
 const KIND: ProviderType = ProviderType::GcpCkms;
@@ -43,14 +43,13 @@ async fn begin() -> Transaction {
 
 async fn put(transaction: &mut Transaction, fields: &Map<String, Value>) -> Result<(), Error> {
     let place = Place { namespace: Id::nil(), path: &ROOT };
-    let libraries = Libraries::new([]).unwrap();
-    write(transaction, &libraries, place, KIND, "k", fields).await.map(drop)
+    write(transaction, &Limits::default(), place, KIND, "k", fields).await.map(drop)
 }
 
 async fn read(transaction: &mut Transaction) -> (Map<String, Value>, GcpCkmsProvider) {
-    let record = find(transaction, Id::nil(), KIND, "k").await.unwrap().unwrap();
-    let Provider::GcpCkms(provider) = &record.provider else { panic!("another type") };
-    (record.to_fields(), provider.clone())
+    let found = find(transaction, Id::nil(), KIND, "k").await.unwrap().unwrap();
+    let Provider::GcpCkms(provider) = &found.provider else { panic!("another type") };
+    (found.record.to_fields(&found.provider), provider.clone())
 }
 
 #[tokio::test]

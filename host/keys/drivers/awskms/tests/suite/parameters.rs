@@ -190,8 +190,13 @@ async fn an_update_with_redacted_credentials_keeps_them_and_a_new_one_replaces_t
 impl Bench {
     async fn describe(&self) -> Result<(), Error> {
         let mut transaction = self.1.begin().await.unwrap();
-        let caller =
-            Caller { namespace: Id::nil(), path: &ROOT, mount: Id::nil(), allowed_managed_keys: &["k".into()] };
+        let caller = Caller {
+            namespace: Id::nil(),
+            path: &ROOT,
+            mount: Id::nil(),
+            allowed_managed_keys: &["k".into()],
+            above: &[],
+        };
         let key = self.0.open(&mut transaction, &caller, "k").await?;
         // Signed rather than described: a description is kept.
         key.sign(&mut transaction, Scheme::Ecdsa(Hash::Sha256), Input::Message(b"m"), deadline()).await.map(drop)

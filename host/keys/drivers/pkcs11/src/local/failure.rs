@@ -69,6 +69,11 @@ impl Failure {
         }
     }
 
+    /// Whether the library said only that it failed.
+    pub(crate) fn is_vague(&self) -> bool {
+        matches!(self, Self::Library(LibraryError::Pkcs11(RvError::FunctionFailed | RvError::GeneralError, _)))
+    }
+
     /// Whether the token was asked with a PIN and refused it: asking again may lock the token.
     pub(crate) fn refused_pin(rv: &RvError) -> bool {
         matches!(

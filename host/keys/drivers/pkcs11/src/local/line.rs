@@ -234,7 +234,14 @@ impl Worker<'_> {
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let private = self.find(line, key)?.handle;
-        Ok(Zeroizing::new(line.session.decrypt(&mechanism::oaep(hash)?, private, ciphertext)?))
+        let opened = line.session.decrypt(&mechanism::oaep(hash)?, private, ciphertext);
+        // Of a ciphertext that is none some tokens say no more than that they failed. It is not cured: who may decrypt
+        // could have everybody's library restarted by sending noise.
+        let opened = opened.map_err(|error| match Failure::from(error) {
+            vague if vague.is_vague() => Error::invalid("the ciphertext cannot be decrypted with this key").into(),
+            clear => clear,
+        });
+        opened.map(Zeroizing::new)
     }
 
     /// Makes the key unless it is there.
