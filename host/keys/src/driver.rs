@@ -19,7 +19,7 @@ pub struct Description {
     /// What it can sign, most usual first.
     pub schemes: Vec<Scheme>,
     /// Which version of the key this is, where its home keeps versions under one name (see [`Locator::pinned`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub version: Option<String>,
 }
 

@@ -60,7 +60,7 @@ async fn a_record_reads_back_as_the_api_says_and_its_credentials_never_do() {
     back.remove("UUID").unwrap();
     let expected = json!({
         "name": "k", "type": "gcpckms", "allow_generate_key": false, "allow_replace_key": false,
-        "allow_store_key": false, "any_mount": false, "usages": ["sign", "verify"], "credentials": "redacted",
+        "allow_store_key": false, "any_mount": false, "inherits": false, "usages": ["sign", "verify"], "credentials": "redacted",
         "project": "my-project-1", "region": "europe-west3", "key_ring": "ring", "crypto_key": "key",
         "crypto_key_version": "1", "algorithm": "EC_SIGN_P256_SHA256", "protection_level": "hsm",
     });
