@@ -147,7 +147,8 @@ fn bytes(session: &Session, object: ObjectHandle, which: AttributeType) -> Resul
 
 /// Makes a key pair that never leaves the token, and answers its private half. Tokens cannot make a key "unless it is
 /// there", and another node may make it at the same time: whoever sees another key after making one takes its own away
-/// again. So at most one is left, that of a node that made it before the other looked; if none is, the answer is `None`.
+/// again, and answers `None`. That holds where a token shows at once what another client made. SoftHSM in two processes
+/// does not: there both may stay, and the key is refused until one is removed.
 pub(crate) fn generate_alone(
     session: &Session,
     key: &Pkcs11Locator,
