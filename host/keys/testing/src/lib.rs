@@ -17,3 +17,4 @@ pub mod localstack;
 pub mod moto;
 pub mod openssl;
 pub mod peer;
+pub mod softhsm;

@@ -228,7 +228,9 @@ impl keys::Driver for Driver {
         request: SignRequest<'_>,
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
-        match self.submit(provider, Work::sign(key(locator)?, request)?, deadline).await? {
+        let key = key(locator)?;
+        mechanism::can_sign(&key, request.scheme)?;
+        match self.submit(provider, Work::sign(key, request)?, deadline).await? {
             Answer::Bytes(signature) => mechanism::finish(request.scheme, &signature),
             _ => Err(mixed_up()),
         }

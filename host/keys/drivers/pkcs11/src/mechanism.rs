@@ -140,6 +140,21 @@ pub(crate) fn can_decrypt(key: &Pkcs11Locator, hash: Hash) -> Result<(), Error> 
     mgf(hash).map(drop)
 }
 
+/// Refuses a scheme that the key is not configured for, before the token is asked: tokens would do it.
+pub(crate) fn can_sign(key: &Pkcs11Locator, scheme: Scheme) -> Result<(), Error> {
+    let fits = match scheme {
+        Scheme::Pkcs1v15(_) => key.mechanism == RSA_PKCS,
+        Scheme::Pss(_) => key.mechanism == RSA_PKCS_PSS,
+        Scheme::Ecdsa(_) => key.mechanism == ECDSA,
+        Scheme::Ed25519 => key.mechanism == EDDSA,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::Unsupported(format!("{scheme} with a key of mechanism {:#x}", key.mechanism)))
+    }
+}
+
 /// What a key can sign. The configured mechanism decides, not what the token could do besides: an operator who wants PSS
 /// only configures PSS. Mechanisms that do not sign give none.
 pub(crate) fn schemes(mechanism: u64, key_type: KeyType) -> Result<Vec<Scheme>, Error> {

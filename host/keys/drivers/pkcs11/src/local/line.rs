@@ -4,8 +4,10 @@
 //! and the threads are as many as the sessions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cryptoki::error::Error as LibraryError;
+use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use cryptoki::slot::{Limit, Slot};
 use keys::registry::{Pkcs11Locator, TokenRef};
@@ -21,6 +23,9 @@ use super::objects;
 use super::pool::{Found, Job, Shared};
 use crate::mechanism::{self, Operation};
 use crate::work::{Answer, Work};
+
+/// How often a key is made that other nodes make at the same time.
+const MAKING_TURNS: u32 = 8;
 
 /// A session, and what it belongs to.
 struct Line {
@@ -247,21 +252,37 @@ impl Worker<'_> {
     /// Makes the key unless it is there.
     fn generate(&self, entered: &Entered<'_>, line: &Line, key: &Arc<Pkcs11Locator>) -> Result<Answer, Failure> {
         let _turn = lock(&self.shared.making);
-        let private = match objects::find_private(&line.session, key) {
-            Err(Failure::Final(Error::Absent)) => {
-                let plan = mechanism::generation(key)?;
-                if self.shared.read_write {
-                    objects::generate(&line.session, key, &plan)?
-                } else {
-                    let session = open_session(entered, line.slot, true)?;
-                    let made = objects::generate(&session, key, &plan);
-                    let _ = session.close();
-                    made?
-                }
+        for turn in 1..=MAKING_TURNS {
+            let private = match objects::find_private(&line.session, key) {
+                Err(Failure::Final(Error::Absent)) => self.make(entered, line, key)?,
+                // Two are there: as a rule because another node has not taken its own away yet.
+                Err(Failure::Final(Error::Invalid(_))) if turn < MAKING_TURNS => None,
+                found => Some(found?),
+            };
+            if let Some(private) = private {
+                return Ok(Answer::Description(objects::describe(&line.session, key, private)?));
             }
-            other => other?,
-        };
-        Ok(Answer::Description(objects::describe(&line.session, key, private)?))
+            // Longer and longer, and by chance, so that one of two nodes is first.
+            std::thread::sleep(Duration::from_millis(u64::from(objects::number()? % (100 * turn)) + 1));
+        }
+        Err(Error::unavailable("other nodes keep making the same key").into())
+    }
+
+    fn make(
+        &self,
+        entered: &Entered<'_>,
+        line: &Line,
+        key: &Arc<Pkcs11Locator>,
+    ) -> Result<Option<ObjectHandle>, Failure> {
+        let plan = mechanism::generation(key)?;
+        if self.shared.read_write {
+            return objects::generate_alone(&line.session, key, &plan);
+        }
+        let session = open_session(entered, line.slot, true)?;
+        let made = objects::generate_alone(&session, key, &plan);
+        // Best effort: a session that cannot be closed is already gone.
+        let _ = session.close();
+        made
     }
 
     /// The private key, from memory or from the token.

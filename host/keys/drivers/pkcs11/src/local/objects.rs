@@ -23,14 +23,7 @@ const ID_LEN: usize = 16;
 
 /// The private key of a record. Label and id must both match when both are given.
 pub(crate) fn find_private(session: &Session, key: &Pkcs11Locator) -> Result<ObjectHandle, Failure> {
-    let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
-    if let Some(label) = &key.key_label {
-        template.push(Attribute::Label(label.clone().into_bytes()));
-    }
-    if let Some(id) = &key.key_id {
-        template.push(Attribute::Id(hex::decode(id).map_err(|_| Error::Internal("a key_id is not hex".into()))?));
-    }
-    let found = session.find_objects(&template)?;
+    let found = find_all(session, key)?;
     match found[..] {
         [] => Err(Error::Absent.into()),
         [one] => Ok(one),
@@ -40,6 +33,17 @@ pub(crate) fn find_private(session: &Session, key: &Pkcs11Locator) -> Result<Obj
         ))
         .into()),
     }
+}
+
+fn find_all(session: &Session, key: &Pkcs11Locator) -> Result<Vec<ObjectHandle>, Failure> {
+    let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
+    if let Some(label) = &key.key_label {
+        template.push(Attribute::Label(label.clone().into_bytes()));
+    }
+    if let Some(id) = &key.key_id {
+        template.push(Attribute::Id(hex::decode(id).map_err(|_| Error::Internal("a key_id is not hex".into()))?));
+    }
+    Ok(session.find_objects(&template)?)
 }
 
 /// The public half of a key and what the key can sign.
@@ -141,8 +145,28 @@ fn bytes(session: &Session, object: ObjectHandle, which: AttributeType) -> Resul
     })
 }
 
-/// Makes a key pair that never leaves the token, and answers its private half.
-pub(crate) fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> Result<ObjectHandle, Failure> {
+/// Makes a key pair that never leaves the token, and answers its private half. Tokens cannot make a key "unless it is
+/// there", and another node may make it at the same time: whoever sees another key after making one takes its own away
+/// again, and answers `None`. That holds where a token shows at once what another client made. SoftHSM in two processes
+/// does not: there both may stay, and the key is refused until one is removed.
+pub(crate) fn generate_alone(
+    session: &Session,
+    key: &Pkcs11Locator,
+    plan: &Plan,
+) -> Result<Option<ObjectHandle>, Failure> {
+    let (public, private) = generate(session, key, plan)?;
+    if find_all(session, key)?.len() <= 1 {
+        return Ok(Some(private));
+    }
+    tracing::warn!("another node made the same key at the same time: ours is taken away again");
+    for half in [private, public] {
+        session.destroy_object(half)?;
+    }
+    Ok(None)
+}
+
+/// Makes a key pair: its public and its private half.
+fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> Result<(ObjectHandle, ObjectHandle), Failure> {
     let label = key.key_label.as_ref().ok_or_else(|| Error::invalid("key_label: is required to generate a key"))?;
     let mut id = [0; ID_LEN];
     SystemRandom::new().fill(&mut id).map_err(|_| Error::Internal("the random generator failed".into()))?;
@@ -180,8 +204,14 @@ pub(crate) fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> R
             Mechanism::EccEdwardsKeyPairGen
         }
     };
-    let (_, private) = session.generate_key_pair(&mechanism, &public, &private)?;
-    Ok(private)
+    Ok(session.generate_key_pair(&mechanism, &public, &private)?)
+}
+
+/// A number by chance.
+pub(crate) fn number() -> Result<u32, Error> {
+    let mut bytes = [0; 4];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Internal("the random generator failed".into()))?;
+    Ok(u32::from_be_bytes(bytes))
 }
 
 fn encoded(oid: ObjectIdentifier) -> Result<Vec<u8>, Error> {
