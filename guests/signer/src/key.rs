@@ -61,7 +61,14 @@ impl Entry {
             let allowed = self.usages.join(", ");
             return Err(Fault::invalid(format!("the policy of this key does not allow {word}; it allows {allowed}")));
         }
-        Ok(keys::managed(&self.id)?)
+        let key = keys::managed(&self.id)?;
+        if key.usages().contains(&usage) {
+            return Ok(key);
+        }
+        Err(Fault::invalid(format!(
+            "managed key {:?} may not be used to {word}: its usages do not include it",
+            self.name
+        )))
     }
 
     /// Refuses a scheme whose hash the policy does not list.

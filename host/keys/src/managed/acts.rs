@@ -21,12 +21,13 @@ const ASKED_AT_ONCE: usize = 8;
 pub struct TestSign {
     /// PSS rather than PKCS#1 v1.5, for RSA keys.
     pub use_pss: bool,
-    /// The hash; Ed25519 has its own.
-    pub hash: Hash,
+    /// The hash; the key's usual one if none is named, and Ed25519 has its own.
+    pub hash: Option<Hash>,
 }
 
 impl TestSign {
-    /// Reads `use_pss` (default false) and `hash_algorithm` (default `sha2-256`).
+    /// Reads `use_pss` (default false) and `hash_algorithm`. Where none is named it is what the key signs most usually:
+    /// `sha2-256` for most, and for a key that is bound to another hash, that one.
     pub fn from_params(fields: &Map<String, Value>) -> Result<Self, Error> {
         let use_pss = match fields.get("use_pss") {
             None | Some(Value::Null) => false,
@@ -42,9 +43,9 @@ impl TestSign {
             Error::invalid(format!("hash_algorithm: is not a known hash; use one of {}", names.join(", ")))
         };
         let hash = match fields.get("hash_algorithm") {
-            None | Some(Value::Null) => Hash::Sha256,
-            Some(Value::String(text)) if text.is_empty() => Hash::Sha256,
-            Some(Value::String(text)) => Hash::parse(text).ok_or_else(wrong)?,
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) if text.is_empty() => None,
+            Some(Value::String(text)) => Some(Hash::parse(text).ok_or_else(wrong)?),
             Some(_) => return Err(wrong()),
         };
         Ok(Self { use_pss, hash })
@@ -75,11 +76,18 @@ impl ManagedKeys {
         let key = self.by_type(transaction, place, kind, name).await?;
         key.may(Usage::Sign)?;
         key.may(Usage::Verify)?;
-        let scheme = match key.key_type(transaction, deadline).await? {
-            KeyType::Rsa { .. } if test.use_pss => Scheme::Pss(test.hash),
-            KeyType::Rsa { .. } => Scheme::Pkcs1v15(test.hash),
-            KeyType::Ec(_) => Scheme::Ecdsa(test.hash),
+        let description = key.describe(transaction, deadline).await?;
+        let with = |hash| match description.key_type {
+            KeyType::Rsa { .. } if test.use_pss => Scheme::Pss(hash),
+            KeyType::Rsa { .. } => Scheme::Pkcs1v15(hash),
+            KeyType::Ec(_) => Scheme::Ecdsa(hash),
             KeyType::Ed25519 => Scheme::Ed25519,
+        };
+        let usual = || description.schemes.iter().filter_map(|scheme| scheme.hash()).map(with);
+        let usual = || usual().find(|scheme| description.schemes.contains(scheme));
+        let scheme = match test.hash {
+            Some(hash) => with(hash),
+            None => usual().unwrap_or_else(|| with(Hash::Sha256)),
         };
         let message = random::bytes::<32>()?;
         let input = Input::Message(&message);

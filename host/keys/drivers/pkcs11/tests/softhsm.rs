@@ -222,9 +222,9 @@ async fn the_test_of_the_api_signs_and_verifies() {
     bench.register("pss", json!({ "mechanism": "0xd", "key_bits": 2048 })).await;
     let kind = ProviderType::Pkcs11;
     let mut transaction = bench.begin().await;
-    let test = TestSign { use_pss: true, hash: Hash::Sha384 };
+    let test = TestSign { use_pss: true, hash: Some(Hash::Sha384) };
     bench.keys.test_sign(&mut transaction, place(), kind, "pss", test, deadline()).await.unwrap();
-    let test = TestSign { use_pss: false, hash: Hash::Sha256 };
+    let test = TestSign { use_pss: false, hash: Some(Hash::Sha256) };
     let refused = bench.keys.test_sign(&mut transaction, place(), kind, "pss", test, deadline()).await.unwrap_err();
     assert!(refused.public().contains("PSS"), "{}", refused.public());
 }

@@ -46,7 +46,7 @@ impl Bench {
 
     async fn test_sign(&self, hash: Hash) -> Result<(), Error> {
         let mut transaction = self.1.begin().await.unwrap();
-        let test = TestSign { hash, use_pss: false };
+        let test = TestSign { hash: Some(hash), use_pss: false };
         self.0.test_sign(&mut transaction, place(), KIND, "k", test, deadline()).await?;
         transaction.commit().await.unwrap();
         Ok(())
@@ -66,7 +66,7 @@ async fn a_record_reads_back_as_it_was_written_and_its_credentials_never_do() {
     bench.write(with(json!({ "endpoint": "http://127.0.0.1:4566", "any_mount": "true" }))).await.unwrap();
     let expected = json!({
         "name": "k", "type": "awskms", "allow_generate_key": false, "allow_replace_key": false,
-        "allow_store_key": false, "any_mount": true, "usages": ["sign", "verify"], "access_key": "redacted",
+        "allow_store_key": false, "any_mount": true, "inherits": false, "usages": ["sign", "verify"], "access_key": "redacted",
         "secret_key": "redacted", "region": "eu-central-1", "endpoint": "http://127.0.0.1:4566", "kms_key": "alias/k",
         "key_type": "ECDSA", "curve": "P256",
     });

@@ -155,7 +155,7 @@ async fn an_update_keeps_the_secret_when_what_it_reads_as_is_sent_back() {
     let Scene { azure, driver, .. } = scene;
     let driver: Arc<dyn keys::Driver> = Arc::new(driver);
     let service = ManagedKeys::new(Arc::new(Libraries::default()), [(KIND, driver)]);
-    let test = keys::TestSign { use_pss: false, hash: Hash::Sha256 };
+    let test = keys::TestSign { use_pss: false, hash: Some(Hash::Sha256) };
     service.test_sign(&mut transaction, PLACE, KIND, "k", test, soon()).await.unwrap();
     azure.age("my-vault.vault.azure.net", "other-key", 60);
     azure.rotate("my-vault.vault.azure.net", "other-key");

@@ -84,9 +84,9 @@ impl Connection {
             Ok(None) => return Outcome::NotAsked,
             Err(error) => return Outcome::Answered(Err(error)),
         };
-        if let Err(outcome) = self.number(identity, token).and_then(|number| {
+        if let Err(outcome) = self.ask_of(identity, token, |number| {
             let left = deadline.saturating_duration_since(Instant::now());
-            self.send(&ToWorker::Ask { id: place.id, number, left, work: work.clone() })
+            ToWorker::Ask { id: place.id, number, left, work: work.clone() }
         }) {
             return outcome;
         }
@@ -158,18 +158,27 @@ impl Connection {
         Ok(Some(id))
     }
 
-    /// The number of a token; an unknown token is opened first. The lock keeps others from using a number that the
-    /// worker has not heard of.
-    fn number(&self, identity: &Identity, token: &Pkcs11Provider) -> Result<u32, Outcome> {
+    /// Sends a question about a token, by its number; an unknown token is opened first. The lock, over sending that never
+    /// waits, keeps others from using a number that the worker has not heard of, or has been told to forget.
+    fn ask_of(
+        &self,
+        identity: &Identity,
+        token: &Pkcs11Provider,
+        question: impl FnOnce(u32) -> ToWorker,
+    ) -> Result<(), Outcome> {
         let mut numbers = lock(&self.numbers);
-        if let Some(number) = numbers.by_token.get(identity) {
-            return Ok(*number);
-        }
-        numbers.next += 1;
-        let number = numbers.next;
-        self.send(&ToWorker::Open { number, provider: token.clone() })?;
-        numbers.by_token.insert(identity.clone(), number);
-        Ok(number)
+        let known = numbers.by_token.get(identity).copied();
+        let number = match known {
+            Some(number) => number,
+            None => {
+                numbers.next += 1;
+                let number = numbers.next;
+                self.send(&ToWorker::Open { number, provider: token.clone() })?;
+                numbers.by_token.insert(identity.clone(), number);
+                number
+            }
+        };
+        self.send(&question(number))
     }
 
     fn send(&self, message: &ToWorker) -> Result<(), Outcome> {
