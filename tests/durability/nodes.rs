@@ -62,6 +62,27 @@ fn what_one_node_did_holds_on_the_other_at_once() {
 }
 
 #[test]
+fn two_nodes_that_use_an_absent_key_at_once_make_one() {
+    let (cluster, token) = (Cluster::start(), Token::new("nodes"));
+    let [one, two] = two(&cluster, &token.stanza(), &token.environment());
+    for round in 0..8 {
+        let name = format!("k{round}");
+        let key = json!({
+            "library": "hsm", "token_label": "nodes", "pin": PIN, "key_label": name, "mechanism": "0x1041",
+            "curve": "P256", "allow_generate_key": "true",
+        });
+        done(&one.call("POST", &format!("sys/managed-keys/pkcs11/{name}"), key));
+        std::thread::scope(|scope| {
+            for node in [&one, &two, &one, &two] {
+                let path = format!("sys/managed-keys/pkcs11/{name}/test/sign");
+                scope.spawn(move || done(&node.call("POST", &path, json!({}))));
+            }
+        });
+        assert_eq!(token.private_keys(), round + 1, "two keys of one name cannot be told apart");
+    }
+}
+
+#[test]
 fn one_node_is_killed_in_the_middle_of_requests_and_the_other_finds_nothing_half_done() {
     let cluster = Cluster::start();
     let [one, two] = two(&cluster, "", &[]);

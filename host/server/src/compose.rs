@@ -117,7 +117,8 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let drivers = drivers(config, driver)?;
     let limits = Limits::new(libraries, config.managed_keys.namespaces.values().cloned());
     let furnish: Furnish = Box::new(move |barrier| {
-        let keys = ManagedKeys::with_limits(limits.clone(), drivers.clone());
+        let claims = Some(Store::new(Arc::clone(&barrier)));
+        let keys = ManagedKeys::with_limits(limits.clone(), drivers.clone(), claims);
         Box::pin(furnish(barrier, info.clone(), catalog.clone(), keys, Arc::clone(&hook)))
     });
     let gateway = Arc::new(Gateway::new(front, furnish));
@@ -125,11 +126,10 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     Ok(House { gateway, sandbox, lock, pkcs11 })
 }
 
+type Drivers = Vec<(ProviderType, Arc<dyn keys::Driver>)>;
+
 /// A driver for each type of managed key. None of them dials anything yet.
-fn drivers(
-    config: &Config,
-    pkcs11: Arc<dyn keys::Driver>,
-) -> Result<Vec<(ProviderType, Arc<dyn keys::Driver>)>, Fault> {
+fn drivers(config: &Config, pkcs11: Arc<dyn keys::Driver>) -> Result<Drivers, Fault> {
     let settings = &config.managed_keys;
     Ok(vec![
         (ProviderType::Pkcs11, pkcs11),

@@ -179,15 +179,6 @@ impl ManagedKey {
             Err(Error::Absent) if self.entry.record.allow_generate_key => {}
             other => return other,
         }
-        let turn = self.service.turn(self.entry.record.uuid);
-        let made = match tokio::time::timeout_at(deadline, turn.lock()).await {
-            Ok(_turn) => driver.generate(provider, locator, deadline).await,
-            Err(_) => Err(Error::Timeout),
-        };
-        self.service.end_turn(self.entry.record.uuid, &turn);
-        if let Ok(made) = &made {
-            tracing::info!(key = self.name(), key_type = %made.key_type, "a managed key was absent and has been made");
-        }
-        made
+        self.make(deadline).await
     }
 }

@@ -3,6 +3,7 @@
 mod acts;
 mod external;
 mod key;
+mod making;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex as Lock, PoisonError};
 use model::{Id, NamespacePath};
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
-use storage::{Page, Transaction};
+use storage::{Page, Store, Transaction};
 use tokio::sync::Mutex;
 
 use crate::registry::{self, Home, Provider, ProviderType, Record};
@@ -92,16 +93,23 @@ struct Inner {
     descriptions: Cache<(Id, u64), Arc<Description>>,
     /// Keys that are being made, so that two requests do not make two keys of one name.
     making: Lock<HashMap<Id, Arc<Mutex<()>>>>,
+    /// Where nodes say to each other that they are making a key.
+    claims: Option<Store>,
 }
 
 impl ManagedKeys {
     /// The service over the node's libraries and the drivers that were built in.
     pub fn new(libraries: Arc<Libraries>, drivers: impl IntoIterator<Item = (ProviderType, Arc<dyn Driver>)>) -> Self {
-        Self::with_limits(Limits::new(libraries, []), drivers)
+        Self::with_limits(Limits::new(libraries, []), drivers, None)
     }
 
-    /// The same, with the operator's limits on what namespaces may register and use.
-    pub fn with_limits(limits: Limits, drivers: impl IntoIterator<Item = (ProviderType, Arc<dyn Driver>)>) -> Self {
+    /// The same, with the operator's limits on what namespaces may register and use, and with the store that nodes share:
+    /// then no two of them make one key at once.
+    pub fn with_limits(
+        limits: Limits,
+        drivers: impl IntoIterator<Item = (ProviderType, Arc<dyn Driver>)>,
+        claims: Option<Store>,
+    ) -> Self {
         Self(Arc::new(Inner {
             limits,
             drivers: drivers.into_iter().collect(),
@@ -109,6 +117,7 @@ impl ManagedKeys {
             providers: Cache::new(CACHE_ITEMS),
             descriptions: Cache::new(CACHE_ITEMS),
             making: Lock::default(),
+            claims,
         }))
     }
 
