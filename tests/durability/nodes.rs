@@ -76,7 +76,17 @@ fn two_nodes_that_use_an_absent_key_at_once_make_one() {
         std::thread::scope(|scope| {
             for node in [&one, &two, &one, &two] {
                 let path = format!("sys/managed-keys/pkcs11/{name}/test/sign");
-                scope.spawn(move || done(&node.call("POST", &path, json!({}))));
+                scope.spawn(move || {
+                    let sign = || node.call("POST", &path, json!({}));
+                    // SoftHSM fails now and then to read what another process writes just then: clients come back.
+                    let away = |answer: &harness::Answer| answer.status == 503;
+                    let first = sign();
+                    let again = (0..20).map(|_| {
+                        std::thread::sleep(Duration::from_millis(200));
+                        sign()
+                    });
+                    done(&std::iter::once(first).chain(again).find(|answer| !away(answer)).expect("an answer"));
+                });
             }
         });
         assert_eq!(token.private_keys(), round + 1, "two keys of one name cannot be told apart");
