@@ -240,7 +240,10 @@ fn grants_are_the_lists_of_mounts_and_follow_a_moved_mount() {
 fn a_key_that_is_deleted_takes_its_grants_along() {
     let bench = Bench::with_key();
     bench.done("POST", "sys/mounts/pki", json!({"type": "pki"}));
-    bench.done("POST", &format!("{CONFIGS}/hsm/keys/ca/grants/pki"), json!({}));
+    bench.done("POST", &format!("{CONFIGS}/hsm/keys/other"), key("other", json!({"verify": false})));
+    for name in ["ca", "other"] {
+        bench.done("POST", &format!("{CONFIGS}/hsm/keys/{name}/grants/pki"), json!({}));
+    }
     refused(&bench.call("DELETE", "sys/managed-keys/pkcs11/hsm:ca", Value::Null), 400, "is in use");
     bench.done("DELETE", &format!("{CONFIGS}/hsm"), Value::Null);
     for path in [format!("{CONFIGS}/hsm"), format!("{CONFIGS}/hsm/keys/ca"), "sys/managed-keys/pkcs11/hsm:ca".into()] {

@@ -1,9 +1,10 @@
 //! `sys/external-keys/configs`, the keys below them, and their grants: the registry of managed keys as OpenBao has it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use keys::{Change, ManagedKeys, Place, registry};
-use model::{Fault, Kind, MountPath, Operation, Reply};
+use model::{Fault, Id, Kind, MountPath, Operation, Reply};
 use serde_json::{Map, Value, json};
 use tenancy::{Mount, Target};
 
@@ -83,27 +84,34 @@ async fn one_config(keys: &ManagedKeys, mut call: Call<'_>, config: &str) -> Res
         }
         Operation::Delete => {
             call.tree.expect(call.transaction).await?;
-            let mut inherited = Vec::new();
-            for name in keys.keys_of(call.transaction, namespace, config, None, 0).await?.names {
-                let name = if name == config { name } else { format!("{config}:{name}") };
-                inherited.push((grants::holders(keys, &mut call, &name).await?, name));
+            let mut names = Vec::new();
+            let mut after: Option<String> = None;
+            loop {
+                let page = keys.keys_of(call.transaction, namespace, config, after.as_deref(), 0).await?;
+                after = page.names.last().cloned();
+                names.extend(page.names.iter().map(|key| registry::full_name(config, key)));
+                if !page.more {
+                    break;
+                }
             }
+            withdraw_all(keys, &mut call, &names).await?;
             let (_, replaced) = keys.delete_config(call.transaction, namespace, config).await?;
-            for (holders, name) in inherited {
-                withdraw_from(&mut call, holders, &name).await?;
-            }
             committed(keys, call, replaced).await
         }
         Operation::List | Operation::Create => Err(unsupported()),
     }
 }
 
-/// Takes a key that is gone from the lists of mounts: a new key of its name must not be lent by an old grant.
-async fn withdraw_from(call: &mut Call<'_>, holders: Vec<(String, Arc<Mount>)>, name: &str) -> Result<(), Fault> {
-    for (_, mount) in holders {
-        // An earlier key of the same config may have changed it in this request.
-        let mount = call.tree.mount_by_id(mount.id).unwrap_or(mount);
-        grants::withdraw(call, &mount, name).await?;
+/// Takes keys that are about to go from the lists of mounts: a new key of such a name must not be lent by an old grant.
+async fn withdraw_all(keys: &ManagedKeys, call: &mut Call<'_>, names: &[String]) -> Result<(), Fault> {
+    let mut mounts: HashMap<Id, (Arc<Mount>, Vec<String>)> = HashMap::new();
+    for name in names {
+        for (_, mount) in grants::holders(keys, call, name).await? {
+            mounts.entry(mount.id).or_insert_with(|| (mount, Vec::new())).1.push(name.clone());
+        }
+    }
+    for (mount, names) in mounts.values() {
+        grants::withdraw(call, mount, names).await?;
     }
     Ok(())
 }
@@ -136,10 +144,8 @@ async fn one_key(keys: &ManagedKeys, mut call: Call<'_>, config: &str, key: &str
         }
         Operation::Delete => {
             call.tree.expect(call.transaction).await?;
-            let name = if config == key { key.to_owned() } else { format!("{config}:{key}") };
-            let holders = grants::holders(keys, &mut call, &name).await?;
+            withdraw_all(keys, &mut call, &[registry::full_name(config, key)]).await?;
             let (_, replaced) = keys.delete_key(call.transaction, namespace, config, key).await?;
-            withdraw_from(&mut call, holders, &name).await?;
             committed(keys, call, replaced).await
         }
         Operation::List | Operation::Create => Err(unsupported()),
@@ -148,11 +154,7 @@ async fn one_key(keys: &ManagedKeys, mut call: Call<'_>, config: &str, key: &str
 
 async fn existing(keys: &ManagedKeys, call: &mut Call<'_>, config: &str, key: &str) -> Result<String, Fault> {
     let found = keys.read_key(call.transaction, call.namespace.id, config, key).await?;
-    let name = if config == key { key.to_owned() } else { format!("{config}:{key}") };
-    match (found, registry::canonical(&name)) {
-        (Some(_), Some(name)) => Ok(name.to_owned()),
-        _ => Err(missing("key", key)),
-    }
+    found.map(|_| registry::full_name(config, key)).ok_or_else(|| missing("key", key))
 }
 
 async fn list_grants(keys: &ManagedKeys, mut call: Call<'_>, config: &str, key: &str) -> Result<Reply, Fault> {
@@ -179,7 +181,7 @@ async fn one_grant(
         (Operation::Update, None) => {
             return Err(Fault::invalid(format!("mount: no secret engine is mounted at {mount}")));
         }
-        (Operation::Delete, Some(mount)) => grants::withdraw(&mut call, &mount, &name).await?,
+        (Operation::Delete, Some(mount)) => grants::withdraw(&mut call, &mount, &[name]).await?,
         (Operation::Delete, None) => {}
         _ => return Err(unsupported()),
     }

@@ -46,13 +46,16 @@ pub(crate) async fn grant(call: &mut Call<'_>, mount: &Arc<Mount>, name: &str) -
     Ok(changed.write(call.transaction).await?)
 }
 
-/// Takes a key from the list of a mount.
-pub(crate) async fn withdraw(call: &mut Call<'_>, mount: &Arc<Mount>, name: &str) -> Result<(), Fault> {
-    if !lists(mount, name) {
+/// Takes keys from the list of a mount. All that a request takes from one mount it takes at once: the tree, and so the mount
+/// in it, is as it was when the request began.
+pub(crate) async fn withdraw(call: &mut Call<'_>, mount: &Arc<Mount>, names: &[String]) -> Result<(), Fault> {
+    let is_kept =
+        |listed: &String| registry::canonical(listed).is_none_or(|listed| !names.iter().any(|name| name == listed));
+    if mount.config.allowed_managed_keys.iter().all(is_kept) {
         return Ok(());
     }
     let mut changed = Mount::clone(mount);
-    changed.config.allowed_managed_keys.retain(|listed| registry::canonical(listed) != Some(name));
+    changed.config.allowed_managed_keys.retain(is_kept);
     mount.expect(call.transaction)?;
     Ok(changed.write(call.transaction).await?)
 }

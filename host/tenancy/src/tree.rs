@@ -141,11 +141,6 @@ impl Tree {
         self.mounts.values()
     }
 
-    /// The mount with an id.
-    pub fn mount_by_id(&self, id: Id) -> Option<Arc<Mount>> {
-        self.mounts.get(self.mount_paths.get(&id)?).map(Arc::clone)
-    }
-
     /// How many mounts there are in all.
     pub fn mount_count(&self) -> usize {
         self.mounts.len()

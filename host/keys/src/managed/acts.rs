@@ -148,7 +148,7 @@ impl ManagedKeys {
         Ok(configs.into_iter().filter_map(|(name, config)| of(&config).map(|health| (name, health))).collect())
     }
 
-    /// Has a key made that is absent, as an act of its own; `by` says for the log who wants it. Refused when the record
+    /// Has a key made that is absent, as an act of its own. Refused when the record
     /// does not allow it, and when the key is there: this never replaces one.
     pub async fn generate(
         &self,

@@ -52,7 +52,7 @@ pub(crate) async fn write_config(
     let given = fields.remove("plugin").filter(|plugin| !plugin.is_null());
     let kind = match (given, &old, change) {
         (Some(Value::String(plugin)), ..) => ProviderType::parse(&plugin)
-            .map_err(|_| Error::invalid(format!("plugin: {plugin:?} is unknown; use {}", known_types())))?,
+            .map_err(|_| Error::invalid(format!("plugin: {plugin:?} is unknown; use {}", ProviderType::names())))?,
         (Some(_), ..) => return Err(Error::invalid("plugin: must be a string")),
         (None, Some(old), Change::Merge) => old.kind(),
         (None, ..) => return Err(Error::invalid("missing required field \"plugin\"")),
@@ -68,7 +68,7 @@ pub(crate) async fn write_config(
     }
     let before = old.as_ref().filter(|old| old.kind() == kind);
     let fields = whole(ours(fields), before.map(Provider::to_fields), change);
-    let fields = with_secrets(fields, before, change);
+    let fields = with_secrets(fields, before);
     let new = params::provider(&Params::new(&fields), None, kind)?;
     limits.check(&new, place.path)?;
     match found(transaction, place.namespace, name).await? {
@@ -79,10 +79,6 @@ pub(crate) async fn write_config(
         _ => put_config(transaction, place.namespace, name, new.clone())?,
     }
     Ok((new, old))
-}
-
-fn known_types() -> String {
-    ProviderType::ALL.into_iter().map(ProviderType::name).collect::<Vec<_>>().join(", ")
 }
 
 /// The fields in our names.
@@ -122,7 +118,7 @@ fn whole(given: Map<String, Value>, old: Option<Map<String, Value>>, change: Cha
 }
 
 /// What a secret reads as stands for the secret that was there.
-fn with_secrets(mut fields: Map<String, Value>, old: Option<&Provider>, _: Change) -> Map<String, Value> {
+fn with_secrets(mut fields: Map<String, Value>, old: Option<&Provider>) -> Map<String, Value> {
     for (name, secret) in old.map(Provider::secrets).unwrap_or_default() {
         let is_hidden = |value: &Value| value.as_str().is_some_and(|text| REDACTED.contains(&text));
         if let (Some(value), Some(secret)) = (fields.get_mut(name).filter(|value| is_hidden(value)), secret) {
@@ -204,7 +200,7 @@ pub(crate) async fn delete_config(
         for key in &page.names {
             let key = joined(name, key)?;
             if let Some(found) = found(transaction, namespace, &key).await? {
-                remove(transaction, namespace, found.provider.kind(), &found.record).await?;
+                remove(transaction, namespace, found.provider.kind(), &found.record)?;
             }
             gone.push(key);
         }
@@ -278,7 +274,7 @@ pub(crate) async fn delete_key(
 ) -> Result<(Option<String>, Option<Provider>), Error> {
     let Ok(name) = joined(config, key) else { return Ok((None, None)) };
     let Some(found) = found(transaction, namespace, &name).await? else { return Ok((None, None)) };
-    remove(transaction, namespace, found.provider.kind(), &found.record).await?;
+    remove(transaction, namespace, found.provider.kind(), &found.record)?;
     let alone = matches!(found.record.home, Home::Provider(_));
     Ok((Some(name), alone.then_some(found.provider)))
 }

@@ -60,15 +60,17 @@ pub fn canonical(reference: &str) -> Option<&str> {
     }
 }
 
-/// The name of a key of a config.
+/// The one name of a key of a config.
+pub fn full_name(config: &str, key: &str) -> String {
+    if config == key { key.to_owned() } else { format!("{config}:{key}") }
+}
+
+/// The same, of names that are checked first.
 fn joined(config: &str, key: &str) -> Result<String, Error> {
     for (field, name) in [("config", config), ("key", key)] {
         model::name(name).map_err(|invalid| Error::invalid(format!("{field}: {}", invalid.why)))?;
     }
-    if config == key {
-        return Ok(key.to_owned());
-    }
-    let name = format!("{config}:{key}");
+    let name = full_name(config, key);
     if name.len() > NAME_WITH_CONFIG_MAX {
         return Err(Error::invalid(format!(
             "key: its name and the config's must have at most {} characters together",
@@ -237,13 +239,8 @@ fn put_config(transaction: &mut Transaction, namespace: Id, name: &str, provider
     Ok(transaction.put_json(&drawer(namespace), &format!("config/{name}"), &config)?)
 }
 
-/// Removes a key's record and its indexes; a config that holds no other key and has the key's own name goes too.
-async fn remove(
-    transaction: &mut Transaction,
-    namespace: Id,
-    kind: ProviderType,
-    record: &Record,
-) -> Result<(), Error> {
+/// Removes a key's record and its indexes; its config stays.
+fn remove(transaction: &mut Transaction, namespace: Id, kind: ProviderType, record: &Record) -> Result<(), Error> {
     let drawer = drawer(namespace);
     transaction.delete(&drawer, &format!("name/{}", record.name))?;
     transaction.delete(&drawer, &format!("uuid/{}", record.uuid))?;
@@ -280,7 +277,7 @@ pub(crate) async fn delete(
             used_by.join(", ")
         )));
     }
-    remove(transaction, namespace, kind, &found.record).await?;
+    remove(transaction, namespace, kind, &found.record)?;
     let Home::Config(config) = &found.record.home else { return Ok(Some(found.provider)) };
     // A config of the key's own name was made by the Vault API, which knows no configs: it goes with its last key.
     let others = keys_of(transaction, namespace, config, None, 1).await?;

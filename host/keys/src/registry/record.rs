@@ -36,10 +36,15 @@ impl ProviderType {
 
     /// Reads the type of a path.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-            let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
-            Error::invalid(format!("unsupported managed key type {text:?}: use {}", names.join(", ")))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| Error::invalid(format!("unsupported managed key type {text:?}: use {}", Self::names())))
+    }
+
+    /// The names of all types, for texts.
+    pub(super) fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
     }
 
     /// The name in paths and answers.
