@@ -66,7 +66,7 @@ fn a_warm_signature_is_a_signature_and_nothing_else() {
     register(&server, json!({}));
     mount(&server, "", json!(["k"]));
     assert_eq!(server.call("POST", GENERATE, wish()).status, 200);
-    let role = json!({ "allow_any_name": true, "key_type": "ec" });
+    let role = json!({ "allow_any_name": true, "key_type": "ec", "ttl": "1h" });
     server.call("POST", "pki/roles/r", role);
     let issue = || assert_eq!(server.call("POST", "pki/issue/r", json!({ "common_name": "a.b" })).status, 200);
     issue();
@@ -88,7 +88,7 @@ fn taking_a_grant_back_stops_the_issuer_at_once_and_a_moved_mount_keeps_it() {
     register(&server, json!({}));
     mount(&server, "", json!(["k"]));
     assert_eq!(server.call("POST", GENERATE, wish()).status, 200);
-    server.call("POST", "pki/roles/r", json!({ "allow_any_name": true, "key_type": "ec" }));
+    server.call("POST", "pki/roles/r", json!({ "allow_any_name": true, "key_type": "ec", "ttl": "1h" }));
     assert_eq!(server.call("POST", "sys/remount", json!({ "from": "pki", "to": "moved" })).status, 200);
     let issue = || server.call("POST", "moved/issue/r", json!({ "common_name": "a.b" }));
     assert_eq!(issue().status, 200);
