@@ -1,4 +1,6 @@
-//! What a request carries, read as its route wants it.
+//! What a request carries, read once for all who look at it: the decision, the audit, and whatever answers.
+
+use std::sync::OnceLock;
 
 use model::{Fault, Kind};
 use serde_json::value::RawValue;
@@ -6,30 +8,58 @@ use serde_json::{Map, Value};
 
 use crate::Arrival;
 
-/// The parameters as a JSON object in text, checked but not taken apart: the engine does that.
-pub(crate) fn text(arrival: &Arrival) -> Result<String, Fault> {
-    if !arrival.operation.has_body() || arrival.body.is_empty() {
-        return Ok(Value::Object(query(arrival)).to_string());
-    }
-    if arrival.body.len() > sandbox::BODY_MAX {
-        return Err(Fault::new(Kind::TooLarge, "an engine takes a body of at most 8 MiB"));
-    }
-    let object: &RawValue = serde_json::from_slice(&arrival.body).map_err(|e| unreadable(&e))?;
-    if !object.get().starts_with('{') {
-        return Err(Fault::invalid("the request body must be a JSON object"));
-    }
-    Ok(object.get().to_owned())
+/// The parameters of a request: a JSON object, kept as text and taken apart only when somebody looks inside.
+pub(crate) struct Body {
+    /// Checked to be an object.
+    text: Option<Box<RawValue>>,
+    /// Taken apart.
+    fields: OnceLock<Map<String, Value>>,
 }
 
-/// The parameters, taken apart, for the host's own endpoints.
+impl Body {
+    /// Reads the parameters. Where the body is taken as it is, only the query is read.
+    pub(crate) fn read(arrival: &Arrival, raw: bool) -> Result<Self, Fault> {
+        if raw || !arrival.operation.has_body() || arrival.body.is_empty() {
+            return Ok(Self { text: None, fields: OnceLock::from(query(arrival)) });
+        }
+        let text: Box<RawValue> = serde_json::from_slice(&arrival.body).map_err(|e| unreadable(&e))?;
+        if !text.get().starts_with('{') {
+            return Err(Fault::invalid("the request body must be a JSON object"));
+        }
+        Ok(Self { text: Some(text), fields: OnceLock::new() })
+    }
+
+    /// The parameters, taken apart.
+    pub(crate) fn parameters(&self) -> &Map<String, Value> {
+        self.fields.get_or_init(|| {
+            let text = self.text.as_ref().map_or("{}", |text| text.get());
+            // The text was checked when it was read.
+            serde_json::from_str(text).unwrap_or_default()
+        })
+    }
+
+    /// The parameters as they were sent, for an engine.
+    pub(crate) fn text(&self) -> Result<String, Fault> {
+        let text = match &self.text {
+            Some(text) => text.get().to_owned(),
+            None => Value::Object(self.parameters().clone()).to_string(),
+        };
+        if text.len() > sandbox::BODY_MAX {
+            return Err(Fault::new(Kind::TooLarge, "an engine takes a body of at most 8 MiB"));
+        }
+        Ok(text)
+    }
+
+    /// The parameters, for the host's own endpoints.
+    pub(crate) fn into_fields(self) -> Map<String, Value> {
+        self.parameters();
+        self.fields.into_inner().unwrap_or_default()
+    }
+}
+
+/// The parameters, taken apart, for what is answered in front of the corridor.
 pub(crate) fn fields(arrival: &Arrival) -> Result<Map<String, Value>, Fault> {
-    if !arrival.operation.has_body() || arrival.body.is_empty() {
-        return Ok(query(arrival));
-    }
-    match serde_json::from_slice(&arrival.body).map_err(|e| unreadable(&e))? {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(Fault::invalid("the request body must be a JSON object")),
-    }
+    Body::read(arrival, false).map(Body::into_fields)
 }
 
 /// Query parameters: a text each, a list where repeated.

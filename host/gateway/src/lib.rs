@@ -5,11 +5,14 @@
 //! [`model::Fault`] out. **Meet first:** [`Gateway::serve`], [`Rooms`]. **Errors:** [`model::Fault`].
 #![forbid(unsafe_code)]
 
+mod admission;
+mod answering;
 mod arrival;
 mod body;
 mod corridor;
 mod help;
 mod opening;
+mod routing;
 mod ticks;
 
 pub use arrival::Arrival;

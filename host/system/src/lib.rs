@@ -13,6 +13,7 @@ mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod identity;
 mod managed_keys;
 mod mounts;
 mod namespaces;
@@ -129,6 +130,11 @@ impl System {
         (path == "lookup-self").then_some((matched, Demands::default()))
     }
 
+    /// The endpoint at a path below `identity/`.
+    pub fn find_identity(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Identity, capture: path.to_owned() }, Demands::default())
+    }
+
     /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: questions of
     /// a token about itself.
     pub fn is_everywhere(path: &str) -> bool {
@@ -179,6 +185,10 @@ impl System {
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
+            Endpoint::NamespaceLock => namespaces::lock(call, at).await,
+            Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
+            Endpoint::UiNamespaces => namespaces::below(&call),
+            Endpoint::Identity => identity::at(call, at).await,
             Endpoint::CapabilitiesSelf => capabilities::own(&call),
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
@@ -188,6 +198,11 @@ impl System {
 }
 
 impl Matched {
+    /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
+    pub fn unlocks(&self) -> bool {
+        matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    }
+
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
