@@ -1,10 +1,9 @@
 //! What a request carries, read as its route wants it.
 
 use model::{Fault, Kind};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::Arrival;
+use crate::{Arrival, json};
 
 /// The parameters as a JSON object in text, checked but not taken apart: the engine does that.
 pub(crate) fn text(arrival: &Arrival) -> Result<String, Fault> {
@@ -14,11 +13,9 @@ pub(crate) fn text(arrival: &Arrival) -> Result<String, Fault> {
     if arrival.body.len() > sandbox::BODY_MAX {
         return Err(Fault::new(Kind::TooLarge, "an engine takes a body of at most 8 MiB"));
     }
-    let object: &RawValue = serde_json::from_slice(&arrival.body).map_err(|e| unreadable(&e))?;
-    if !object.get().starts_with('{') {
-        return Err(Fault::invalid("the request body must be a JSON object"));
-    }
-    Ok(object.get().to_owned())
+    json::check(&arrival.body).map_err(Fault::invalid)?;
+    let text = std::str::from_utf8(&arrival.body).map_err(|_| Fault::invalid("the request body is not UTF-8"))?;
+    Ok(text.trim_ascii().to_owned())
 }
 
 /// The parameters, taken apart, for the host's own endpoints.
@@ -26,10 +23,12 @@ pub(crate) fn fields(arrival: &Arrival) -> Result<Map<String, Value>, Fault> {
     if !arrival.operation.has_body() || arrival.body.is_empty() {
         return Ok(query(arrival));
     }
-    match serde_json::from_slice(&arrival.body).map_err(|e| unreadable(&e))? {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(Fault::invalid("the request body must be a JSON object")),
+    if arrival.body.len() > sandbox::BODY_MAX {
+        return Err(Fault::new(Kind::TooLarge, "this path takes a body of at most 8 MiB"));
     }
+    json::check(&arrival.body).map_err(Fault::invalid)?;
+    // What was checked reads.
+    serde_json::from_slice(&arrival.body).map_err(|_| Fault::invalid("the request body must be a JSON object"))
 }
 
 /// Query parameters: a text each, a list where repeated.
@@ -44,9 +43,4 @@ fn query(arrival: &Arrival) -> Map<String, Value> {
         }
     }
     fields
-}
-
-/// Says where the body stops being JSON, without repeating any of it.
-fn unreadable(error: &serde_json::Error) -> Fault {
-    Fault::invalid(format!("error parsing JSON: not a JSON object at line {} column {}", error.line(), error.column()))
 }

@@ -9,9 +9,16 @@ mod arrival;
 mod body;
 mod corridor;
 mod help;
+mod json;
 mod opening;
 mod ticks;
 
 pub use arrival::Arrival;
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;
+
+/// The check of bodies, for fuzzing.
+#[doc(hidden)]
+pub fn check_json(body: &[u8]) -> Result<(), String> {
+    json::check(body)
+}

@@ -24,6 +24,8 @@ use crate::tls::Identity;
 
 /// Longest TLS handshake.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Largest certificate of a client, in bytes: the contract with engines says so.
+const CERTIFICATE_MAX: usize = 16 << 10;
 /// Largest head of a request, in bytes.
 const HEAD_MAX: usize = 64 << 10;
 /// Most requests at once on one HTTP/2 connection.
@@ -134,7 +136,8 @@ impl Connection {
             Ok(Ok(stream)) => {
                 let session = stream.get_ref().1;
                 let protocol = session.alpn_protocol().map(<[u8]>::to_vec).unwrap_or_default();
-                let certificate = session.peer_certificates().and_then(<[_]>::first).map(|leaf| leaf.to_vec());
+                let leaf = session.peer_certificates().and_then(<[_]>::first);
+                let certificate = leaf.filter(|leaf| leaf.len() <= CERTIFICATE_MAX).map(|leaf| leaf.to_vec());
                 self.speak(Box::new(stream), Some(protocol), Client { peer, tls: true, certificate }).await;
             }
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
