@@ -47,7 +47,7 @@ impl<'a> Answering<'a> {
             return Ok((operation, transaction));
         }
         let caller = caller(self.arrival, known.map(Known::principal));
-        let call = self.call(&engine, action, operation, body, caller)?;
+        let call = self.call(&engine, action, operation, body, caller);
         let grant = self.grant(&routed.namespace, &engine, transaction);
         let (exists, transaction) = engine.guest.exists(grant, call).await?;
         Ok((if exists { Operation::Update } else { Operation::Create }, transaction))
@@ -98,7 +98,7 @@ impl<'a> Answering<'a> {
         let action = engine.matched.route.action(operation);
         let action = action.ok_or_else(|| Fault::new(Kind::UnsupportedOperation, "unsupported operation"))?;
         mount.expect(&mut transaction)?;
-        let call = self.call(&engine, action, operation, body, caller(self.arrival, admitted.principal()))?;
+        let call = self.call(&engine, action, operation, body, caller(self.arrival, admitted.principal()));
         let grant = self.grant(&routed.namespace, &engine, transaction);
         let (mut reply, transaction) = engine.guest.handle(grant, call).await?;
         let allowed = &mount.config.allowed_response_headers;
@@ -123,20 +123,20 @@ impl<'a> Answering<'a> {
         }
     }
 
-    fn call(&self, engine: &Engine<'_>, action: &Action, operation: Operation, body: &Body, caller: Caller) -> Result<Call, Fault> {
+    fn call(&self, engine: &Engine<'_>, action: &Action, operation: Operation, body: &Body, caller: Caller) -> Call {
         let arrival = self.arrival;
         let raw = action
             .raw_body
             .then(|| RawBody { content_type: arrival.content_type.clone(), bytes: arrival.body.clone() });
-        Ok(Call {
+        Call {
             operation,
             route: engine.matched.index,
             captures: engine.matched.captures.clone(),
-            body: if action.raw_body { "{}".to_owned() } else { body.text()? },
+            body: if action.raw_body { "{}".to_owned() } else { body.text() },
             raw,
             headers: passed_on(arrival, engine.mount),
             caller,
-        })
+        }
     }
 }
 

@@ -3,15 +3,14 @@
 use std::sync::OnceLock;
 
 use model::{Fault, Kind};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::Arrival;
+use crate::{Arrival, json};
 
 /// The parameters of a request: a JSON object, kept as text and taken apart only when somebody looks inside.
 pub(crate) struct Body {
-    /// Checked to be an object.
-    text: Option<Box<RawValue>>,
+    /// Checked to be an object that everybody reads alike.
+    text: Option<String>,
     /// Taken apart.
     fields: OnceLock<Map<String, Value>>,
 }
@@ -22,32 +21,28 @@ impl Body {
         if raw || !arrival.operation.has_body() || arrival.body.is_empty() {
             return Ok(Self { text: None, fields: OnceLock::from(query(arrival)) });
         }
-        let text: Box<RawValue> = serde_json::from_slice(&arrival.body).map_err(|e| unreadable(&e))?;
-        if !text.get().starts_with('{') {
-            return Err(Fault::invalid("the request body must be a JSON object"));
+        if arrival.body.len() > sandbox::BODY_MAX {
+            return Err(Fault::new(Kind::TooLarge, "this path takes a body of at most 8 MiB"));
         }
-        Ok(Self { text: Some(text), fields: OnceLock::new() })
+        json::check(&arrival.body).map_err(Fault::invalid)?;
+        let text = std::str::from_utf8(&arrival.body).map_err(|_| Fault::invalid("the request body is not UTF-8"))?;
+        Ok(Self { text: Some(text.trim_ascii().to_owned()), fields: OnceLock::new() })
     }
 
     /// The parameters, taken apart.
     pub(crate) fn parameters(&self) -> &Map<String, Value> {
         self.fields.get_or_init(|| {
-            let text = self.text.as_ref().map_or("{}", |text| text.get());
-            // The text was checked when it was read.
-            serde_json::from_str(text).unwrap_or_default()
+            // What was checked reads.
+            serde_json::from_str(self.text.as_deref().unwrap_or("{}")).unwrap_or_default()
         })
     }
 
     /// The parameters as they were sent, for an engine.
-    pub(crate) fn text(&self) -> Result<String, Fault> {
-        let text = match &self.text {
-            Some(text) => text.get().to_owned(),
+    pub(crate) fn text(&self) -> String {
+        match &self.text {
+            Some(text) => text.clone(),
             None => Value::Object(self.parameters().clone()).to_string(),
-        };
-        if text.len() > sandbox::BODY_MAX {
-            return Err(Fault::new(Kind::TooLarge, "an engine takes a body of at most 8 MiB"));
         }
-        Ok(text)
     }
 
     /// The parameters, for the host's own endpoints.
@@ -74,9 +69,4 @@ fn query(arrival: &Arrival) -> Map<String, Value> {
         }
     }
     fields
-}
-
-/// Says where the body stops being JSON, without repeating any of it.
-fn unreadable(error: &serde_json::Error) -> Fault {
-    Fault::invalid(format!("error parsing JSON: not a JSON object at line {} column {}", error.line(), error.column()))
 }

@@ -11,6 +11,7 @@ mod arrival;
 mod body;
 mod corridor;
 mod help;
+mod json;
 mod opening;
 mod routing;
 mod ticks;
@@ -18,3 +19,9 @@ mod ticks;
 pub use arrival::Arrival;
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;
+
+/// The check of bodies, for fuzzing.
+#[doc(hidden)]
+pub fn check_json(body: &[u8]) -> Result<(), String> {
+    json::check(body)
+}
