@@ -164,11 +164,12 @@ impl Rooms {
             Ok(found) => found,
             // Who may do nothing is not told what is there and what is not.
             Err(fault) => {
-                self.admit(arrival, Demands::default(), &mut transaction).await?;
+                self.admit(arrival, Demands::default(), &tree, &mut transaction).await?;
                 return Err(fault);
             }
         };
-        let admitted = self.admit(arrival, demands, &mut transaction).await?;
+        let admitted = self.admit(arrival, demands, &tree, &mut transaction).await?;
+        let namespace = own_namespace(arrival, &admitted, &tree).unwrap_or(namespace);
         match answerer {
             Answerer::Host(matched) => {
                 if let Some(upload) = upload.take() {
@@ -217,6 +218,10 @@ impl Rooms {
                 let (matched, demands) = self.system.find_token(&place.rest).ok_or_else(unsupported)?;
                 Ok((place.namespace, Answerer::Host(matched), demands))
             }
+            Target::Cubbyhole => {
+                let (matched, demands) = self.system.find_cubbyhole(&place.rest);
+                Ok((place.namespace, Answerer::Host(matched), demands))
+            }
             Target::Mount(mount) => {
                 let missing =
                     || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
@@ -236,12 +241,14 @@ impl Rooms {
         &self,
         arrival: &Arrival,
         demands: Demands,
+        tree: &Tree,
         transaction: &mut Transaction,
     ) -> Result<Admitted, Fault> {
         let principal = match &arrival.token {
-            Some(token) => self.tokens.lookup(transaction, token).await?,
+            Some(token) => self.tokens.lookup(transaction, token, now(), Some(arrival.peer.ip())).await?,
             None => None,
         };
+        let principal = principal.filter(|principal| tree.namespace_by_id(principal.namespace).is_some());
         Ok(access::admit(principal, demands)?)
     }
 
@@ -314,6 +321,12 @@ struct Passage {
     admitted: Admitted,
     transaction: Transaction,
     deadline: Instant,
+}
+
+/// The namespace of the token, where the path belongs to it whatever the header says.
+fn own_namespace(arrival: &Arrival, admitted: &Admitted, tree: &Tree) -> Option<Arc<Namespace>> {
+    let principal = admitted.principal().filter(|_| System::is_everywhere(&arrival.path))?;
+    tree.namespace_by_id(principal.namespace).cloned()
 }
 
 fn passed_on(arrival: &Arrival, mount: &Mount) -> Vec<(String, String)> {

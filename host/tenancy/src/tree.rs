@@ -40,6 +40,8 @@ pub enum Target {
     System,
     /// The token store, below `auth/token/`.
     Token,
+    /// What the token keeps that the request comes with, below `cubbyhole/`: whatever the namespace, it is the token's.
+    Cubbyhole,
     /// An engine.
     Mount(Arc<Mount>),
 }
@@ -62,6 +64,9 @@ impl Tree {
         }
         if let Some(rest) = strip(rest, "auth/token/") {
             return Ok(Place { namespace, target: Target::Token, rest: rest.to_owned() });
+        }
+        if let Some(rest) = strip(rest, "cubbyhole/") {
+            return Ok(Place { namespace, target: Target::Cubbyhole, rest: rest.to_owned() });
         }
         match self.mount_above(namespace.id, rest) {
             Some((mount, below)) => Ok(Place { namespace, target: Target::Mount(mount), rest: below.to_owned() }),
