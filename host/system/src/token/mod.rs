@@ -84,7 +84,7 @@ fn caller<'a>(call: &Call<'a>) -> Result<&'a Principal, Fault> {
 
 /// Whether whoever asks has `sudo` on the path.
 fn sudo(call: &Call<'_>) -> bool {
-    call.admitted.principal().is_some_and(|principal| principal.is_root())
+    call.admitted.sudo()
 }
 
 /// The bounds of all tokens' times.
