@@ -6,6 +6,7 @@
 //! [`MountPath`], [`Reply`], [`Fault`]. **Errors:** [`Invalid`], which says what was wrong and what would be right.
 #![forbid(unsafe_code)]
 
+mod auth;
 mod chunks;
 mod id;
 mod kind;
@@ -13,6 +14,7 @@ mod operation;
 mod path;
 mod reply;
 
+pub use auth::{Auth, LeaseInfo, TokenKind, WrapInfo};
 pub use chunks::{Chunks, Stream};
 pub use id::Id;
 pub use kind::Kind;

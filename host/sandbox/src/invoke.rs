@@ -135,7 +135,14 @@ fn reply(response: wit::Response, mount_type: String) -> Result<Reply, &'static 
         return Err("a status outside 200 to 299");
     }
     let warnings = response.warnings.into_iter().map(cut).collect();
-    Ok(Reply { payload, status: response.status, warnings, headers: headers(response.headers)?, mount_type })
+    Ok(Reply {
+        payload,
+        status: response.status,
+        warnings,
+        headers: headers(response.headers)?,
+        mount_type,
+        ..Reply::default()
+    })
 }
 
 /// A JSON object or null, and nothing else.

@@ -1,6 +1,7 @@
 //! Between HTTP and the corridor.
 
 mod download;
+mod envelope;
 mod request;
 mod response;
 mod status;
