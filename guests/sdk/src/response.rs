@@ -47,7 +47,7 @@ impl Response {
         if keys.is_empty() { Ok(Self::nothing()) } else { Self::data(&json!({ "keys": keys })) }
     }
 
-    /// A login: the host makes a token of it. Only from auth methods, on update.
+    /// A login: the host makes a token of it. Only from auth methods, in actions that are [`crate::Action::unauthenticated`].
     pub fn auth(auth: Auth) -> Self {
         Self::of(wit::Payload::Auth(auth))
     }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::network::networks;
-use crate::{Fault, Map, Seconds, Sent, TokenKind, TokenWishes};
+use crate::network::{networks, within};
+use crate::{Fault, Map, Request, Seconds, Sent, TokenKind, TokenWishes};
 
 // The macro names this crate as its users do.
 use crate as innkeeper_guest;
@@ -119,6 +119,15 @@ impl TokenFields {
         match fields {
             Value::Object(fields) => fields,
             _ => Map::new(),
+        }
+    }
+
+    /// Refuses a login (403) from an address that its token could not be used from.
+    pub fn admit(&self, request: &Request) -> Result<(), Fault> {
+        if within(&self.token_bound_cidrs, request.remote_address()) {
+            Ok(())
+        } else {
+            Err(Fault::denied("permission denied"))
         }
     }
 

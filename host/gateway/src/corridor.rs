@@ -7,6 +7,7 @@ use access::{Admitted, Demands, Tokens};
 use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
 use model::{Fault, Id, Kind, NamespacePath, Operation, Reply, Stream};
+use outgoing::Outgoing;
 use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
 use storage::barrier::Barrier;
 use storage::{Store, Transaction};
@@ -15,6 +16,7 @@ use tenancy::{Mount, Namespace, Target, Tenancy, Tree};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::login::{self, Door};
 use crate::opening::{Furnish, Open};
 use crate::{Arrival, body, help};
 
@@ -43,6 +45,8 @@ pub struct Rooms {
     pub managed_keys: ManagedKeys,
     /// Keys of mounts.
     pub internal_keys: InternalKeys,
+    /// Asks other servers for auth methods.
+    pub outgoing: Arc<Outgoing>,
     /// The engines.
     pub catalog: Catalog,
     /// What the host itself answers.
@@ -220,7 +224,7 @@ impl Rooms {
             Target::Mount(mount) => {
                 let missing =
                     || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-                let guest = self.catalog.get(&mount.kind).ok_or_else(missing)?;
+                let guest = self.catalog.of(&mount).ok_or_else(missing)?;
                 let rest = place.rest.trim_matches('/').to_owned();
                 let action = guest.descriptor.find(&rest).and_then(|matched| matched.route.action(arrival.operation));
                 let demands = action.map_or_else(Demands::default, |action| Demands {
@@ -267,6 +271,7 @@ impl Rooms {
             max_lease_ttl,
             managed_keys: self.managed_keys.clone(),
             internal_keys: self.internal_keys.clone(),
+            outgoing: Arc::clone(&self.outgoing),
             deadline: passage.deadline,
         };
         let call = |operation| -> Result<Call, Fault> {
@@ -292,7 +297,17 @@ impl Rooms {
             transaction = given_back;
             operation = if exists { Operation::Update } else { Operation::Create };
         }
-        let (mut reply, transaction) = guest.handle(grant(transaction), call(operation)?).await?;
+        let answered = match guest.handle(grant(transaction), call(operation)?).await {
+            Ok(answered) => answered,
+            Err(refusal) => return Err(login::refused(&self.store, &passage.mount, refusal, now()).await),
+        };
+        let (mut reply, mut transaction) = (answered.reply, answered.transaction);
+        if let Some(login) = answered.login {
+            let path = format!("{}{}", passage.mount.path, passage.rest);
+            let lease_ttls = (default_lease_ttl, max_lease_ttl);
+            let door = Door { mount: &passage.mount, path: &path, lease_ttls, now: now() };
+            reply.auth = Some(login::login(&door, login, &mut transaction).await?);
+        }
         transaction.commit().await.map_err(stored)?;
         let allowed = &passage.mount.config.allowed_response_headers;
         reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
@@ -327,6 +342,7 @@ fn caller(arrival: &Arrival, admitted: &Admitted) -> Caller {
         display_name: admitted.principal().map(|principal| principal.display_name.clone()).unwrap_or_default(),
         metadata: Vec::new(),
         client_certificate: arrival.client_certificate.clone(),
+        remote_address: Some(arrival.peer.ip().to_canonical().to_string()),
     }
 }
 

@@ -9,6 +9,7 @@ mod arrival;
 mod body;
 mod corridor;
 mod help;
+mod login;
 mod opening;
 mod ticks;
 
