@@ -52,6 +52,18 @@ impl Sent {
         Self(fields)
     }
 
+    /// One of the fields, without the others.
+    #[must_use]
+    pub fn only(&self, field: &str) -> Self {
+        let one = self.0.get(field).map(|value| (field.to_owned(), value.clone()));
+        Self(Value::Object(one.into_iter().collect()))
+    }
+
+    /// A field as it was sent.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.0.get(field)
+    }
+
     /// Whether a field was sent with a value that is neither `null` nor an empty text.
     pub fn has(&self, field: &str) -> bool {
         self.0.get(field).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))

@@ -42,21 +42,17 @@ fn login(request: &Request) -> Answer {
         // Takes as long as for somebody who is known.
         None => passwords::hash(&password).map(|_| false),
     };
-    let refused = |known| Fault::invalid_credentials(WRONG, name.clone(), known);
     let right = match right {
         Err(passwords::PasswordError::Invalid) => false,
         other => other?,
     };
-    let user = user.filter(|_| right).ok_or_else(|| refused(exists(&name)))?;
+    let known = user.is_some();
+    let user = user.filter(|_| right).ok_or_else(|| Fault::invalid_credentials(WRONG, &name, known))?;
     user.token.admit(request)?;
     let policies = user.token.token_policies.clone();
     let issued = Issued { username: name.clone(), policies: policies.clone() };
     let auth = Auth::new(&name, policies, user.token.wishes()).metadata("username", &name).internal(&issued);
     Ok(Response::auth(auth))
-}
-
-fn exists(name: &str) -> bool {
-    User::load(name).is_ok_and(|user| user.is_some())
 }
 
 /// A token may be renewed as long as its user is there and has the same policies.
