@@ -33,7 +33,8 @@ body! {
 #[derive(Serialize, Deserialize)]
 struct Issued {
     role_name: String,
-    role_id: String,
+    /// A role of the same name that comes later is another.
+    uid: String,
 }
 
 fn login(request: &Request) -> Answer {
@@ -55,7 +56,7 @@ fn login(request: &Request) -> Answer {
     if !within(&token.bound_cidrs, request.remote_address()) {
         return Err(Fault::denied("permission denied"));
     }
-    let issued = Issued { role_name: name.clone(), role_id: role.role_id.clone() };
+    let issued = Issued { role_name: name.clone(), uid: role.uid.clone() };
     let auth = Auth::new(&role.role_id, role.token.token_policies.clone(), token).display_name("");
     let mut auth = auth.metadata("role_name", &name).internal(&issued);
     let noted = secret.map(|secret| secret.metadata).unwrap_or_default();
@@ -86,8 +87,8 @@ fn outside(whose: &str) -> Fault {
 pub(crate) fn renew(internal: &str) -> Result<TokenWishes, Fault> {
     let issued: Issued = serde_json::from_str(internal).map_err(|e| Fault::internal(e.to_string()))?;
     match Role::load(&issued.role_name)? {
-        Some(role) => Ok(role.token.wishes()),
-        None => Err(Fault::invalid(format!("role {:?} does not exist during renewal", issued.role_name))),
+        Some(role) if role.uid == issued.uid => Ok(role.token.wishes()),
+        _ => Err(Fault::invalid(format!("role {:?} does not exist during renewal", issued.role_name))),
     }
 }
 
