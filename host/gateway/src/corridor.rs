@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::{Admitted, Demands, Tokens};
 use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
+use meter::Meter;
 use model::{Fault, Id, Kind, NamespacePath, Operation, Reply, Stream};
 use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
 use storage::barrier::Barrier;
@@ -57,6 +58,7 @@ pub struct Rooms {
 pub struct Gateway {
     pub(crate) front: Front,
     pub(crate) furnish: Furnish,
+    meter: Meter,
     /// None: sealed. Then there is no store, hence no grant, hence no guest runs.
     pub(crate) open: ArcSwapOption<Open>,
     /// Opening and sealing happen one after the other.
@@ -78,8 +80,13 @@ enum Answerer<'a> {
 
 impl Gateway {
     /// A corridor behind this front, sealed. `furnish` makes the rooms whenever the barrier was opened.
-    pub fn new(front: Front, furnish: Furnish) -> Self {
-        Self { front, furnish, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+    pub fn new(front: Front, furnish: Furnish, meter: Meter) -> Self {
+        Self { front, furnish, meter, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+    }
+
+    /// What counts the requests of this process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
@@ -95,6 +102,7 @@ impl Gateway {
 
     async fn answered(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
+            arrival.led_to.tell("system");
             return self.ask(question, &arrival).await;
         }
         let open = self.open.load_full().ok_or_else(sealed)?;
@@ -144,7 +152,7 @@ impl Rooms {
     async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
         let deadline = Instant::now() + self.request_time;
         for run in 0..=RERUNS_MAX {
-            match self.run(arrival, upload, deadline).await {
+            match self.run(arrival, upload, deadline, run == 0).await {
                 Err(fault) if fault.kind == Kind::Conflict => {
                     tracing::debug!(request = arrival.id, run, "lost against another request");
                     tokio::time::sleep(rest(&arrival.id, run)).await;
@@ -157,10 +165,21 @@ impl Rooms {
 
     /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
     /// is no transaction and is not run again.
-    async fn run(&self, arrival: &Arrival, upload: &mut Option<Stream>, deadline: Instant) -> Result<Passed, Fault> {
+    async fn run(
+        &self,
+        arrival: &Arrival,
+        upload: &mut Option<Stream>,
+        deadline: Instant,
+        first: bool,
+    ) -> Result<Passed, Fault> {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let tree = self.tenancy.tree(&mut transaction).await?;
-        let (namespace, answerer, demands) = match self.resolve(arrival, &tree) {
+        let resolved = self.resolve(arrival, &tree);
+        if first {
+            let namespace = resolved.as_ref().ok().map(|(namespace, ..)| &namespace.path);
+            self.quota(arrival, namespace, &mut transaction).await?;
+        }
+        let (namespace, answerer, demands) = match resolved {
             Ok(found) => found,
             // Who may do nothing is not told what is there and what is not.
             Err(fault) => {
@@ -170,6 +189,7 @@ impl Rooms {
         };
         let admitted = self.admit(arrival, demands, &mut transaction).await?;
         match answerer {
+            Answerer::Host(_) if arrival.help => self.system.explain(&arrival.path).map(Passed::Replied),
             Answerer::Host(matched) => {
                 if let Some(upload) = upload.take() {
                     // However long it takes, no view of the store is held for it.
@@ -201,6 +221,19 @@ impl Rooms {
         }
     }
 
+    /// Refuses what a quota does not let through, before anything is done for it.
+    async fn quota(
+        &self,
+        arrival: &Arrival,
+        namespace: Option<&NamespacePath>,
+        transaction: &mut Transaction,
+    ) -> Result<(), Fault> {
+        let (root, header) = (NamespacePath::root(), arrival.namespace.as_deref().unwrap_or_default());
+        let path = format!("{}/{}", header.trim_matches('/'), arrival.path);
+        let (namespace, path) = (namespace.unwrap_or(&root), path.trim_start_matches('/'));
+        self.system.quota(transaction, system::Asking { namespace, path, peer: arrival.peer.ip() }).await
+    }
+
     /// Reads the path, once.
     fn resolve(&self, arrival: &Arrival, tree: &Tree) -> Result<(Arc<Namespace>, Answerer<'_>, Demands), Fault> {
         let everywhere = System::is_everywhere(&arrival.path);
@@ -210,14 +243,17 @@ impl Rooms {
         let unsupported = || Fault::new(Kind::NotFound, "unsupported path");
         match place.target {
             Target::System => {
+                arrival.led_to.tell("system");
                 let (matched, demands) = self.system.find(&place.namespace, &place.rest).ok_or_else(unsupported)?;
                 Ok((place.namespace, Answerer::Host(matched), demands))
             }
             Target::Token => {
+                arrival.led_to.tell("token");
                 let (matched, demands) = self.system.find_token(&place.rest).ok_or_else(unsupported)?;
                 Ok((place.namespace, Answerer::Host(matched), demands))
             }
             Target::Mount(mount) => {
+                arrival.led_to.tell(&mount.kind);
                 let missing =
                     || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
                 let guest = self.catalog.get(&mount.kind).ok_or_else(missing)?;

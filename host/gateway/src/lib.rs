@@ -13,7 +13,7 @@ mod json;
 mod opening;
 mod ticks;
 
-pub use arrival::Arrival;
+pub use arrival::{Arrival, LedTo};
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;
 

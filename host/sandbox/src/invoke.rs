@@ -1,5 +1,6 @@
 //! One entry into a guest: in with a grant, out with an outcome.
 
+use meter::Entry;
 use model::{Fault, Kind, Reply};
 use serde_json::value::RawValue;
 use storage::Transaction;
@@ -26,7 +27,7 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_handle(&mut store, &request).await
         };
-        let (response, state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        let (response, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store)?;
         answered(response, mount_type, state)
     }
 
@@ -39,7 +40,7 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_exists(&mut store, &request).await
         };
-        let (exists, state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        let (exists, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store)?;
         Ok((exists, transaction(state)?))
     }
 
@@ -52,23 +53,26 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_tick(&mut store, &context).await
         };
-        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        let ((), state) = self.left(tokio::time::timeout_at(deadline, entry).await, store)?;
         transaction(state)
     }
-}
 
-/// How an entry ended: with the guest's own result and the state it left, or with a fault.
-fn left<T>(
-    result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
-    store: Store<State>,
-) -> Result<(T, State), Fault> {
-    let state = store.into_data();
-    state.tell_dropped_lines();
-    match result {
-        Ok(Ok(Ok(value))) => Ok((value, state)),
-        Ok(Ok(Err(fault))) => Err(refused(fault)),
-        Ok(Err(trap)) => Err(trapped(&trap, &state)),
-        Err(_elapsed) => Err(ended(&Ended::Deadline)),
+    /// How an entry ended: with the guest's own result and the state it left, or with a fault.
+    fn left<T>(
+        &self,
+        result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
+        store: Store<State>,
+    ) -> Result<(T, State), Fault> {
+        let state = store.into_data();
+        state.tell_dropped_lines();
+        let (entry, left) = match result {
+            Ok(Ok(Ok(value))) => (Entry::Answered, Ok((value, state))),
+            Ok(Ok(Err(fault))) => (Entry::Refused, Err(refused(fault))),
+            Ok(Err(trap)) => (Entry::Trapped, Err(trapped(&trap, &state))),
+            Err(_elapsed) => (Entry::Late, Err(ended(&Ended::Deadline))),
+        };
+        self.meter.entered(&self.descriptor.name, entry);
+        left
     }
 }
 

@@ -9,15 +9,20 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
+mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod help;
 mod managed_keys;
+mod metrics;
 mod mounts;
 mod namespaces;
+mod openapi;
 mod params;
 mod preflight;
+mod quotas;
 mod rekey;
 mod remount;
 mod rotate;
@@ -32,6 +37,7 @@ use std::sync::Arc;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
+use meter::Meter;
 use model::{Fault, Id, Kind, Operation, Reply, Stream};
 use sandbox::Catalog;
 use seal::rekey::Target;
@@ -44,6 +50,9 @@ use tokio::time::Instant;
 
 pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
+pub use metrics::text as metrics_text;
+pub use quotas::Asking;
+use quotas::Quotas;
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
 
@@ -74,6 +83,8 @@ pub struct System {
     managed_keys: ManagedKeys,
     snapshots: Snapshots,
     routes: Routes,
+    meter: Meter,
+    quotas: Quotas,
 }
 
 /// One request for the host itself.
@@ -115,7 +126,13 @@ impl System {
         managed_keys: ManagedKeys,
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes: Routes::new()? })
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes: Routes::new()?, meter: Meter::default(), quotas: Quotas::new() })
+    }
+
+    /// The same, showing what this meter counts.
+    #[must_use]
+    pub fn observed(self, meter: Meter) -> Self {
+        Self { meter, ..self }
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -153,6 +170,11 @@ impl System {
         Ok(Reply::nothing())
     }
 
+    /// Explains a path below `sys/` or `auth/token/`, instead of doing anything.
+    pub fn explain(&self, path: &str) -> Result<Reply, Fault> {
+        help::explain(path)
+    }
+
     /// Answers a request that was admitted.
     pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
@@ -177,6 +199,10 @@ impl System {
             Endpoint::Mount => mounts::one(self, call, at).await,
             Endpoint::Remount => remount::start(call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
+            Endpoint::InFlight => metrics::in_flight(self, &call),
+            Endpoint::Metrics => metrics::metrics(self, &call),
+            Endpoint::Quotas => quotas::at(self, call, at).await,
+            Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
             Endpoint::CapabilitiesSelf => capabilities::own(&call),

@@ -14,13 +14,17 @@ pub(crate) enum Endpoint {
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
+    InFlight,
     KeyStatus,
     LookupSelf,
     ManagedKeys,
+    Metrics,
     Mount,
     Mounts,
     Namespace,
     Namespaces,
+    OpenApi,
+    Quotas,
     Rekey,
     RekeyBackup,
     RekeyRecovery,
@@ -43,7 +47,10 @@ impl Endpoint {
             self,
             Self::GenerateRoot
                 | Self::GenerateRootUpdate
+                | Self::InFlight
                 | Self::KeyStatus
+                | Self::Metrics
+                | Self::Quotas
                 | Self::Rekey
                 | Self::RekeyBackup
                 | Self::RekeyRecovery
@@ -93,6 +100,10 @@ impl Routes {
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
+            ("in-flight-req", Endpoint::InFlight, SUDO),
+            ("metrics", Endpoint::Metrics, TOKEN),
+            ("quotas/{*path}", Endpoint::Quotas, TOKEN),
+            ("internal/specs/openapi", Endpoint::OpenApi, TOKEN),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
         ] {
