@@ -43,7 +43,7 @@ fn requests_commits_and_engines_are_counted() {
 fn a_trap_is_counted_against_its_engine() {
     let server = Server::with_guests(&[harness::HOSTILE]);
     server.call("POST", "sys/mounts/hostile", json!({"type": "hostile"}));
-    assert_eq!(server.call("POST", "hostile/trap", json!({})).status, 500);
+    assert_eq!(server.call("POST", "hostile/trap-after-writes", json!({})).status, 500);
     let text = server.call("GET", "sys/metrics?format=prometheus", Value::Null).text;
     assert_eq!(number(&text, "innkeeper_engine_calls_total{engine=\"hostile\",outcome=\"trapped\"}"), 1, "{text}");
 }
@@ -75,5 +75,27 @@ fn requests_that_are_not_answered_yet_are_shown() {
     assert_eq!(own["client_remote_address"], "127.0.0.1");
     slow.write_all(b"}").unwrap();
     slow.read_exact(&mut [0; 12]).unwrap();
-    assert_eq!(server.send("GET", "sys/in-flight-req", &[("X-Vault-Token", ROOT), ("X-Vault-Namespace", "x")], Value::Null).status, 404);
+    assert_eq!(
+        server
+            .send("GET", "sys/in-flight-req", &[("X-Vault-Token", ROOT), ("X-Vault-Namespace", "x")], Value::Null)
+            .status,
+        404
+    );
+}
+
+#[test]
+fn the_machine_and_the_configuration_are_shown_without_secrets() {
+    let server = Server::start_with(
+        "seal \"pkcs11\" {\n disabled = true\n lib = \"/nowhere/x.so\"\n slot = \"0\"\n pin = \"4711-secret\"\n key_label = \"a\"\n}\nlog_level = \"warn\"",
+        &[],
+    );
+    let machine = server.call("GET", "sys/host-info", Value::Null).json["data"].clone();
+    assert!(machine["memory"]["total"].as_u64().is_some_and(|total| total > 1 << 20), "{machine}");
+    assert!(machine["cpu"]["count"].as_u64().is_some_and(|count| count > 0));
+    let answer = server.call("GET", "sys/config/state/sanitized", Value::Null);
+    assert_eq!(
+        (&answer.json["data"]["storage"]["type"], &answer.json["data"]["log_level"]),
+        (&json!("inmem"), &json!("warn"))
+    );
+    assert!(!answer.text.contains("4711-secret"), "{}", answer.text);
 }

@@ -21,7 +21,8 @@ fn the_document_names_the_paths_of_the_host_and_of_each_mount() {
     let answer = server.call("GET", "sys/internal/specs/openapi", Value::Null);
     assert_eq!((answer.status, &answer.json["openapi"]), (200, &json!("3.0.2")));
     let all = paths(&answer.json);
-    for path in ["/sys/mounts/{path}", "/auth/token/lookup-self", "/pki/issue/{role}", "/deep/pki/issue/{role}", "/pki/roles/"]
+    for path in
+        ["/sys/mounts/{path}", "/auth/token/lookup-self", "/pki/issue/{role}", "/deep/pki/issue/{role}", "/pki/roles/"]
     {
         assert!(all.contains(&path), "{path} is not in {all:?}");
     }
@@ -34,7 +35,10 @@ fn the_document_names_the_paths_of_the_host_and_of_each_mount() {
     assert_eq!((&list["name"], &list["required"]), (&json!("list"), &json!(true)));
     assert_eq!(answer.json["paths"]["/sys/health"]["get"]["x-vault-unauthenticated"], true);
     assert_eq!(answer.json["paths"]["/sys/seal"]["post"]["x-vault-sudo"], true);
-    assert_eq!(answer.json["paths"]["/sys/mounts/{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]["required"], json!(["type"]));
+    assert_eq!(
+        answer.json["paths"]["/sys/mounts/{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]["required"],
+        json!(["type"])
+    );
 }
 
 #[test]
@@ -55,7 +59,10 @@ fn with_generic_paths_each_engine_stands_for_its_mounts() {
     let all = paths(&document);
     assert!(all.contains(&"/{pki_mount_path}/issue/{role}") && !all.contains(&"/pki/issue/{role}"), "{all:?}");
     let parameters = document["paths"]["/{pki_mount_path}/issue/{role}"]["parameters"].as_array().unwrap();
-    assert_eq!((&parameters[0]["name"], &parameters[0]["schema"]["default"]), (&json!("pki_mount_path"), &json!("pki")));
+    assert_eq!(
+        (&parameters[0]["name"], &parameters[0]["schema"]["default"]),
+        (&json!("pki_mount_path"), &json!("pki"))
+    );
 }
 
 #[test]

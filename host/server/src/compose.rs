@@ -118,14 +118,16 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let front = Front::new(info.clone(), Arc::clone(&lock));
     let reopen = Arc::new(Reopen::default());
     let hook = Arc::clone(&reopen);
-    let observed = |(kind, driver)| (kind, Arc::new(Observed::new(driver, kind, meter.clone())) as Arc<dyn keys::Driver>);
+    let observed =
+        |(kind, driver)| (kind, Arc::new(Observed::new(driver, kind, meter.clone())) as Arc<dyn keys::Driver>);
     let drivers: Drivers = drivers(config, driver)?.into_iter().map(observed).collect();
     let limits = Limits::new(libraries, config.managed_keys.namespaces.values().cloned());
-    let counted = meter.clone();
+    let (counted, configured) = (meter.clone(), config.shown());
     let furnish: Furnish = Box::new(move |barrier| {
         let claims = Some(Store::new(Arc::clone(&barrier)));
         let keys = ManagedKeys::with_limits(limits.clone(), drivers.clone(), claims);
-        Box::pin(furnish(barrier, info.clone(), catalog.clone(), keys, Arc::clone(&hook), counted.clone()))
+        let (meter, configured) = (counted.clone(), configured.clone());
+        Box::pin(furnish(barrier, (info.clone(), configured), catalog.clone(), keys, Arc::clone(&hook), meter))
     });
     let gateway = Arc::new(Gateway::new(front, furnish, meter));
     drop(reopen.0.set(Arc::downgrade(&gateway)));
@@ -148,7 +150,7 @@ fn drivers(config: &Config, pkcs11: Arc<dyn keys::Driver>) -> Result<Drivers, Fa
 /// The rooms of an open node.
 async fn furnish(
     barrier: Arc<Barrier>,
-    info: Info,
+    (info, configured): (Info, serde_json::Value),
     catalog: Catalog,
     managed_keys: ManagedKeys,
     reopen: Arc<Reopen>,
@@ -158,7 +160,8 @@ async fn furnish(
     let tokens = Arc::new(Tokens::open(&store).await?);
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
-    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?.observed(meter);
+    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?;
+    let system = system.observed(meter).configured(configured);
     let mut tasks = JoinSet::new();
     tasks.spawn(sweep(store.clone()));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));

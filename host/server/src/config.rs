@@ -4,6 +4,7 @@ mod library;
 mod listener;
 mod managed_keys;
 mod seal;
+mod shown;
 mod storage;
 
 use std::path::{Path, PathBuf};

@@ -47,6 +47,7 @@ pub(crate) const ALL: &[Documented] = &[
         &[(Read, "Shows how an auth method is tuned.", ""), (Update, "Tunes an auth method.", TUNING)],
     ),
     path("sys/capabilities-self", &[(Update, "Says what the token that asks may do with paths.", "paths:l")]),
+    path("sys/config/state/sanitized", &[(Read, "Shows what the server was configured with, without secrets.", "")]),
     path("sys/external-keys/configs", &[(List, "Names the configs: providers that keys share.", "")]),
     path(
         "sys/external-keys/configs/{config}",
@@ -82,6 +83,7 @@ pub(crate) const ALL: &[Documented] = &[
     ),
     path("sys/generate-root/update", &[(Update, "Gives a share for a root token.", SHARE)]),
     path("sys/health", &[(Read, "Says by its status how the node is.", "")]),
+    path("sys/host-info", &[(Read, "Describes the machine that the node runs on.", "")]),
     path("sys/in-flight-req", &[(Read, "Shows the requests of this node that are not answered yet.", "")]),
     path("sys/init", &[(Read, "Says whether the store is founded.", ""), (Update, "Founds the store.", INIT)]),
     path(
@@ -115,10 +117,7 @@ pub(crate) const ALL: &[Documented] = &[
             (Delete, "Removes a mount with everything that it keeps.", ""),
         ],
     ),
-    path(
-        "sys/mounts/{path}/tune",
-        &[(Read, "Shows how a mount is tuned.", ""), (Update, "Tunes a mount.", TUNING)],
-    ),
+    path("sys/mounts/{path}/tune", &[(Read, "Shows how a mount is tuned.", ""), (Update, "Tunes a mount.", TUNING)]),
     path("sys/namespaces", &[(List, "Names the namespaces directly below.", "")]),
     path(
         "sys/namespaces/{path}",
@@ -275,8 +274,12 @@ mod tests {
 
     #[test]
     fn fields_say_their_shape_and_whether_they_must_be_there() {
-        let all: Vec<_> = fields("type! config:o limit:n!").map(|field| (field.name, field.shape, field.required)).collect();
-        assert_eq!(all, [("type", Shape::Text, true), ("config", Shape::Object, false), ("limit", Shape::Number, true)]);
+        let all: Vec<_> =
+            fields("type! config:o limit:n!").map(|field| (field.name, field.shape, field.required)).collect();
+        assert_eq!(
+            all,
+            [("type", Shape::Text, true), ("config", Shape::Object, false), ("limit", Shape::Number, true)]
+        );
         let known: Vec<_> = ALL.iter().flat_map(|documented| documented.does).flat_map(|does| fields(does.2)).collect();
         let clean = |field: &Field| field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         assert!(known.iter().all(clean));

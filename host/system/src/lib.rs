@@ -9,12 +9,14 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
+mod config_state;
 mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
 mod help;
+mod host_info;
 mod managed_keys;
 mod metrics;
 mod mounts;
@@ -85,6 +87,7 @@ pub struct System {
     routes: Routes,
     meter: Meter,
     quotas: Quotas,
+    configured: Value,
 }
 
 /// One request for the host itself.
@@ -126,13 +129,21 @@ impl System {
         managed_keys: ManagedKeys,
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes: Routes::new()?, meter: Meter::default(), quotas: Quotas::new() })
+        let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
+        let configured = Value::Null;
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes, meter, quotas, configured })
     }
 
     /// The same, showing what this meter counts.
     #[must_use]
     pub fn observed(self, meter: Meter) -> Self {
         Self { meter, ..self }
+    }
+
+    /// The same, showing this configuration, which holds no secrets.
+    #[must_use]
+    pub fn configured(self, configured: Value) -> Self {
+        Self { configured, ..self }
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -202,6 +213,8 @@ impl System {
             Endpoint::InFlight => metrics::in_flight(self, &call),
             Endpoint::Metrics => metrics::metrics(self, &call),
             Endpoint::Quotas => quotas::at(self, call, at).await,
+            Endpoint::ConfigState => config_state::read(self, &call),
+            Endpoint::HostInfo => host_info::read(&call),
             Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,

@@ -11,9 +11,11 @@ pub(crate) enum Endpoint {
     Auth,
     AuthMethod,
     CapabilitiesSelf,
+    ConfigState,
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
+    HostInfo,
     InFlight,
     KeyStatus,
     LookupSelf,
@@ -45,8 +47,10 @@ impl Endpoint {
     pub(crate) fn is_of_the_root(self) -> bool {
         matches!(
             self,
-            Self::GenerateRoot
+            Self::ConfigState
+                | Self::GenerateRoot
                 | Self::GenerateRootUpdate
+                | Self::HostInfo
                 | Self::InFlight
                 | Self::KeyStatus
                 | Self::Metrics
@@ -100,6 +104,8 @@ impl Routes {
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
+            ("config/state/sanitized", Endpoint::ConfigState, SUDO),
+            ("host-info", Endpoint::HostInfo, SUDO),
             ("in-flight-req", Endpoint::InFlight, SUDO),
             ("metrics", Endpoint::Metrics, TOKEN),
             ("quotas/{*path}", Endpoint::Quotas, TOKEN),

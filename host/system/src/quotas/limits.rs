@@ -83,7 +83,8 @@ impl Quotas {
 
     fn used(&self, rate: &Rate, client: IpAddr) -> Arc<Used> {
         let key = (rate.id, client);
-        let made = self.clients.get_or_insert_with(&key, || Ok::<_, std::convert::Infallible>(Arc::new(Used::new(rate))));
+        let made =
+            self.clients.get_or_insert_with(&key, || Ok::<_, std::convert::Infallible>(Arc::new(Used::new(rate))));
         match made {
             Ok(used) => used,
             Err(never) => match never {},
