@@ -245,7 +245,7 @@ mod tests {
         for line in [
             "innkeeper_requests_total{operation=\"read\",mount_type=\"pki\",status=\"200\"} 1",
             "innkeeper_requests_total{operation=\"read\",mount_type=\"none\",status=\"403\"} 1",
-            "innkeeper_request_duration_seconds_bucket{le=\"0.003\",mount_type=\"pki\"} 1",
+            "innkeeper_request_duration_seconds_bucket{mount_type=\"pki\",le=\"0.003\"} 1",
             "innkeeper_requests_under_way 1",
             "innkeeper_connections 1",
             "innkeeper_storage_commits_total{outcome=\"conflict\"} 1",

@@ -144,8 +144,11 @@ fn captures(path: &str, default: Option<(&str, &str)>) -> Vec<Value> {
 
 /// A name for an operation that no other has: the words of its path.
 fn id(operation: Operation, path: &str) -> String {
-    let word = |part: &str| part.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
-    let words = path.split(['/', '-', '.']).map(word).filter(|word| !word.is_empty()).collect::<Vec<_>>();
+    let letter = |c: char| match c {
+        '-' | '.' => Some('_'),
+        c => (c.is_ascii_alphanumeric() || c == '_').then_some(c),
+    };
+    let words: Vec<String> = path.split('/').map(|part| part.chars().filter_map(letter).collect()).collect();
     format!("{}-{}", words.join("-"), operation.name())
 }
 
