@@ -45,12 +45,16 @@ mod limits;
 mod managed;
 #[path = "api/managed_keys.rs"]
 mod managed_keys;
+#[path = "api/metrics.rs"]
+mod metrics;
 #[path = "api/mounts.rs"]
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
 #[path = "durability/nodes.rs"]
 mod nodes;
+#[path = "api/openapi.rs"]
+mod openapi;
 #[path = "clients/operator.rs"]
 mod operator;
 #[path = "api/pki.rs"]
@@ -87,6 +91,8 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
+#[path = "api/quotas.rs"]
+mod quotas;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]

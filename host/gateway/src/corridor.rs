@@ -7,9 +7,10 @@ use access::policy::{Acl, Policies};
 use access::{Denied, Tokens, Use};
 use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
-use model::{Fault, Kind, Operation, Reply, Stream};
+use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use sandbox::Catalog;
 use outgoing::Outgoing;
+use meter::Meter;
 use storage::barrier::Barrier;
 use storage::{Store, Transaction};
 use system::{Front, System};
@@ -68,6 +69,7 @@ pub struct Rooms {
 pub struct Gateway {
     pub(crate) front: Front,
     pub(crate) furnish: Furnish,
+    meter: Meter,
     /// None: sealed. Then there is no store, hence no grant, hence no guest runs.
     pub(crate) open: ArcSwapOption<Open>,
     /// Opening and sealing happen one after the other.
@@ -83,8 +85,13 @@ enum Passed {
 
 impl Gateway {
     /// A corridor behind this front, sealed. `furnish` makes the rooms whenever the barrier was opened.
-    pub fn new(front: Front, furnish: Furnish) -> Self {
-        Self { front, furnish, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+    pub fn new(front: Front, furnish: Furnish, meter: Meter) -> Self {
+        Self { front, furnish, meter, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+    }
+
+    /// What counts the requests of this process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
@@ -100,6 +107,7 @@ impl Gateway {
 
     async fn answered(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
+            arrival.led_to.tell("system");
             return self.ask(question, &arrival).await;
         }
         let open = self.open.load_full().ok_or_else(sealed)?;
@@ -148,7 +156,7 @@ pub(crate) fn now() -> u64 {
 impl Rooms {
     async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
         let deadline = Instant::now() + self.request_time;
-        let mut journey = Journey { deadline, counted: false, spent: None };
+        let mut journey = Journey { deadline, weighed: false, counted: false, spent: None };
         let passed = self.run_until_settled(arrival, upload, &mut journey).await;
         if let Some(key) = &journey.spent {
             self.tokens.revoke_now(&self.store, key).await?;
@@ -185,7 +193,12 @@ impl Rooms {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let tree = self.tenancy.tree(&mut transaction).await?;
         let known = self.known(arrival, &tree, &mut transaction, journey).await?;
-        let routed = match self.route(arrival, known.as_ref(), &tree) {
+        let routed = self.route(arrival, known.as_ref(), &tree);
+        if !std::mem::replace(&mut journey.weighed, true) {
+            let namespace = routed.as_ref().ok().map(|routed| &routed.namespace.path);
+            self.quota(arrival, namespace, &mut transaction).await?;
+        }
+        let routed = match routed {
             Ok(routed) => routed,
             // Who may do nothing is not told what is there and what is not.
             Err(fault) => return Err(if known.is_some() { fault } else { Denied::Unknown.into() }),
@@ -199,6 +212,7 @@ impl Rooms {
         let asked = Asked { operation, body: &body, wrap_ttl: None };
         let admitted = self.admit(known.as_ref(), &routed, &asked, &mut transaction).await??;
         match routed.answerer {
+            Answerer::Host(_) if arrival.help => self.system.explain(&arrival.path).map(Passed::Replied),
             Answerer::Host(matched) => {
                 if let Some(upload) = upload.take() {
                     // However long it takes, no view of the store is held for it.
@@ -217,6 +231,19 @@ impl Rooms {
                 Ok(Passed::Replied(reply))
             }
         }
+    }
+
+    /// Refuses what a quota does not let through, before anything is done for it.
+    async fn quota(
+        &self,
+        arrival: &Arrival,
+        namespace: Option<&NamespacePath>,
+        transaction: &mut Transaction,
+    ) -> Result<(), Fault> {
+        let (root, header) = (NamespacePath::root(), arrival.namespace.as_deref().unwrap_or_default());
+        let path = format!("{}/{}", header.trim_matches('/'), arrival.path);
+        let (namespace, path) = (namespace.unwrap_or(&root), path.trim_start_matches('/'));
+        self.system.quota(transaction, system::Asking { namespace, path, peer: arrival.peer.ip() }).await
     }
 
     /// Who asks. A token whose uses are counted is used once for each request, however often that is run.
@@ -242,6 +269,8 @@ impl Rooms {
 pub(crate) struct Journey {
     /// When it is given up.
     pub(crate) deadline: Instant,
+    /// Quotas let it through.
+    weighed: bool,
     /// The use of its token was counted.
     counted: bool,
     /// The token that this was the last use of.

@@ -17,7 +17,7 @@ mod opening;
 mod routing;
 mod ticks;
 
-pub use arrival::Arrival;
+pub use arrival::{Arrival, LedTo};
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;
 

@@ -1,5 +1,6 @@
 //! One entry into a guest: in with a grant, out with an outcome.
 
+use meter::Entry;
 use model::{Fault, Kind, MountClass, Reply};
 use serde_json::value::RawValue;
 use storage::Transaction;
@@ -28,7 +29,7 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_handle(&mut store, &request).await
         };
-        let (response, state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        let (response, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store)?;
         Ok(answered(response, mount_type, may_log_in, state)?)
     }
 
@@ -46,7 +47,7 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_exists(&mut store, &request).await
         };
-        let (exists, state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        let (exists, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         Ok((exists, transaction(state)?))
     }
 
@@ -59,7 +60,7 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_tick(&mut store, &context).await
         };
-        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        let ((), state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         transaction(state)
     }
 
@@ -73,8 +74,26 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_renew_token(&mut store, &context, internal).await
         };
-        let (wishes, state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        let (wishes, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         Ok((TokenWishes::check(wishes).map_err(out_of_bounds)?, transaction(state)?))
+    }
+
+    /// How an entry ended: with the guest's own result and the state it left, or with a fault.
+    fn left<T>(
+        &self,
+        result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
+        store: Store<State>,
+    ) -> Result<(T, State), Refusal> {
+        let state = store.into_data();
+        state.tell_dropped_lines();
+        let (entry, left) = match result {
+            Ok(Ok(Ok(value))) => (Entry::Answered, Ok((value, state))),
+            Ok(Ok(Err(fault))) => (Entry::Refused, Err(refused(fault))),
+            Ok(Err(trap)) => (Entry::Trapped, Err(trapped(&trap, &state).into())),
+            Err(_elapsed) => (Entry::Late, Err(ended(&Ended::Deadline).into())),
+        };
+        self.meter.entered(&self.descriptor.name, entry);
+        left
     }
 }
 
@@ -100,21 +119,6 @@ pub struct Refusal {
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         Self { fault, attempt: None }
-    }
-}
-
-/// How an entry ended: with the guest's own result and the state it left, or with a fault.
-fn left<T>(
-    result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
-    store: Store<State>,
-) -> Result<(T, State), Refusal> {
-    let state = store.into_data();
-    state.tell_dropped_lines();
-    match result {
-        Ok(Ok(Ok(value))) => Ok((value, state)),
-        Ok(Ok(Err(fault))) => Err(refused(fault)),
-        Ok(Err(trap)) => Err(trapped(&trap, &state).into()),
-        Err(_elapsed) => Err(ended(&Ended::Deadline).into()),
     }
 }
 

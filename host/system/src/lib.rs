@@ -10,17 +10,24 @@ mod builtin;
 mod capabilities;
 mod cluster;
 mod cubbyhole;
+mod config_state;
+mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
 mod identity;
 pub mod lockout;
+mod help;
+mod host_info;
 mod managed_keys;
+mod metrics;
 mod mounts;
 mod namespaces;
+mod openapi;
 mod params;
 mod preflight;
+mod quotas;
 mod rekey;
 mod remount;
 mod rotate;
@@ -35,6 +42,7 @@ use std::sync::Arc;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
+use meter::Meter;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
 use sandbox::Catalog;
 use seal::rekey::Target;
@@ -47,6 +55,9 @@ use tokio::time::Instant;
 
 pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
+pub use metrics::text as metrics_text;
+pub use quotas::Asking;
+use quotas::Quotas;
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
 
@@ -87,6 +98,9 @@ pub struct System {
     managed_keys: ManagedKeys,
     snapshots: Snapshots,
     routes: Routes,
+    meter: Meter,
+    quotas: Quotas,
+    configured: Value,
 }
 
 /// One request for the host itself.
@@ -128,7 +142,21 @@ impl System {
         managed_keys: ManagedKeys,
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes: Routes::new()? })
+        let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
+        let configured = Value::Null;
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes, meter, quotas, configured })
+    }
+
+    /// The same, showing what this meter counts.
+    #[must_use]
+    pub fn observed(self, meter: Meter) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// The same, showing this configuration, which holds no secrets.
+    #[must_use]
+    pub fn configured(self, configured: Value) -> Self {
+        Self { configured, ..self }
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -176,6 +204,11 @@ impl System {
         Ok(Reply::nothing())
     }
 
+    /// Explains a path below `sys/` or `auth/token/`, instead of doing anything.
+    pub fn explain(&self, path: &str) -> Result<Reply, Fault> {
+        help::explain(path)
+    }
+
     /// Answers a request that was admitted.
     pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
@@ -202,6 +235,12 @@ impl System {
             Endpoint::LockedUser => lockout::unlock(call, at).await,
             Endpoint::Remount => remount::start(call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
+            Endpoint::InFlight => metrics::in_flight(self, &call),
+            Endpoint::Metrics => metrics::metrics(self, &call),
+            Endpoint::Quotas => quotas::at(self, call, at).await,
+            Endpoint::ConfigState => config_state::read(self, &call),
+            Endpoint::HostInfo => host_info::read(&call),
+            Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
             Endpoint::NamespaceLock => namespaces::lock(call, at).await,

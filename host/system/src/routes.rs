@@ -17,16 +17,22 @@ pub(crate) enum Endpoint {
     GenerateRoot,
     GenerateRootUpdate,
     Identity,
+    ConfigState,
+    HostInfo,
+    InFlight,
     KeyStatus,
     LockedUser,
     LockedUsers,
     ManagedKeys,
+    Metrics,
     Mount,
     Mounts,
     Namespace,
     NamespaceLock,
     NamespaceUnlock,
     Namespaces,
+    OpenApi,
+    Quotas,
     Rekey,
     RekeyBackup,
     RekeyRecovery,
@@ -49,9 +55,14 @@ impl Endpoint {
     pub(crate) fn is_of_the_root(self) -> bool {
         matches!(
             self,
-            Self::GenerateRoot
+            Self::ConfigState
+                | Self::GenerateRoot
                 | Self::GenerateRootUpdate
+                | Self::HostInfo
+                | Self::InFlight
                 | Self::KeyStatus
+                | Self::Metrics
+                | Self::Quotas
                 | Self::Rekey
                 | Self::RekeyBackup
                 | Self::RekeyRecovery
@@ -111,6 +122,12 @@ impl Routes {
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
+            ("config/state/sanitized", Endpoint::ConfigState, SUDO),
+            ("host-info", Endpoint::HostInfo, SUDO),
+            ("in-flight-req", Endpoint::InFlight, SUDO),
+            ("metrics", Endpoint::Metrics, TOKEN),
+            ("quotas/{*path}", Endpoint::Quotas, TOKEN),
+            ("internal/specs/openapi", Endpoint::OpenApi, TOKEN),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
         ];

@@ -1,6 +1,6 @@
 //! Reads an HTTP request into an [`Arrival`]: everything in it is bounded and checked here.
 
-use gateway::Arrival;
+use gateway::{Arrival, LedTo};
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
 use hyper::http::request::Parts;
@@ -86,6 +86,7 @@ impl Head {
             peer,
             client_certificate,
             help,
+            led_to: LedTo::default(),
         })
     }
 }
