@@ -102,7 +102,9 @@ impl Refusal {
         match self.status {
             403 if self.without_token => "There is no token: log in with `innkeeper login`, or set VAULT_TOKEN.",
             403 => "VAULT_TOKEN or ~/.vault-token must hold a token that may do this.",
-            404 if self.errors.is_empty() => "Is this the right server? -address or VAULT_ADDR says which one is asked.",
+            404 if self.errors.is_empty() => {
+                "Is this the right server? -address or VAULT_ADDR says which one is asked."
+            }
             503 => "It may be sealed, or busy: `innkeeper status` tells.",
             _ => "",
         }

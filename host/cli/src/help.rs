@@ -5,10 +5,7 @@ use clap::Command;
 /// The groups of the first page of help, and what is in them.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Everyday commands", &["read", "write", "patch", "delete", "list", "kv", "pki", "login", "unwrap", "path-help"]),
-    (
-        "What a server holds",
-        &["secrets", "auth", "policy", "token", "lease", "namespace", "managed-keys", "audit"],
-    ),
+    ("What a server holds", &["secrets", "auth", "policy", "token", "lease", "namespace", "managed-keys", "audit"]),
     ("Servers", &["server", "status", "operator"]),
     ("This program", &["print", "completion", "version", "help"]),
 ];

@@ -77,7 +77,10 @@ mod tests {
             let words = normalise(words.iter().map(OsString::from));
             words.into_iter().map(|word| word.into_string().unwrap()).collect()
         };
-        assert_eq!(normal(&["write", "-force", "--a", "-f", "-", "x=-y"]), ["write", "--force", "--a", "-f", "-", "x=-y"]);
+        assert_eq!(
+            normal(&["write", "-force", "--a", "-f", "-", "x=-y"]),
+            ["write", "--force", "--a", "-f", "-", "x=-y"]
+        );
         assert_eq!(normal(&["write", "--", "-force"]), ["write", "--", "-force"]);
     }
 }

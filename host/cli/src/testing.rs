@@ -132,7 +132,8 @@ impl Stub {
                 let (status, headers, body) =
                     if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() };
                 let length = body.len();
-                let head = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
                 let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
             }
         });

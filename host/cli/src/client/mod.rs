@@ -5,6 +5,7 @@ mod stream;
 mod tls;
 mod url;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use backon::{BlockingRetryable, ExponentialBuilder};
@@ -138,19 +139,19 @@ impl Client {
             .with_max_delay(REST.1)
             .with_factor(1.5)
             .with_max_times(self.settings.retries);
+        let wanted = Cell::new(None);
         let asked = || self.once(ask);
-        let answer = asked
-            .retry(rests)
-            .when(|error| matches!(error, Error::Refused(refusal) if passing(refusal.status)))
-            .adjust(|error, rest| {
-                let asked_for = match error {
-                    Error::Refused(refusal) => refusal.retry_after,
-                    _ => None,
-                };
-                rest.map(|rest| asked_for.map_or(rest, |wanted| wanted.clamp(rest, REST_MAX)))
-            })
-            .call();
-        answer
+        let worth_it = |error: &Error| match error {
+            Error::Refused(refusal) => {
+                wanted.set(refusal.retry_after);
+                passing(refusal.status)
+            }
+            _ => false,
+        };
+        let rest = |rest: Duration| {
+            std::thread::sleep(wanted.get().map_or(rest, |wanted: Duration| wanted.clamp(rest, REST_MAX)));
+        };
+        asked.retry(rests).when(worth_it).sleep(rest).call()
     }
 
     /// The same; nothing when there is nothing.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{table, words};
 use crate::session::{Act, Asking, Exit, NOT_SO, Session, put, trimmed};
 use crate::terminal::Terminal;
-use crate::Error;
 
 /// Audit devices.
 #[derive(Debug, clap::Subcommand)]

@@ -162,7 +162,9 @@ impl Login {
     fn checked(&self, answer: &Answer) -> Result<Value, Error> {
         let body = answer.json()?;
         if body.pointer("/auth/mfa_requirement").is_some_and(Value::is_object) && body["auth"]["client_token"] == "" {
-            return Err(Error::Unreadable("the server asks for a second factor, which this command cannot give".into()));
+            return Err(Error::Unreadable(
+                "the server asks for a second factor, which this command cannot give".into(),
+            ));
         }
         Ok(body)
     }

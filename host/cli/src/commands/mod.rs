@@ -5,8 +5,8 @@ mod auth;
 mod completion;
 mod kv;
 mod lease;
-mod login;
 mod logical;
+mod login;
 mod managed_keys;
 mod namespace;
 mod operator;
@@ -16,6 +16,8 @@ mod policy;
 mod print;
 mod secrets;
 mod status;
+#[cfg(test)]
+mod tests;
 mod token;
 mod tune;
 
@@ -49,7 +51,9 @@ pub enum Command {
     #[command(after_help = login::HELP)]
     Login(Asking<login::Login>),
     /// Gives what a wrapping token holds, once.
-    #[command(after_help = "Examples:\n  innkeeper unwrap s.wrappingtoken\n  innkeeper unwrap -field=secret_id - <file")]
+    #[command(
+        after_help = "Examples:\n  innkeeper unwrap s.wrappingtoken\n  innkeeper unwrap -field=secret_id - <file"
+    )]
     Unwrap(Asking<logical::Unwrap>),
     /// Shows the help of the server for a path.
     #[command(after_help = "Examples:\n  innkeeper path-help pki/roles/web")]

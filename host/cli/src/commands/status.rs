@@ -14,11 +14,7 @@ use crate::terminal::Terminal;
 pub struct Status {}
 
 /// A server that cannot be asked is not sealed: the status is 1 then.
-pub(super) fn run(
-    asking: &Asking<Status>,
-    environment: &Environment,
-    terminal: &mut Terminal,
-) -> Result<Exit, Error> {
+pub(super) fn run(asking: &Asking<Status>, environment: &Environment, terminal: &mut Terminal) -> Result<Exit, Error> {
     match asking.run(environment, terminal) {
         Err(Error::Output(error)) => Err(Error::Output(error)),
         Err(error) => {

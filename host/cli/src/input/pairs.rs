@@ -43,8 +43,7 @@ pub(crate) fn query(arguments: &[String], terminal: &mut Terminal) -> Result<Vec
 pub(crate) fn strings(option: &str, pairs: &[String]) -> Result<Map<String, Value>, Error> {
     let mut fields = Map::new();
     for pair in pairs {
-        let (key, value) =
-            pair.split_once('=').ok_or_else(|| Error::Usage(format!("{option} must be KEY=VALUE")))?;
+        let (key, value) = pair.split_once('=').ok_or_else(|| Error::Usage(format!("{option} must be KEY=VALUE")))?;
         fields.insert(key.trim().to_owned(), Value::String(value.to_owned()));
     }
     Ok(fields)

@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_would_act_on_is_left() {
         assert_eq!(visible("a\x1b[31mb\u{9b}c\u{202e}d\ne\tf"), "a\\u{1b}[31mb\\u{9b}c\\u{202e}d\ne\tf");
-        assert_eq!(one_line(" 1 error occurred:\n\t* permission\x07 denied\r\n\n"), "1 error occurred: * permission\\u{7} denied");
+        assert_eq!(
+            one_line(" 1 error occurred:\n\t* permission\x07 denied\r\n\n"),
+            "1 error occurred: * permission\\u{7} denied"
+        );
         assert_eq!(json_visible("{\n \"a\": \"\u{7f}\u{85}\"\n}"), "{\n \"a\": \"\\u007f\\u0085\"\n}");
     }
 }

@@ -135,11 +135,9 @@ fn auth(rows: &mut Vec<Row>, auth: &Value) {
         Row::shown_as("token_duration", &auth["lease_duration"], time),
         Row::new("token_renewable", &auth["renewable"]),
     ]);
-    for (key, field) in [
-        ("token_policies", "token_policies"),
-        ("identity_policies", "identity_policies"),
-        ("policies", "policies"),
-    ] {
+    for (key, field) in
+        [("token_policies", "token_policies"), ("identity_policies", "identity_policies"), ("policies", "policies")]
+    {
         rows.push(Row::shown_as(key, &auth[field], quoted(&auth[field])));
     }
     let mut metadata: Vec<Row> = auth["metadata"]

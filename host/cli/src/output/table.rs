@@ -36,7 +36,8 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     };
     let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let count = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.width()).max().unwrap_or_default();
+    let width =
+        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.width()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..count.saturating_sub(1)).map(width).collect();
     let line = |row: &Vec<String>| {
         let mut line = String::new();
@@ -78,10 +79,10 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_what_is_empty_says_so() {
-        let shown = table(&["Path", "Type", "Description"], &[
-            vec!["kv/".into(), "kv".into(), String::new()],
-            vec!["ключ/".into(), "pki".into(), "two\nlines".into()],
-        ]);
+        let shown = table(
+            &["Path", "Type", "Description"],
+            &[vec!["kv/".into(), "kv".into(), String::new()], vec!["ключ/".into(), "pki".into(), "two\nlines".into()]],
+        );
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[0], "Path     Type    Description");
         assert_eq!(lines[1], "----     ----    -----------");

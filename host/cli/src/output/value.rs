@@ -11,7 +11,8 @@ pub(crate) fn words(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::Array(items) => format!("[{}]", items.iter().map(words).collect::<Vec<_>>().join(" ")),
         Value::Object(fields) => {
-            let mut pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{name}:{}", words(value))).collect();
+            let mut pairs: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name}:{}", words(value))).collect();
             pairs.sort_unstable();
             format!("map[{}]", pairs.join(" "))
         }

@@ -18,7 +18,9 @@ pub enum Metadata {
     #[command(after_help = "Examples:\n  innkeeper kv metadata get secret/app")]
     Get(Asking<Get>),
     /// Sets how a secret is kept, without a version of it.
-    #[command(after_help = "Examples:\n  innkeeper kv metadata put -max-versions=5 -custom-metadata=owner=eve secret/app")]
+    #[command(
+        after_help = "Examples:\n  innkeeper kv metadata put -max-versions=5 -custom-metadata=owner=eve secret/app"
+    )]
     Put(Asking<Put>),
     /// Changes some of that.
     #[command(after_help = "Examples:\n  innkeeper kv metadata patch -remove-custom-metadata=owner secret/app")]

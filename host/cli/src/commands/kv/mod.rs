@@ -30,7 +30,9 @@ pub enum Kv {
     #[command(after_help = "Examples:\n  innkeeper kv patch secret/app user=bob")]
     Patch(Asking<write::Patch>),
     /// Deletes a secret, or versions of it.
-    #[command(after_help = "Examples:\n  innkeeper kv delete secret/app\n  innkeeper kv delete -versions=1,2 secret/app")]
+    #[command(
+        after_help = "Examples:\n  innkeeper kv delete secret/app\n  innkeeper kv delete -versions=1,2 secret/app"
+    )]
     Delete(Asking<versions::Delete>),
     /// Brings deleted versions back. Version 2 only.
     #[command(after_help = "Examples:\n  innkeeper kv undelete -versions=2 secret/app")]

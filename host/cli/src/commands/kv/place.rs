@@ -44,9 +44,9 @@ impl Secret {
         };
         let data = found.data()?;
         let mount = trimmed(data["path"].as_str().unwrap_or_default()).to_owned();
-        let path = whole.strip_prefix(&mount).ok_or_else(|| {
-            Error::Unreadable("the server names a mount that does not lead to the path".to_owned())
-        })?;
+        let path = whole
+            .strip_prefix(&mount)
+            .ok_or_else(|| Error::Unreadable("the server names a mount that does not lead to the path".to_owned()))?;
         let version = if data.pointer("/options/version").is_some_and(|version| *version == "2") { 2 } else { 1 };
         let path = trimmed(path).to_owned();
         Ok(Place { mount, path, version })

@@ -107,12 +107,7 @@ impl Act for Patch {
 }
 
 impl Patch {
-    fn read_and_write(
-        &self,
-        session: &Session<'_>,
-        path: &str,
-        changes: Map<String, Value>,
-    ) -> Result<Answer, Error> {
+    fn read_and_write(&self, session: &Session<'_>, path: &str, changes: Map<String, Value>) -> Result<Answer, Error> {
         let found = newest(session, path, None)?.filter(|found| found["data"].is_object());
         let found = found.ok_or_else(|| Error::Absent(one_line(path)))?;
         let mut fields = found["data"].as_object().cloned().unwrap_or_default();
@@ -148,9 +143,10 @@ impl Act for Rollback {
         let now = newest(session, &path, None)?.ok_or_else(missing)?;
         let cas = now.pointer("/metadata/version").and_then(Value::as_u64);
         let then = newest(session, &path, Some(self.version))?.ok_or_else(missing)?;
-        let fields = then["data"].as_object().cloned().ok_or_else(|| {
-            Error::Unreadable(format!("version {} of {path} is deleted or destroyed", self.version))
-        })?;
+        let fields = then["data"]
+            .as_object()
+            .cloned()
+            .ok_or_else(|| Error::Unreadable(format!("version {} of {path} is deleted or destroyed", self.version)))?;
         let answer = session.client.ask(&Ask::put(&path, &versioned(fields, cas)));
         let answer = answer.map_err(|error| error.during(format!("writing data to {path}")))?;
         written(session, &place, &answer, None)

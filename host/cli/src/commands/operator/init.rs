@@ -71,14 +71,16 @@ impl Init {
         let (shares, threshold) = self.quorum(recovery);
         let mut fields = Map::new();
         let (names, keys, others) = match recovery {
-            true => (["recovery_shares", "recovery_threshold", "recovery_pgp_keys"], &self.recovery_pgp_keys, [
-                ("secret_shares", self.key_shares),
-                ("secret_threshold", self.key_threshold),
-            ]),
-            false => (["secret_shares", "secret_threshold", "pgp_keys"], &self.pgp_keys, [
-                ("recovery_shares", self.recovery_shares),
-                ("recovery_threshold", self.recovery_threshold),
-            ]),
+            true => (
+                ["recovery_shares", "recovery_threshold", "recovery_pgp_keys"],
+                &self.recovery_pgp_keys,
+                [("secret_shares", self.key_shares), ("secret_threshold", self.key_threshold)],
+            ),
+            false => (
+                ["secret_shares", "secret_threshold", "pgp_keys"],
+                &self.pgp_keys,
+                [("recovery_shares", self.recovery_shares), ("recovery_threshold", self.recovery_threshold)],
+            ),
         };
         put(&mut fields, names[0], Some(shares));
         put(&mut fields, names[1], Some(threshold));

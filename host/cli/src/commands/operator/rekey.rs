@@ -162,9 +162,15 @@ fn done(answer: &Value) -> String {
     let keys: Vec<String> = shares(answer, "keys_base64").iter().enumerate().map(key).collect();
     let next = if answer["verification_required"] == true {
         let nonce = one_line(answer["verification_nonce"].as_str().unwrap_or_default());
-        format!("The old shares count until the new ones are given back, with -verify and the verification nonce {nonce}")
+        format!(
+            "The old shares count until the new ones are given back, with -verify and the verification nonce {nonce}"
+        )
     } else {
         "The new shares count from now on, and the old ones no more. They are not shown again".to_owned()
     };
-    format!("{}\n\nOperation nonce: {}\n\n{next}.", keys.join("\n"), one_line(answer["nonce"].as_str().unwrap_or_default()))
+    format!(
+        "{}\n\nOperation nonce: {}\n\n{next}.",
+        keys.join("\n"),
+        one_line(answer["nonce"].as_str().unwrap_or_default())
+    )
 }

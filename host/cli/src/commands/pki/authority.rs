@@ -39,7 +39,9 @@ pub enum Intermediate {
                             common_name='Example Intermediate' -csr-out=int.csr")]
     Generate(Asking<GenerateRequest>),
     /// Makes the certificate of an intermediate authority from its request.
-    #[command(after_help = "Examples:\n  innkeeper pki intermediate sign -mount=pki -csr=int.csr ttl=43800h -cert=int.crt")]
+    #[command(
+        after_help = "Examples:\n  innkeeper pki intermediate sign -mount=pki -csr=int.csr ttl=43800h -cert=int.crt"
+    )]
     Sign(Asking<Sign>),
     /// Brings that certificate, and its chain, to where the request was made.
     #[command(after_help = "Examples:\n  innkeeper pki intermediate set-signed -mount=int int.crt")]

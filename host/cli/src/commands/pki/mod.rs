@@ -18,7 +18,9 @@ pub enum Pki {
                             -key=www.key -chain=chain.crt")]
     Issue(Asking<leaf::Issue>),
     /// Makes a certificate for the key of a certification request.
-    #[command(after_help = "Examples:\n  innkeeper pki sign web -csr=www.csr common_name=www.example.com -cert=www.crt")]
+    #[command(
+        after_help = "Examples:\n  innkeeper pki sign web -csr=www.csr common_name=www.example.com -cert=www.crt"
+    )]
     Sign(Asking<leaf::Sign>),
     /// Roots.
     #[command(subcommand)]

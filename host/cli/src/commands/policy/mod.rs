@@ -68,8 +68,7 @@ pub struct Write {
 
 impl Act for Write {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let text =
-            if self.file.as_os_str() == "-" { session.terminal.input()? } else { input::text_file(&self.file)? };
+        let text = if self.file.as_os_str() == "-" { session.terminal.input()? } else { input::text_file(&self.file)? };
         let ask = Ask::put(&path(&self.name), &json!({ "policy": text })).for_us();
         session.client.ask(&ask).map_err(|error| error.during("uploading policy"))?;
         session.success(&format!("Uploaded policy: {}", self.name.trim().to_lowercase()))
