@@ -6,6 +6,7 @@ mod tls;
 mod url;
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use backon::{BlockingRetryable, ExponentialBuilder};
@@ -139,16 +140,17 @@ impl Client {
             .with_max_delay(REST.1)
             .with_factor(1.5)
             .with_max_times(self.settings.retries);
-        let wanted = Cell::new(None);
+        let wanted = Rc::new(Cell::new(None));
+        let heard = Rc::clone(&wanted);
         let asked = || self.once(ask);
         let worth_it = |error: &Error| match error {
             Error::Refused(refusal) => {
-                wanted.set(refusal.retry_after);
+                heard.set(refusal.retry_after);
                 passing(refusal.status)
             }
             _ => false,
         };
-        let rest = |rest: Duration| {
+        let rest = move |rest: Duration| {
             std::thread::sleep(wanted.get().map_or(rest, |wanted: Duration| wanted.clamp(rest, REST_MAX)));
         };
         asked.retry(rests).when(worth_it).sleep(rest).call()
