@@ -15,6 +15,8 @@ mod answers;
 mod at_rest;
 #[path = "api/auth.rs"]
 mod auth;
+#[path = "clients/cli.rs"]
+mod cli;
 #[path = "api/connections.rs"]
 mod connections;
 #[path = "isolation/contract.rs"]
