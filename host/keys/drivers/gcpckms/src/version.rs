@@ -82,7 +82,7 @@ fn described(ring: &Ring, name: String, locator: &GcpCkmsLocator, answer: &Publi
         return Err(garbage());
     }
     ring.know(name, algorithm);
-    Ok(Description { public_key, key_type: algorithm.key_type, schemes: algorithm.schemes(), version: None })
+    Ok(Description::pair(public_key, algorithm.key_type, algorithm.schemes()))
 }
 
 fn other_algorithm(own: &str, said: &str) -> Error {

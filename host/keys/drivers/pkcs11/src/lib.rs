@@ -23,7 +23,9 @@
 mod breaker;
 mod local;
 mod mechanism;
+mod powers;
 mod remote;
+mod secret;
 mod settings;
 mod wire;
 mod work;
@@ -36,9 +38,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keys::registry::{Pkcs11Locator, Pkcs11Provider, TokenRef};
-use keys::{Cipher, Description, Error, Hash, Libraries, Locator, Provider, SignRequest};
+use keys::{Cipher, Description, Error, Keeper, Libraries, Locator, Provider, Random, SignRequest, Symmetric};
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use breaker::{Breaker, Verdict};
 use local::Local;
@@ -151,7 +152,7 @@ impl Driver {
 
     async fn described(&self, provider: &Provider, work: Work, deadline: Instant) -> Result<Description, Error> {
         match self.submit(provider, work, deadline).await? {
-            Answer::Description(description) => Ok(description),
+            Answer::Description(description) => Ok(*description),
             _ => Err(mixed_up()),
         }
     }
@@ -258,25 +259,17 @@ impl keys::Driver for Driver {
     fn cipher(&self) -> Option<&dyn Cipher> {
         Some(self)
     }
-}
 
-#[async_trait]
-impl Cipher for Driver {
-    async fn decrypt(
-        &self,
-        provider: &Provider,
-        locator: &Locator,
-        hash: Hash,
-        ciphertext: &[u8],
-        deadline: Instant,
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let key = key(locator)?;
-        mechanism::can_decrypt(&key, hash)?;
-        let work = Work::Decrypt { key, hash, ciphertext: ciphertext.to_vec() };
-        match self.submit(provider, work, deadline).await? {
-            Answer::Bytes(plaintext) => Ok(plaintext),
-            _ => Err(mixed_up()),
-        }
+    fn symmetric(&self) -> Option<&dyn Symmetric> {
+        Some(self)
+    }
+
+    fn random(&self) -> Option<&dyn Random> {
+        Some(self)
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
     }
 }
 

@@ -181,9 +181,11 @@ fn locator(label: &str) -> Locator {
     Locator::Pkcs11(Pkcs11Locator {
         key_label: Some(label.into()),
         key_id: None,
-        mechanism: 0x1041,
+        mechanism: Some(0x1041),
         key_bits: None,
         curve: Some(Curve::P256),
+        rsa_oaep_hash: None,
+        described: None,
     })
 }
 

@@ -103,8 +103,16 @@ impl Failure {
                 RvError::CurveNotSupported | RvError::DomainParamsInvalid | RvError::KeySizeRange => {
                     Error::Unsupported("the token does not support keys of this size or curve".into())
                 }
-                RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange => {
-                    Error::invalid("the ciphertext cannot be decrypted with this key")
+                RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange => keys::not_opened(),
+                RvError::DataInvalid | RvError::DataLenRange => {
+                    Error::invalid("the token does not take a text of this length or form with this key")
+                }
+                RvError::TemplateInconsistent
+                | RvError::TemplateIncomplete
+                | RvError::AttributeValueInvalid
+                | RvError::AttributeTypeInvalid
+                | RvError::AttributeReadOnly => {
+                    Error::Unsupported(format!("the token does not take such a key ({rv})"))
                 }
                 RvError::TokenWriteProtected | RvError::SessionReadOnly => {
                     Error::Unsupported("the token is read-only".into())

@@ -4,9 +4,11 @@ mod calls;
 mod failure;
 mod line;
 mod login;
+mod making;
 mod module;
 mod objects;
 mod pool;
+mod sealing;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
