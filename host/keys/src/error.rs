@@ -224,9 +224,11 @@ impl Error {
                 format!("managed key {key:?} may not be used to {}: its usages do not include it", usage.name())
             }
             Self::Absent => "key not found: it is not in its token or KMS, and allow_generate_key is not set".into(),
-            Self::Present => "the key is there already; it is not made again, and only allow_replace_key with replace = \
+            Self::Present => {
+                "the key is there already; it is not made again, and only allow_replace_key with replace = \
                               true puts another one in its place"
-                .into(),
+                    .into()
+            }
             Self::NoSuchKey => "there is no such key in this mount".into(),
             Self::Unsupported(what) => format!("not supported: {what}"),
             Self::UnsupportedScheme { scheme, able } if able.is_empty() => {

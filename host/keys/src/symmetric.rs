@@ -62,7 +62,10 @@ impl Sealing {
     /// Refuses what is too long or cannot be sealed so.
     pub(crate) fn check(self, plaintext: &[u8], associated: &[u8]) -> Result<(), Error> {
         if plaintext.len() > PLAINTEXT_MAX {
-            return Err(Error::invalid(format!("plaintext: has at most {PLAINTEXT_MAX} bytes, not {}", plaintext.len())));
+            return Err(Error::invalid(format!(
+                "plaintext: has at most {PLAINTEXT_MAX} bytes, not {}",
+                plaintext.len()
+            )));
         }
         if self == Self::AesCbc && !plaintext.len().is_multiple_of(AES_BLOCK_LEN) {
             return Err(Error::invalid("plaintext: AES-CBC without padding takes whole blocks of 16 bytes"));

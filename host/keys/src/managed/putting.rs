@@ -104,6 +104,9 @@ async fn settle(store: &Store, place: Place<'_>, key: &ManagedKey, made: &Descri
             done => return Ok(done?),
         }
     }
-    tracing::warn!(key = key.name(), "the key was put in its home, and its record could not be written: write it again");
+    tracing::warn!(
+        key = key.name(),
+        "the key was put in its home, and its record could not be written: write it again"
+    );
     Ok(())
 }

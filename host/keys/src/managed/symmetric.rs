@@ -8,9 +8,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::ManagedKey;
-use crate::{
-    Description, Error, Hash, MESSAGE_MAX, RANDOM_MAX, SealRequest, Sealing, Symmetric, Usage,
-};
+use crate::{Description, Error, Hash, MESSAGE_MAX, RANDOM_MAX, SealRequest, Sealing, Symmetric, Usage};
 
 impl ManagedKey {
     /// How the key seals texts, most usual first.
@@ -67,7 +65,8 @@ impl ManagedKey {
         }
         let description = self.describe(transaction, deadline).await?;
         if !description.macs.contains(&hash) {
-            return Err(Error::Unsupported(unable("authenticate", hash.name(), &names(&description.macs, Hash::name))).of(self.name()));
+            return Err(Error::Unsupported(unable("authenticate", hash.name(), &names(&description.macs, Hash::name)))
+                .of(self.name()));
         }
         let locator = self.entry.record.locator.pinned(&description);
         let made = self.powers()?.mac(&self.entry.provider, &locator, hash, message, deadline).await;

@@ -165,7 +165,9 @@ pub(super) fn locator(params: &Params<'_>, old: Option<&AwsKmsLocator>) -> Resul
             "AES" | "SYMMETRIC_DEFAULT" => AwsKmsKeyType::Aes,
             "HMAC" => AwsKmsKeyType::Hmac,
             _ => {
-                return Err(Error::invalid(format!("key_type: {text:?} is not supported; use RSA, ECDSA, AES or HMAC")));
+                return Err(Error::invalid(format!(
+                    "key_type: {text:?} is not supported; use RSA, ECDSA, AES or HMAC"
+                )));
             }
         },
     };

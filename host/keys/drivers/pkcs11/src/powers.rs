@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keys::{
-    Cipher, Description, Error, Hash, Keeper, Locator, NewKey, Provider, Random, SealRequest, Symmetric,
-};
+use keys::{Cipher, Description, Error, Hash, Keeper, Locator, NewKey, Provider, Random, SealRequest, Symmetric};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -115,9 +113,7 @@ impl Keeper for Driver {
     ) -> Result<Description, Error> {
         let given = match new {
             NewKey::Made => None,
-            NewKey::Given(material) => {
-                Some(Given { key_type: material.key_type, bytes: material.bytes.clone() })
-            }
+            NewKey::Given(material) => Some(Given { key_type: material.key_type, bytes: material.bytes.clone() }),
         };
         let work = Work::Put { key: key(locator)?, given: Arc::new(given), replace };
         self.described(provider, work, deadline).await

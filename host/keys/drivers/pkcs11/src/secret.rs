@@ -59,7 +59,8 @@ pub(crate) fn can_mac(key: &Pkcs11Locator, wanted: Hash) -> Result<(), Error> {
 }
 
 fn unfit(what: &str, key: &Pkcs11Locator) -> Error {
-    let mechanism = key.mechanism.map_or_else(|| "the key's type".to_owned(), |number| format!("mechanism {number:#x}"));
+    let mechanism =
+        key.mechanism.map_or_else(|| "the key's type".to_owned(), |number| format!("mechanism {number:#x}"));
     Error::Unsupported(format!("{what} with a key of {mechanism}"))
 }
 

@@ -107,6 +107,10 @@ impl Failure {
                 RvError::DataInvalid | RvError::DataLenRange => {
                     Error::invalid("the token does not take a text of this length or form with this key")
                 }
+                // NSS with AES-GCM: what it says of the length leaves the tag out.
+                RvError::BufferTooSmall => {
+                    Error::Unsupported("the token asks for less room than its answer needs".into())
+                }
                 RvError::TemplateInconsistent
                 | RvError::TemplateIncomplete
                 | RvError::AttributeValueInvalid

@@ -94,10 +94,8 @@ fn move_away(
         for object in objects {
             let label = objects::bytes(session, object, AttributeType::Label)?.unwrap_or_default();
             let mark = format!("{REPLACED}{}", hex::encode(&id[..4]));
-            let (mut before, mut after) = (
-                vec![Attribute::Label(label.clone())],
-                vec![Attribute::Label([&label[..], mark.as_bytes()].concat())],
-            );
+            let (mut before, mut after) =
+                (vec![Attribute::Label(label.clone())], vec![Attribute::Label([&label[..], mark.as_bytes()].concat())]);
             if key.key_id.is_some() {
                 before.push(Attribute::Id(objects::bytes(session, object, AttributeType::Id)?.unwrap_or_default()));
                 after.push(Attribute::Id(id.to_vec()));

@@ -55,9 +55,8 @@ fn with<T>(
     head: &mut [u8],
     call: impl FnOnce(&Mechanism<'_>) -> Result<T, LibraryError>,
 ) -> Result<Result<T, LibraryError>, Error> {
-    let vector = || {
-        head.first_chunk::<AES_BLOCK_LEN>().copied().ok_or_else(|| Error::Internal("a vector is too short".into()))
-    };
+    let vector =
+        || head.first_chunk::<AES_BLOCK_LEN>().copied().ok_or_else(|| Error::Internal("a vector is too short".into()));
     let tag = Ulong::from(GCM_TAG_LEN as u64 * 8);
     let mechanism = match text.sealing {
         Sealing::AesCbc => Mechanism::AesCbc(vector()?),
