@@ -8,6 +8,7 @@ mod identity;
 mod making;
 mod node;
 mod parameters;
+mod pointed;
 mod speed;
 mod states;
 mod stub;
