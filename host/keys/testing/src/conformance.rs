@@ -171,6 +171,7 @@ async fn every_scheme_of_a_key_verifies(home: &dyn Home, sort: Sort) -> Vec<Sche
     let driver = home.driver();
     let made = match driver.generate(&home.provider(), &locator, deadline(home)).await {
         Ok(made) => made,
+        Err(Error::Unsupported(_)) => return Vec::new(),
         Err(error) => panic!("{sort:?} cannot be made: {error}"),
     };
     assert_eq!(made.key_type, sort.key_type(), "{sort:?}");
@@ -179,7 +180,7 @@ async fn every_scheme_of_a_key_verifies(home: &dyn Home, sort: Sort) -> Vec<Sche
     assert_eq!(described, made, "{sort:?}: what was made is what is described");
     let large = vec![7; 100_000];
     let mut checked = Vec::new();
-    for scheme in made.schemes.iter().copied().filter(|scheme| fits(&made, *scheme)) {
+    'schemes: for scheme in made.schemes.iter().copied().filter(|scheme| fits(&made, *scheme)) {
         for message in [&b"a message"[..], b"", &large] {
             let signature = match sign(home, &*driver, &locator, scheme, message).await {
                 Ok(signature) => signature,
@@ -188,6 +189,8 @@ async fn every_scheme_of_a_key_verifies(home: &dyn Home, sort: Sort) -> Vec<Sche
                     assert_eq!(error.reason(), Reason::Invalid, "{error}");
                     continue;
                 }
+                // What a token has not, it says; the table says what it has.
+                Err(Error::Unsupported(_)) => continue 'schemes,
                 Err(error) => panic!("{sort:?} {scheme}: {error}"),
             };
             // openssl reads no empty file with -rawin.

@@ -27,6 +27,7 @@ mod powers;
 mod remote;
 mod secret;
 mod settings;
+mod status;
 mod wire;
 mod work;
 mod worker;
@@ -45,6 +46,7 @@ use breaker::{Breaker, Verdict};
 use local::Local;
 use remote::Remote;
 pub use settings::{Bounds, INHERITED, Process, Program, Settings};
+pub use status::{Status, TokenStatus};
 use work::{Answer, Work};
 pub use worker::worker;
 
@@ -75,6 +77,7 @@ struct Homes {
 
 /// One library, and the breakers of its tokens.
 struct Home {
+    name: String,
     place: Place,
     breakers: Mutex<HashMap<TokenRef, Arc<Breaker>>>,
 }
@@ -118,6 +121,12 @@ impl Driver {
         });
     }
 
+    /// How the libraries are that were used so far. Asks none of them.
+    pub fn status(&self) -> Vec<Status> {
+        let homes: Vec<_> = lock(&self.homes).by_file.values().cloned().collect();
+        homes.iter().map(|home| home.status()).collect()
+    }
+
     fn home(&self, provider: &Pkcs11Provider) -> Result<Arc<Home>, Error> {
         let mut homes = lock(&self.homes);
         if let Some(home) = homes.by_name.get(&provider.library) {
@@ -139,10 +148,10 @@ impl Driver {
         let name = name.to_ascii_lowercase();
         let settings = self.settings.get(&name).cloned().unwrap_or_default();
         let place = match settings.process {
-            Process::InProcess => Place::Here(Local::new(name, path, settings.parameters)),
-            Process::Worker => Place::There(Remote::new(name, path, settings, self.program.clone())),
+            Process::InProcess => Place::Here(Local::new(name.clone(), path, settings.parameters)),
+            Process::Worker => Place::There(Remote::new(name.clone(), path, settings, self.program.clone())),
         };
-        Home { place, breakers: Mutex::default() }
+        Home { name, place, breakers: Mutex::default() }
     }
 
     async fn submit(&self, provider: &Provider, work: Work, deadline: Instant) -> Result<Answer, Error> {
@@ -176,6 +185,19 @@ impl Home {
             _ => Verdict::Works,
         });
         outcome
+    }
+
+    fn status(&self) -> Status {
+        let tokens = lock(&self.breakers).iter().map(|(token, breaker)| {
+            let (failures, is_kept_away_from) = breaker.state();
+            TokenStatus { token: token.clone(), failures, is_kept_away_from }
+        });
+        let tokens = tokens.collect();
+        let (process, starts, waiting) = match &self.place {
+            Place::Here(local) => (None, 0, local.waiting()),
+            Place::There(remote) => remote.status(),
+        };
+        Status { library: self.name.clone(), process, starts, waiting, tokens }
     }
 
     fn breaker(&self, token: &TokenRef) -> Arc<Breaker> {

@@ -11,9 +11,9 @@ pub(crate) enum Failure {
     /// The library said so.
     Library(LibraryError),
     /// The token is not there: it was seen before, or the library shows none at all, as one does that started while the
-    /// far side was away.
+    /// far side was away, or none of its tokens was used yet.
     Away {
-        /// Whether the library shows no other token, which would suffer from the cure.
+        /// Whether no other token would suffer from the cure.
         alone: bool,
     },
     /// Ours, and final.

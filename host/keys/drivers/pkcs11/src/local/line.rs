@@ -333,9 +333,12 @@ impl Worker<'_> {
         Ok(found)
     }
 
-    /// Why the token is not there.
+    /// Why the token is not there. SoftHSM leaves a token out that another process writes to while it starts, and does not
+    /// look again: so a library that nobody uses yet is started once more.
     fn away(&self, entered: &Entered<'_>) -> Failure {
-        let alone = entered.library().get_slots_with_token().is_ok_and(|slots| slots.is_empty());
+        let module = &self.shared.module;
+        let empty = || entered.library().get_slots_with_token().is_ok_and(|slots| slots.is_empty());
+        let alone = module.is_unused() || empty();
         if alone || self.shared.module.has_seen(&self.shared.token) {
             return Failure::Away { alone };
         }

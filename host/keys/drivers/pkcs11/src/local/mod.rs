@@ -101,6 +101,11 @@ impl Local {
         lock(&self.pools).clear();
     }
 
+    /// Jobs that wait or run.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.pools).values().map(|pool| pool.pending()).sum()
+    }
+
     /// Whether calls hang in the library, long after their time.
     pub(crate) fn hangs(&self) -> bool {
         self.calls.hang()

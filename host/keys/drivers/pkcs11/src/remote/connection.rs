@@ -130,7 +130,12 @@ impl Connection {
 
     /// Whether anybody waits.
     pub(super) fn is_busy(&self) -> bool {
-        !lock(&self.waiting).by_id.is_empty()
+        self.waiting() > 0
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.waiting).by_id.len()
     }
 
     /// The worker is gone: whoever waits is told.
