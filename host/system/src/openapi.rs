@@ -26,16 +26,18 @@ pub(crate) fn document(system: &System, call: &Call<'_>) -> Result<Reply, Fault>
         native(system, &mut paths, documented);
     }
     let mounts: Vec<_> = call.tree.mounts(call.namespace.id).collect();
-    let routes = |kind: &str| system.catalog.get(kind).map_or(0, |guest| guest.descriptor.routes.len());
-    let all: usize = mounts.iter().map(|mount| routes(&mount.kind)).sum();
+    let routes = |mount: &Mount| system.catalog.of(mount).map_or(0, |guest| guest.descriptor.routes.len());
+    let all: usize = mounts.iter().map(|mount| routes(mount)).sum();
     if generic || all > PATHS_MAX {
-        for kind in mounts.iter().map(|mount| mount.kind.as_str()).collect::<BTreeSet<_>>() {
+        let kinds: BTreeMap<&str, &Mount> = mounts.iter().map(|mount| (mount.kind.as_str(), &***mount)).collect();
+        for (kind, mount) in kinds {
             let name = format!("{}_mount_path", kind.replace('-', "_"));
-            engine(system, &mut paths, kind, &format!("{{{name}}}"), Some((&name, kind)));
+            let below = if mount.class == MountClass::Auth { "auth/" } else { "" };
+            engine(system, &mut paths, mount, &format!("{below}{{{name}}}"), Some((&name, kind)));
         }
     } else {
         for mount in mounts {
-            engine(system, &mut paths, &mount.kind, mount.path.as_str().trim_end_matches('/'), None);
+            engine(system, &mut paths, mount, mount.path.as_str().trim_end_matches('/'), None);
         }
     }
     Ok(Reply::bare(
@@ -184,8 +186,8 @@ fn native(system: &System, paths: &mut Paths, documented: &documented::Documente
     }
 }
 
-fn engine(system: &System, paths: &mut Paths, kind: &str, at: &str, default: Option<(&str, &str)>) {
-    let Some(guest) = system.catalog.get(kind) else { return };
+fn engine(system: &System, paths: &mut Paths, mount: &Mount, at: &str, default: Option<(&str, &str)>) {
+    let Some(guest) = system.catalog.of(mount) else { return };
     let Descriptor { routes, .. } = &guest.descriptor;
     for route in routes {
         let path = format!("{at}/{}", route.template);
