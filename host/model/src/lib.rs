@@ -8,6 +8,7 @@
 
 mod auth;
 mod chunks;
+pub mod envelope;
 mod id;
 mod kind;
 mod operation;

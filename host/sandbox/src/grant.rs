@@ -70,3 +70,14 @@ pub struct Caller {
     /// DER of the client's TLS certificate.
     pub client_certificate: Option<Vec<u8>>,
 }
+
+/// What an engine lent with an answer, and wants back. What it keeps with it is not for clients or logs.
+#[derive(Clone)]
+pub struct Lent {
+    /// Seconds from now; 0 means the mount's default.
+    pub ttl: u64,
+    /// Whether its holder may extend it.
+    pub renewable: bool,
+    /// What the engine keeps with it: a JSON object in text, at most [`crate::LEASE_INTERNAL_MAX`] bytes.
+    pub internal: String,
+}

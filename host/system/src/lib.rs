@@ -13,6 +13,7 @@ mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod leases;
 mod managed_keys;
 mod mounts;
 mod namespaces;
@@ -26,8 +27,11 @@ mod snapshot;
 mod spool;
 mod status;
 mod token;
+mod tools;
+mod wrapping;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -44,8 +48,10 @@ use tokio::time::Instant;
 
 pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
+pub use leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
+pub use wrapping::Wish;
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
@@ -98,6 +104,10 @@ pub struct Call<'a> {
     pub deadline: Instant,
     /// Seconds since 1970.
     pub now: u64,
+    /// The answer is to be wrapped, for so long.
+    pub wrap_ttl: Option<Duration>,
+    /// What is left to be done by whoever has the engines.
+    pub duty: &'a mut Option<Duty>,
 }
 
 /// A native endpoint that a path matched.
@@ -132,7 +142,9 @@ impl System {
     /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: questions of
     /// a token about itself.
     pub fn is_everywhere(path: &str) -> bool {
-        path.trim_end_matches('/') == "auth/token/lookup-self"
+        let of_a_token =
+            ["auth/token/lookup-self", "sys/wrapping/lookup", "sys/wrapping/rewrap", "sys/wrapping/unwrap"];
+        of_a_token.contains(&path.trim_end_matches('/'))
     }
 
     /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
@@ -183,6 +195,20 @@ impl System {
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
             Endpoint::LookupSelf => token::lookup_self(&call),
+            Endpoint::Leases => leases::all(call).await,
+            Endpoint::LeaseCount => leases::count(call).await,
+            Endpoint::LeaseLookup => leases::lookup(call, at).await,
+            Endpoint::LeaseRenew => leases::renew(call, at).await,
+            Endpoint::LeaseRevoke => leases::revoke(call, at).await,
+            Endpoint::LeaseRevokePrefix => leases::revoke_below(call, at, false).await,
+            Endpoint::LeaseRevokeForce => leases::revoke_below(call, at, true).await,
+            Endpoint::LeaseTidy => leases::tidy(&call),
+            Endpoint::Wrap => wrapping::wrap(&call),
+            Endpoint::Unwrap => wrapping::unwrap(&self.tokens, call).await,
+            Endpoint::Rewrap => wrapping::rewrap(&self.tokens, call).await,
+            Endpoint::WrappingLookup => wrapping::lookup(&self.tokens, call).await,
+            Endpoint::ToolsHash => tools::hash(&call, at),
+            Endpoint::ToolsRandom => tools::random(&call, at),
         }
     }
 }
@@ -191,6 +217,17 @@ impl Matched {
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
+    }
+
+    /// Whether its answer is wrapped when that is asked for.
+    pub fn is_wrappable(&self) -> bool {
+        !self.is_of_wrapping()
+    }
+
+    /// Whether it is about a wrapping token, which may be the very token that was sent. It is used up by the endpoint
+    /// itself: the corridor must not count this as a use.
+    pub fn is_of_wrapping(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Unwrap | Endpoint::Rewrap | Endpoint::WrappingLookup)
     }
 }
 
@@ -208,6 +245,12 @@ fn random<const N: usize>() -> Result<[u8; N], Fault> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
     Ok(bytes)
+}
+
+/// A time as clients read it.
+fn rfc3339(seconds: u64) -> Result<String, Fault> {
+    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a record has a time outside of time"))
 }
 
 fn stored(error: storage::Error) -> Fault {

@@ -43,13 +43,8 @@ pub(crate) async fn key_status(barrier: &Barrier, call: Call<'_>) -> Result<Repl
     let (term, encryptions) = rotation::status(call.transaction, barrier).await?;
     let fields = [
         ("term", json!(term.number)),
-        ("install_time", Value::String(rfc3339(term.installed)?)),
+        ("install_time", Value::String(crate::rfc3339(term.installed)?)),
         ("encryptions", json!(encryptions)),
     ];
     Ok(Reply::flattened(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
-}
-
-fn rfc3339(seconds: u64) -> Result<String, Fault> {
-    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a key was installed outside of time"))
 }

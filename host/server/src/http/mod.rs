@@ -1,7 +1,6 @@
 //! Between HTTP and the corridor.
 
 mod download;
-mod envelope;
 mod request;
 mod response;
 mod status;
