@@ -74,6 +74,7 @@ fn node() -> Id {
 
 impl Rooms {
     async fn reap(&self, node: Id) -> Result<(), Fault> {
+        self.tokens.sweep(&self.store, now()).await?;
         for _ in 0..BATCHES_MAX {
             let work = self.work_to_do().await?;
             if work.is_empty() || !self.claim_reaping(node).await? {
@@ -118,8 +119,9 @@ impl Rooms {
 
     /// Takes all of these back. What fails is in the log and in the leases.
     async fn all_back(&self, leases: &[Lease]) {
-        let taking = stream::iter(leases).map(|lease| async { drop(self.take_back(lease).await) });
-        taking.buffer_unordered(AT_ONCE).collect::<()>().await;
+        let taking: Vec<_> = leases.iter().map(|lease| self.take_back(lease)).collect();
+        let mut taken = stream::iter(taking).buffer_unordered(AT_ONCE);
+        while taken.next().await.is_some() {}
     }
 
     /// Ends the next leases of a sweep; they are due then.

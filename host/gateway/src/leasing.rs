@@ -6,7 +6,7 @@ use std::time::Duration;
 use access::Principal;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use leases::{Held, Lease, Leases, NewLease};
-use model::{Fault, Id, Kind, LeaseInfo, Payload, Reply};
+use model::{Fault, Id, Kind, LeaseInfo, Payload, Reply, TokenKind};
 use sandbox::{Grant, Guest, Lent};
 use serde_json::value::RawValue;
 use storage::Transaction;
@@ -55,7 +55,8 @@ impl Rooms {
         let now = now();
         let (default, longest) = self.system.lease_ttls(loan.mount);
         let wanted = if lent.ttl == 0 { default } else { lent.ttl };
-        let ttl = wanted.min(longest);
+        let end = loan.principal.and_then(end_of_batch).unwrap_or(u64::MAX);
+        let ttl = wanted.min(longest).min(end.saturating_sub(now));
         let path = format!("{}{}", loan.mount.path, loan.rest);
         let random = hex::encode(random()?);
         let lease = Lease::new(NewLease {
@@ -67,7 +68,7 @@ impl Rooms {
             issued: now,
             expires: Some(now.saturating_add(ttl)),
             renewable: lent.renewable,
-            max_expires: Some(now.saturating_add(longest)),
+            max_expires: Some(now.saturating_add(longest).min(end)),
         })?;
         Leases::insert(transaction, &lease).await?;
         reply.lease = Some(LeaseInfo { id: lease.id, duration: ttl, renewable: lease.renewable });
@@ -153,7 +154,7 @@ impl Rooms {
         }
         let mut transaction = match &lease.held {
             Held::Token(key) => {
-                self.end_token(&mut transaction, key).await?;
+                self.tokens.revoke(&mut transaction, key).await?;
                 transaction
             }
             Held::Secret { mount, internal, ttl } => {
@@ -267,15 +268,19 @@ impl Rooms {
         }
     }
 
-    /// Ends a token whose own lease has ended.
-    async fn end_token(&self, _transaction: &mut Transaction, _key: &str) -> Result<(), Fault> {
-        Ok(())
+}
+
+/// The key of the token that a lease ends with. A batch token cannot be revoked: the one above it can.
+fn token_key(principal: &Principal) -> Option<String> {
+    match principal.kind {
+        TokenKind::Service => Some(principal.key().to_owned()),
+        TokenKind::Batch => principal.parent.clone(),
     }
 }
 
-/// The key of the token that a lease ends with. Root tokens do not end, and what batch tokens borrow ends by itself.
-fn token_key(_principal: &Principal) -> Option<String> {
-    None
+/// When what is lent to a batch token ends at the latest: with the token.
+fn end_of_batch(principal: &Principal) -> Option<u64> {
+    principal.expire_time.filter(|_| principal.kind == TokenKind::Batch)
 }
 
 pub(crate) fn random() -> Result<[u8; 16], Fault> {

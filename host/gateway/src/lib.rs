@@ -8,7 +8,9 @@
 mod arrival;
 mod body;
 mod corridor;
+mod expiry;
 mod help;
+mod leasing;
 mod opening;
 mod ticks;
 
