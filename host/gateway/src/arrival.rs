@@ -1,6 +1,7 @@
 //! A request as it arrives at the corridor: HTTP has become nouns, nothing has been decided.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use model::{Operation, Stream};
 use secrecy::SecretString;
@@ -31,6 +32,8 @@ pub struct Arrival {
     pub peer: SocketAddr,
     /// DER of the client's certificate, when the TLS handshake had one.
     pub client_certificate: Option<Vec<u8>>,
+    /// From `X-Vault-Wrap-TTL`: the answer is to be wrapped, for so long. Never zero.
+    pub wrap_ttl: Option<Duration>,
     /// `?help=1`: explain the path instead of doing anything.
     pub help: bool,
 }

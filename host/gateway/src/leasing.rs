@@ -14,6 +14,7 @@ use system::{Duty, Renewal};
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
 
+use crate::answering::Answering;
 use crate::corridor::{Rooms, now, stored};
 
 /// How often taking one lease back is tried again at once when another changed the same records.
@@ -27,10 +28,9 @@ const AT_ONCE_MAX: usize = 32;
 
 /// Where something was lent.
 pub(crate) struct Loan<'a> {
-    pub(crate) namespace: &'a Namespace,
     pub(crate) mount: &'a Mount,
-    /// The path below the mount.
-    pub(crate) rest: &'a str,
+    /// The path below the namespace.
+    pub(crate) path: &'a str,
     /// The caller: with its token, the lease ends.
     pub(crate) principal: Option<&'a Principal>,
 }
@@ -57,11 +57,10 @@ impl Rooms {
         let wanted = if lent.ttl == 0 { default } else { lent.ttl };
         let end = loan.principal.and_then(end_of_batch).unwrap_or(u64::MAX);
         let ttl = wanted.min(longest).min(end.saturating_sub(now));
-        let path = format!("{}{}", loan.mount.path, loan.rest);
         let random = hex::encode(random()?);
         let lease = Lease::new(NewLease {
-            namespace: loan.namespace.id,
-            path: &path,
+            namespace: loan.mount.namespace,
+            path: loan.path,
             random: &random,
             held: Held::Secret { mount: loan.mount.id, internal: lent.internal, ttl: wanted },
             token: loan.principal.and_then(token_key),
@@ -73,24 +72,6 @@ impl Rooms {
         Leases::insert(transaction, &lease).await?;
         reply.lease = Some(LeaseInfo { id: lease.id, duration: ttl, renewable: lease.renewable });
         Ok(())
-    }
-
-    /// Does what an endpoint left to be done with engines before the request's writes are applied.
-    pub(crate) async fn before_commit(
-        &self,
-        transaction: Transaction,
-        reply: Reply,
-        duty: &mut Option<Duty>,
-        tree: &Tree,
-        deadline: Instant,
-    ) -> Result<(Reply, Transaction), Fault> {
-        match duty.take() {
-            Some(Duty::Renew(renewal)) => self.extend(transaction, *renewal, tree, deadline).await,
-            other => {
-                *duty = other;
-                Ok((reply, transaction))
-            }
-        }
     }
 
     /// Does what an endpoint left to be done once the request's writes are applied: the leases count as gone already, so
@@ -268,6 +249,23 @@ impl Rooms {
         }
     }
 
+}
+
+impl Answering<'_> {
+    /// Does what an endpoint left to be done with engines before the request's writes are applied.
+    pub(crate) async fn before_commit(
+        &self,
+        duty: &mut Option<Duty>,
+        (reply, transaction): (Reply, Transaction),
+    ) -> Result<(Reply, Transaction), Fault> {
+        match duty.take() {
+            Some(Duty::Renew(renewal)) => self.rooms.extend(transaction, *renewal, self.tree, self.deadline).await,
+            other => {
+                *duty = other;
+                Ok((reply, transaction))
+            }
+        }
+    }
 }
 
 /// The key of the token that a lease ends with. A batch token cannot be revoked: the one above it can.

@@ -13,6 +13,7 @@ mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod identity;
 mod leases;
 mod managed_keys;
 mod mounts;
@@ -139,12 +140,21 @@ impl System {
         (path == "lookup-self").then_some((matched, Demands::default()))
     }
 
+    /// The endpoint at a path below `identity/`.
+    pub fn find_identity(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Identity, capture: path.to_owned() }, Demands::default())
+    }
+
     /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: questions of
     /// a token about itself.
     pub fn is_everywhere(path: &str) -> bool {
-        let of_a_token =
-            ["auth/token/lookup-self", "sys/wrapping/lookup", "sys/wrapping/rewrap", "sys/wrapping/unwrap"];
-        of_a_token.contains(&path.trim_end_matches('/'))
+        path.trim_end_matches('/') == "auth/token/lookup-self" || Self::is_of_wrapping(path)
+    }
+
+    /// Whether a path asks about a wrapping token, which may be the very token that was sent. The endpoint itself uses it
+    /// up, or not: that the token was sent is not counted.
+    pub fn is_of_wrapping(path: &str) -> bool {
+        ["sys/wrapping/lookup", "sys/wrapping/rewrap", "sys/wrapping/unwrap"].contains(&path.trim_end_matches('/'))
     }
 
     /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
@@ -191,6 +201,10 @@ impl System {
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
+            Endpoint::NamespaceLock => namespaces::lock(call, at).await,
+            Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
+            Endpoint::UiNamespaces => namespaces::below(&call),
+            Endpoint::Identity => identity::at(call, at).await,
             Endpoint::CapabilitiesSelf => capabilities::own(&call),
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
@@ -214,6 +228,11 @@ impl System {
 }
 
 impl Matched {
+    /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
+    pub fn unlocks(&self) -> bool {
+        matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    }
+
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
@@ -221,13 +240,7 @@ impl Matched {
 
     /// Whether its answer is wrapped when that is asked for.
     pub fn is_wrappable(&self) -> bool {
-        !self.is_of_wrapping()
-    }
-
-    /// Whether it is about a wrapping token, which may be the very token that was sent. It is used up by the endpoint
-    /// itself: the corridor must not count this as a use.
-    pub fn is_of_wrapping(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Unwrap | Endpoint::Rewrap | Endpoint::WrappingLookup)
+        !matches!(self.endpoint, Endpoint::Unwrap | Endpoint::Rewrap | Endpoint::WrappingLookup)
     }
 }
 
