@@ -248,7 +248,6 @@ impl Rooms {
             deadline,
         }
     }
-
 }
 
 impl Answering<'_> {

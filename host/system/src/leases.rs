@@ -62,9 +62,9 @@ pub(crate) async fn all(call: Call<'_>) -> Result<Reply, Fault> {
             after = Some(last.clone());
             more |= shown.len() + page.len() > limit;
             let room = limit - shown.len();
-            shown.extend(page.iter().take(room).map(|lease| {
-                json!({ "lease_id": lease.id, "mount_id": mount(&call, lease), "error": lease.irrevocable })
-            }));
+            shown.extend(page.iter().take(room).map(
+                |lease| json!({ "lease_id": lease.id, "mount_id": mount(&call, lease), "error": lease.irrevocable }),
+            ));
             if more {
                 break;
             }

@@ -28,10 +28,8 @@ pub(crate) fn random(call: &Call<'_>, path: &str) -> Result<Reply, Fault> {
         "" | "platform" | "all" => {}
         "seal" => return Err(Fault::invalid("source: the seal gives no randomness; must be \"platform\" or \"all\"")),
         other => {
-            let text = format!(
-                "unsupported entropy source {:?}; must be \"platform\" or \"seal\", or \"all\"",
-                cut(other)
-            );
+            let text =
+                format!("unsupported entropy source {:?}; must be \"platform\" or \"seal\", or \"all\"", cut(other));
             return Err(Fault::invalid(text));
         }
     }
@@ -54,8 +52,7 @@ pub(crate) fn random(call: &Call<'_>, path: &str) -> Result<Reply, Fault> {
 /// The source and the number of bytes that a path names: a single segment that is a number is the bytes.
 fn of_random(path: &str) -> Result<(Option<&str>, Option<u64>), Fault> {
     let count = |text: &str| {
-        text.parse::<u64>()
-            .map_err(|_| Fault::invalid("error parsing url-supplied byte count: must be a whole number"))
+        text.parse::<u64>().map_err(|_| Fault::invalid("error parsing url-supplied byte count: must be a whole number"))
     };
     match path.split('/').collect::<Vec<_>>()[..] {
         [""] => Ok((None, None)),

@@ -71,12 +71,7 @@ struct Wrapped {
 impl System {
     /// Puts an answer away, in the transaction of its request, and answers where. What has no envelope, says nothing, or
     /// is wrapped already, is given as it is.
-    pub async fn wrap(
-        &self,
-        transaction: &mut Transaction,
-        reply: Reply,
-        wish: Wish<'_>,
-    ) -> Result<Reply, Fault> {
+    pub async fn wrap(&self, transaction: &mut Transaction, reply: Reply, wish: Wish<'_>) -> Result<Reply, Fault> {
         let ttl = wish.ttl.as_secs();
         let Some(kept) = envelope(&reply, wish.request)?.filter(|_| ttl > 0 && reply.wrap_info.is_none()) else {
             return Ok(reply);
@@ -124,12 +119,7 @@ fn envelope(reply: &Reply, request: &str) -> Result<Option<Kept>, Fault> {
     text.map(|response| Some(Kept { response })).map_err(|error| Fault::internal(error.to_string()))
 }
 
-async fn put_away(
-    tokens: &Tokens,
-    transaction: &mut Transaction,
-    kept: &Kept,
-    info: Info,
-) -> Result<Reply, Fault> {
+async fn put_away(tokens: &Tokens, transaction: &mut Transaction, kept: &Kept, info: Info) -> Result<Reply, Fault> {
     let new = NewToken {
         namespace: Some(info.namespace),
         policies: vec![POLICY.to_owned()],

@@ -257,9 +257,17 @@ mod tests {
 
     #[test]
     fn the_time_that_an_answer_is_wrapped_for_reads_seconds_and_durations_and_is_never_negative() {
-        for (text, seconds) in
-            [("", 0), ("0", 0), ("0s", 0), ("300", 300), ("5m", 300), ("1h30m", 5400), ("1.5h", 5400), ("2d", 172_800), ("5ms", 1)]
-        {
+        for (text, seconds) in [
+            ("", 0),
+            ("0", 0),
+            ("0s", 0),
+            ("300", 300),
+            ("5m", 300),
+            ("1h30m", 5400),
+            ("1.5h", 5400),
+            ("2d", 172_800),
+            ("5ms", 1),
+        ] {
             assert_eq!(go_duration(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         for bad in ["-1", "-5s", "soon", "5x", "m", "1h-5m", "99999999999999999999h"] {
