@@ -83,8 +83,7 @@ pub(crate) async fn unlock(call: Call<'_>, below: &str) -> Result<Reply, Fault> 
     };
     let root = call.admitted.principal().is_some_and(access::Principal::is_root);
     match params::text(&call.body, "unlock_key")? {
-        Some(key)
-            if aws_lc_rs::constant_time::verify_slices_are_equal(hash(key).as_bytes(), locked.as_bytes()).is_ok() => {}
+        Some(key) if aws_lc_rs::constant_time::verify_slices_are_equal(hash(key).as_bytes(), locked.as_bytes()).is_ok() => {}
         None | Some("") if root => {}
         _ => return Err(Fault::invalid("unlock_key: incorrect unlock key")),
     }
