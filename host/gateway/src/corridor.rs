@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::policy::{Acl, Policies};
-use access::{Denied, Principal, Tokens};
+use access::{Denied, Tokens, Use};
 use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
 use model::{Fault, Kind, Operation, Reply, Stream};
@@ -144,9 +144,23 @@ pub(crate) fn now() -> u64 {
 
 impl Rooms {
     async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
-        let mut journey = Journey { deadline: Instant::now() + self.request_time, used: None };
+        let deadline = Instant::now() + self.request_time;
+        let mut journey = Journey { deadline, counted: false, spent: None };
+        let passed = self.run_until_settled(arrival, upload, &mut journey).await;
+        if let Some(key) = &journey.spent {
+            self.tokens.revoke_now(&self.store, key).await?;
+        }
+        passed
+    }
+
+    async fn run_until_settled(
+        &self,
+        arrival: &Arrival,
+        upload: &mut Option<Stream>,
+        journey: &mut Journey,
+    ) -> Result<Passed, Fault> {
         for run in 0..=RERUNS_MAX {
-            match self.run(arrival, upload, &mut journey).await {
+            match self.run(arrival, upload, journey).await {
                 Err(fault) if fault.kind == Kind::Conflict => {
                     tracing::debug!(request = arrival.id, run, "lost against another request");
                     tokio::time::sleep(rest(&arrival.id, run)).await;
@@ -217,15 +231,14 @@ impl Rooms {
         transaction: &mut Transaction,
         journey: &mut Journey,
     ) -> Result<Option<Known>, Fault> {
-        if let Some(used) = journey.used.clone() {
-            return self.recognise(used, tree, transaction).await;
-        }
         let known = self.identify(arrival, tree, transaction).await?;
         // What is asked about a wrapping token uses it up by itself, or not at all.
-        let counted = |known: &&Known| known.principal().is_limited() && !System::is_of_wrapping(&arrival.path);
-        if let Some(known) = known.as_ref().filter(counted) {
-            self.tokens.use_once(&self.store, known.principal()).await?;
-            journey.used = Some(known.principal().clone());
+        let counts = !journey.counted && !System::is_of_wrapping(&arrival.path);
+        if let Some(known) = known.as_ref().filter(|_| counts) {
+            if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
+                journey.spent = Some(known.principal().key().to_owned());
+            }
+            journey.counted = true;
         }
         Ok(known)
     }
@@ -235,8 +248,10 @@ impl Rooms {
 pub(crate) struct Journey {
     /// When it is given up.
     pub(crate) deadline: Instant,
-    /// The token that was used for it, when its uses are counted.
-    used: Option<Principal>,
+    /// The use of its token was counted.
+    counted: bool,
+    /// The token that this was the last use of.
+    spent: Option<String>,
 }
 
 /// Whether the body of such a request is an upload, see [`Arrival::upload`]. The path is as in [`Arrival::path`].

@@ -65,6 +65,7 @@ impl Rooms {
             Target::System => host(self.system.find(&namespace, &place.rest).ok_or_else(unsupported)?),
             Target::Token => host(self.system.find_token(&place.rest).ok_or_else(unsupported)?),
             Target::Identity => host(self.system.find_identity(&place.rest)),
+            Target::Cubbyhole => host(self.system.find_cubbyhole(&place.rest)),
             Target::Mount(mount) => self.engine(arrival, mount, &place.rest)?,
         };
         Ok(Routed { namespace, path, answerer, demands })

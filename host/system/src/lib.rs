@@ -1,4 +1,4 @@
-//! The native endpoints: `sys/` and `auth/token/`.
+//! The native endpoints: `sys/`, `auth/token/` and `cubbyhole/`.
 //!
 //! **For:** what the host itself answers, one file per resource. **Never:** HTTP, or a request that was not admitted.
 //! **In, out:** a [`Call`] in, a [`model::Reply`] out; changes go into the call's transaction. **Meet first:**
@@ -9,6 +9,7 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
+mod cubbyhole;
 mod external_keys;
 mod front;
 mod generate_root;
@@ -56,6 +57,16 @@ pub use wrapping::Wish;
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
+
+/// Paths that belong to the token's own namespace, whatever the header says.
+const EVERYWHERE: [&str; 6] = [
+    "auth/token/lookup-self",
+    "auth/token/renew-self",
+    "auth/token/revoke-self",
+    "sys/wrapping/lookup",
+    "sys/wrapping/rewrap",
+    "sys/wrapping/unwrap",
+];
 
 /// What the server says of itself.
 #[derive(Clone, Debug)]
@@ -136,8 +147,7 @@ impl System {
 
     /// The endpoint at a path below `auth/token/`.
     pub fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
-        let matched = Matched { endpoint: Endpoint::LookupSelf, capture: String::new() };
-        (path == "lookup-self").then_some((matched, Demands::default()))
+        self.routes.find_token(path)
     }
 
     /// The endpoint at a path below `identity/`.
@@ -145,10 +155,16 @@ impl System {
         (Matched { endpoint: Endpoint::Identity, capture: path.to_owned() }, Demands::default())
     }
 
-    /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: questions of
-    /// a token about itself.
+    /// The endpoint at a path below `cubbyhole/`: every path has one.
+    pub fn find_cubbyhole(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Cubbyhole, capture: path.to_owned() }, Demands::default())
+    }
+
+    /// Whether a path is answered in the token's own namespace whatever the header names, even one that does not exist:
+    /// what a token asks about itself, what it was given wrapped, and what it keeps for itself.
     pub fn is_everywhere(path: &str) -> bool {
-        path.trim_end_matches('/') == "auth/token/lookup-self" || Self::is_of_wrapping(path)
+        let path = path.trim_end_matches('/');
+        EVERYWHERE.contains(&path) || path == "cubbyhole" || path.starts_with("cubbyhole/")
     }
 
     /// Whether a path asks about a wrapping token, which may be the very token that was sent. The endpoint itself uses it
@@ -208,7 +224,6 @@ impl System {
             Endpoint::CapabilitiesSelf => capabilities::own(&call),
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
-            Endpoint::LookupSelf => token::lookup_self(&call),
             Endpoint::Leases => leases::all(call).await,
             Endpoint::LeaseCount => leases::count(call).await,
             Endpoint::LeaseLookup => leases::lookup(call, at).await,
@@ -223,6 +238,8 @@ impl System {
             Endpoint::WrappingLookup => wrapping::lookup(&self.tokens, call).await,
             Endpoint::ToolsHash => tools::hash(&call, at),
             Endpoint::ToolsRandom => tools::random(&call, at),
+            Endpoint::Token(what) => token::answer(self, call, what, at).await,
+            Endpoint::Cubbyhole => cubbyhole::at(call, at).await,
         }
     }
 }
@@ -268,6 +285,12 @@ fn rfc3339(seconds: u64) -> Result<String, Fault> {
 
 fn stored(error: storage::Error) -> Fault {
     Fault::new(error.kind(), "storage failed").detail(error.to_string())
+}
+
+/// A time as clients read it.
+fn rfc3339(seconds: u64) -> Result<String, Fault> {
+    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a time outside of what can be written"))
 }
 
 fn unsupported() -> Fault {

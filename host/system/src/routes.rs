@@ -5,12 +5,14 @@ use matchit::Router;
 use model::Fault;
 
 use crate::Matched;
+use crate::token::At;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
     Auth,
     AuthMethod,
     CapabilitiesSelf,
+    Cubbyhole,
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
@@ -24,7 +26,6 @@ pub(crate) enum Endpoint {
     LeaseRevokePrefix,
     LeaseTidy,
     Leases,
-    LookupSelf,
     ManagedKeys,
     Mount,
     Mounts,
@@ -44,6 +45,7 @@ pub(crate) enum Endpoint {
     Seal,
     Snapshot,
     SnapshotForce,
+    Token(At),
     ToolsHash,
     ToolsRandom,
     UiMount,
@@ -73,7 +75,11 @@ impl Endpoint {
     }
 }
 
-pub(crate) struct Routes(Router<(Endpoint, Demands)>);
+/// Paths below `sys/`, and those below `auth/token/`.
+pub(crate) struct Routes {
+    system: Router<(Endpoint, Demands)>,
+    token: Router<(Endpoint, Demands)>,
+}
 
 const OPEN: Demands = Demands { unauthenticated: true, sudo: false };
 const TOKEN: Demands = Demands { unauthenticated: false, sudo: false };
@@ -81,8 +87,7 @@ const SUDO: Demands = Demands { unauthenticated: false, sudo: true };
 
 impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
-        let mut router = Router::new();
-        for (template, endpoint, demands) in [
+        let system = [
             ("generate-root/attempt", Endpoint::GenerateRoot, OPEN),
             ("generate-root/update", Endpoint::GenerateRootUpdate, OPEN),
             ("key-status", Endpoint::KeyStatus, TOKEN),
@@ -143,18 +148,53 @@ impl Routes {
             ("tools/random/{*path}", Endpoint::ToolsRandom, TOKEN),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
-        ] {
-            router
-                .insert(template, (endpoint, demands))
-                .map_err(|e| Fault::internal(format!("route {template}: {e}")))?;
-        }
-        Ok(Self(router))
+        ];
+        let token = [
+            ("accessors", At::Accessors, SUDO),
+            ("create", At::Create, TOKEN),
+            ("create-orphan", At::CreateOrphan, TOKEN),
+            ("create/{role}", At::CreateByRole, TOKEN),
+            ("lookup", At::Lookup, TOKEN),
+            ("lookup-accessor", At::LookupAccessor, TOKEN),
+            ("lookup-self", At::LookupSelf, TOKEN),
+            ("renew", At::Renew, TOKEN),
+            ("renew-accessor", At::RenewAccessor, TOKEN),
+            ("renew-self", At::RenewSelf, TOKEN),
+            ("revoke", At::Revoke, TOKEN),
+            ("revoke-accessor", At::RevokeAccessor, TOKEN),
+            ("revoke-orphan", At::RevokeOrphan, SUDO),
+            ("revoke-self", At::RevokeSelf, TOKEN),
+            ("roles", At::Roles, TOKEN),
+            ("roles/{name}", At::Role, TOKEN),
+            ("tidy", At::Tidy, TOKEN),
+        ];
+        let token = token.map(|(template, at, demands)| (template, Endpoint::Token(at), demands));
+        Ok(Self { system: router(system)?, token: router(token)? })
     }
 
+    /// Below `sys/`.
     pub(crate) fn find(&self, path: &str) -> Option<(Matched, Demands)> {
-        let found = self.0.at(path.trim_end_matches('/')).ok()?;
-        let capture = found.params.iter().next().map_or("", |(_, value)| value).to_owned();
-        let (endpoint, demands) = *found.value;
-        Some((Matched { endpoint, capture }, demands))
+        found(&self.system, path)
     }
+
+    /// Below `auth/token/`.
+    pub(crate) fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
+        found(&self.token, path)
+    }
+}
+
+fn router<const N: usize>(routes: [(&str, Endpoint, Demands); N]) -> Result<Router<(Endpoint, Demands)>, Fault> {
+    let mut router = Router::new();
+    for (template, endpoint, demands) in routes {
+        let refused = |e| Fault::internal(format!("route {template}: {e}"));
+        router.insert(template, (endpoint, demands)).map_err(refused)?;
+    }
+    Ok(router)
+}
+
+fn found(router: &Router<(Endpoint, Demands)>, path: &str) -> Option<(Matched, Demands)> {
+    let found = router.at(path.trim_end_matches('/')).ok()?;
+    let capture = found.params.iter().next().map_or("", |(_, value)| value).to_owned();
+    let (endpoint, demands) = *found.value;
+    Some((Matched { endpoint, capture }, demands))
 }

@@ -46,6 +46,8 @@ pub enum Target {
     Token,
     /// The directory of entities and groups, below `identity/`.
     Identity,
+    /// What the token keeps that the request comes with, below `cubbyhole/`: whatever the namespace, it is the token's.
+    Cubbyhole,
     /// An engine.
     Mount(Arc<Mount>),
 }
@@ -64,7 +66,12 @@ impl Tree {
             rest = &rest[slash + 1..];
         }
         let (namespace, path) = (Arc::clone(namespace), rest.to_owned());
-        let native = [("sys/", Target::System), ("auth/token/", Target::Token), ("identity/", Target::Identity)];
+        let native = [
+            ("sys/", Target::System),
+            ("auth/token/", Target::Token),
+            ("identity/", Target::Identity),
+            ("cubbyhole/", Target::Cubbyhole),
+        ];
         for (prefix, target) in native {
             if let Some(rest) = strip(&path, prefix) {
                 let rest = rest.to_owned();
