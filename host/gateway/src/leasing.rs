@@ -245,6 +245,7 @@ impl Rooms {
             max_lease_ttl,
             managed_keys: self.managed_keys.clone(),
             internal_keys: self.internal_keys.clone(),
+            outgoing: Arc::clone(&self.outgoing),
             deadline,
         }
     }

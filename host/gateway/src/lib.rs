@@ -14,6 +14,7 @@ mod expiry;
 mod help;
 mod json;
 mod leasing;
+mod login;
 mod opening;
 mod routing;
 mod ticks;

@@ -8,6 +8,7 @@
 
 mod auth;
 mod chunks;
+mod class;
 pub mod envelope;
 mod id;
 mod kind;
@@ -17,6 +18,7 @@ mod reply;
 
 pub use auth::{Auth, LeaseInfo, TokenKind, WrapInfo};
 pub use chunks::{Chunks, Stream};
+pub use class::MountClass;
 pub use id::Id;
 pub use kind::Kind;
 pub use operation::Operation;

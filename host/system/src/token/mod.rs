@@ -95,18 +95,5 @@ fn bounds(system: &System) -> Bounds {
 
 /// A token as `auth` of an answer shows it.
 fn shown(token: SecretString, principal: &Principal, now: u64) -> Auth {
-    Auth {
-        client_token: token,
-        accessor: principal.accessor.clone(),
-        policies: principal.policies.clone(),
-        token_policies: principal.policies.clone(),
-        identity_policies: Vec::new(),
-        metadata: principal.meta.clone(),
-        lease_duration: principal.ttl(now),
-        renewable: principal.renewable,
-        entity_id: principal.entity_id.clone(),
-        token_type: principal.kind,
-        orphan: principal.is_orphan(),
-        num_uses: principal.num_uses,
-    }
+    principal.shown(token, Vec::new(), now)
 }
