@@ -20,7 +20,7 @@ pub(crate) fn own(call: &Call<'_>) -> Result<Reply, Fault> {
     if paths.is_empty() || paths.len() > PATHS_MAX {
         return Err(Fault::invalid("paths: must name 1 to 1000 paths"));
     }
-    let root = call.admitted.principal().is_some_and(access::Principal::is_root);
+    let root = call.admitted.principal().is_some_and(|principal| principal.is_root());
     let capabilities = if root { json!(["root"]) } else { json!(["deny"]) };
     let mut data: Map<String, Value> = paths.iter().map(|path| (path.clone(), capabilities.clone())).collect();
     if paths.len() == 1 {

@@ -243,16 +243,6 @@ impl Reader<'_> {
         Ok(told == "true" || told == "1")
     }
 
-    /// A list of texts, or one text with commas.
-    fn texts(&self, key: &str, value: &Value) -> Result<Vec<String>, Error> {
-        let mut found = Vec::new();
-        for entry in flat(value) {
-            let text = self.text(key, entry)?;
-            found.extend(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned));
-        }
-        Ok(found)
-    }
-
     /// Networks, or single addresses.
     fn networks(&self, key: &str, value: &Value) -> Result<Vec<IpNet>, Error> {
         let texts = self.texts(key, value)?;
