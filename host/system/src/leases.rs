@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use leases::{Held, Lease, Leases, Sweep};
-use model::{Fault, Id, Operation, Reply};
+use model::{Fault, Id, MountClass, Operation, Reply};
 use serde_json::{Value, json};
-use tenancy::Namespace;
+use tenancy::{Mount, Namespace};
 
 use crate::{Call, fresh_id, params, rfc3339, unsupported};
 
@@ -191,6 +191,16 @@ pub(crate) async fn revoke_below(call: Call<'_>, prefix: &str, force: bool) -> R
         return Ok(Reply { status: Some(202), ..Reply::nothing() }.warning(text));
     }
     Ok(Reply::nothing())
+}
+
+/// Ends the tokens that an auth method gave, with the request that removes it.
+pub(crate) async fn end_logins(call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
+    if mount.class == MountClass::Auth {
+        let mut sweep = Sweep::new(fresh_id()?, mount.namespace, mount.path.as_str(), true, call.now);
+        let leases = sweep.step(call.transaction, call.now, END_MAX).await?;
+        *call.duty = Some(Duty::TakeBack { leases, sync: false });
+    }
+    Ok(())
 }
 
 /// `sys/leases/tidy`. A lease and all that names it are written together, so there is never anything to tidy up.
