@@ -33,12 +33,14 @@ mod faults;
 mod golden;
 #[path = "isolation/hostile.rs"]
 mod hostile;
-#[path = "isolation/keys.rs"]
-mod keys;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "isolation/keys.rs"]
+mod keys;
 #[path = "api/kv.rs"]
 mod kv;
+#[path = "api/leases.rs"]
+mod leases;
 #[path = "isolation/lent_keys.rs"]
 mod lent_keys;
 #[path = "isolation/limits.rs"]
@@ -121,3 +123,7 @@ mod ticks;
 mod tls;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
+#[path = "api/tools.rs"]
+mod tools;
+#[path = "api/wrapping.rs"]
+mod wrapping;

@@ -15,6 +15,7 @@ mod client;
 mod idle_connections;
 mod idle_memory;
 mod issue;
+mod leases;
 mod many;
 mod measure;
 mod start_up;
@@ -23,7 +24,7 @@ mod through_the_sandbox;
 mod token;
 
 /// Those that are run by name only, because they take minutes, or many of the machine's files.
-const LONG: &[&str] = &["certificates", "idle-connections"];
+const LONG: &[&str] = &["certificates", "idle-connections", "leases"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
@@ -37,6 +38,7 @@ const ALL: &[(&str, fn())] = &[
     ("stored", stored::run),
     ("many", many::run),
     ("certificates", certificates::run),
+    ("leases", leases::run),
 ];
 
 fn main() {

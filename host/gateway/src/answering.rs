@@ -6,12 +6,14 @@ use access::Admitted;
 use model::{Fault, Kind, Operation, Reply};
 use sandbox::{Action, Call, Caller, Grant, Guest, Matched, RawBody};
 use storage::Transaction;
+use system::Duty;
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
 
 use crate::admission::Known;
 use crate::body::Body;
 use crate::corridor::{Rooms, now};
+use crate::leasing::Loan;
 use crate::login::{self, Door};
 use crate::routing::{Answerer, Routed};
 use crate::{Arrival, help};
@@ -61,6 +63,7 @@ impl<'a> Answering<'a> {
         operation: Operation,
         body: Body,
         admitted: &Admitted,
+        duty: &mut Option<Duty>,
         mut transaction: Transaction,
     ) -> Result<(Reply, Transaction), Fault> {
         let call = system::Call {
@@ -74,6 +77,8 @@ impl<'a> Answering<'a> {
             transaction: &mut transaction,
             deadline: self.deadline,
             now: now(),
+            wrap_ttl: self.arrival.wrap_ttl,
+            duty,
         };
         let reply = self.rooms.system.answer(matched, call).await?;
         Ok((reply, transaction))
@@ -106,6 +111,10 @@ impl<'a> Answering<'a> {
             Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
         };
         let (mut reply, mut transaction) = (answered.reply, answered.transaction);
+        if let Some(lent) = answered.lent {
+            let loan = Loan { mount, path: &routed.path, principal: admitted.principal() };
+            self.rooms.lend(&mut transaction, &mut reply, lent, &loan).await?;
+        }
         if let Some(login) = answered.login {
             let lease_ttls = self.rooms.system.lease_ttls(mount);
             let door = Door { mount, path: &routed.path, lease_ttls, now: now() };

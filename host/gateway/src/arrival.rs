@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use model::{Operation, Stream};
 use secrecy::SecretString;
@@ -32,6 +33,8 @@ pub struct Arrival {
     pub peer: SocketAddr,
     /// DER of the client's certificate, when the TLS handshake had one.
     pub client_certificate: Option<Vec<u8>>,
+    /// From `X-Vault-Wrap-TTL`: the answer is to be wrapped, for so long. Never zero.
+    pub wrap_ttl: Option<Duration>,
     /// `?help=1`: explain the path instead of doing anything.
     pub help: bool,
     /// The type of mount that it leads to, which the corridor tells and the door counts.

@@ -209,7 +209,7 @@ impl Rooms {
         let answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline };
         let body = body::Body::read(arrival, routed.takes_raw(arrival.operation))?;
         let (operation, mut transaction) = answering.operation(&routed, known.as_ref(), &body, transaction).await?;
-        let asked = Asked { operation, body: &body, wrap_ttl: None };
+        let asked = Asked { operation, body: &body, wrap_ttl: arrival.wrap_ttl };
         let admitted = self.admit(known.as_ref(), &routed, &asked, &mut transaction).await??;
         match routed.answerer {
             Answerer::Host(_) if arrival.help => self.system.explain(&arrival.path).map(Passed::Replied),
@@ -219,14 +219,21 @@ impl Rooms {
                     drop(transaction);
                     return self.system.restore(&matched, &routed.namespace, upload).await.map(Passed::Replied);
                 }
-                let seals = matched.seals();
+                let (seals, wraps, mut duty) = (matched.seals(), matched.is_wrappable(), None);
                 let at = (Arc::clone(&routed.namespace), matched);
-                let (reply, transaction) = answering.native(at, operation, body, &admitted, transaction).await?;
+                let answered = answering.native(at, operation, body, &admitted, &mut duty, transaction).await?;
+                let (reply, mut transaction) = answering.before_commit(&mut duty, answered).await?;
+                let put_away = wraps.then_some((routed.namespace.id, routed.path.as_str()));
+                let reply = answering.wrap(put_away, reply, &mut transaction).await?;
                 transaction.commit().await.map_err(stored)?;
+                self.after_commit(duty, journey.deadline).await?;
                 Ok(if seals { Passed::Seals } else { Passed::Replied(reply) })
             }
             Answerer::Guest { .. } => {
-                let (reply, transaction) = answering.engine(&routed, operation, &body, &admitted, transaction).await?;
+                let (reply, mut transaction) =
+                    answering.engine(&routed, operation, &body, &admitted, transaction).await?;
+                let at = (routed.namespace.id, routed.path.as_str());
+                let reply = answering.wrap(Some(at), reply, &mut transaction).await?;
                 transaction.commit().await.map_err(stored)?;
                 Ok(Passed::Replied(reply))
             }
@@ -255,7 +262,9 @@ impl Rooms {
         journey: &mut Journey,
     ) -> Result<Option<Known>, Fault> {
         let known = self.identify(arrival, tree, transaction).await?;
-        if let Some(known) = known.as_ref().filter(|_| !journey.counted) {
+        // What is asked about a wrapping token uses it up by itself, or not at all.
+        let counts = !journey.counted && !System::is_of_wrapping(&arrival.path);
+        if let Some(known) = known.as_ref().filter(|_| counts) {
             if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
                 journey.spent = Some(known.principal().key().to_owned());
             }

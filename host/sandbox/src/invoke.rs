@@ -9,10 +9,10 @@ use tokio::time::error::Elapsed;
 use wasmtime::Store;
 
 use crate::bindings::innkeeper::engine::types as wit;
-use crate::grant::{Call, Grant};
+use crate::grant::{Call, Grant, Lent};
 use crate::guest::{Guest, store};
+use crate::limits::{BODY_MAX, HEADERS_MAX, LEASE_INTERNAL_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
 use crate::login::{Attempt, Login, TokenWishes};
-use crate::limits::{BODY_MAX, HEADERS_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
 use crate::services::convert;
 use crate::state::{Ended, State};
 
@@ -64,6 +64,34 @@ impl Guest {
         transaction(state)
     }
 
+    /// Lets the guest take back what it lent. Only success gives the transaction back.
+    pub async fn revoke(&self, grant: Grant, lent: Lent) -> Result<Transaction, Fault> {
+        let deadline = grant.deadline;
+        let context = context(&grant);
+        let lease = wit::Lease::from(lent);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_revoke(&mut store, &context, &lease).await
+        };
+        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        transaction(state)
+    }
+
+    /// Lets the guest extend what it lent, for as long as `lent` asks; the answer says for how long it does.
+    pub async fn renew(&self, grant: Grant, lent: Lent) -> Result<(Lent, Transaction), Fault> {
+        let deadline = grant.deadline;
+        let context = context(&grant);
+        let lease = wit::Lease::from(lent);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_renew(&mut store, &context, &lease).await
+        };
+        let (lease, state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        Ok((lent_by(lease).map_err(out_of_bounds)?, transaction(state)?))
+    }
+
     /// Asks an auth method whether the token of a login may be renewed, and for how long. `internal` is what the login
     /// answered.
     pub async fn renew_token(&self, grant: Grant, internal: &str) -> Result<(TokenWishes, Transaction), Fault> {
@@ -101,6 +129,8 @@ impl Guest {
 pub struct Answered {
     /// For the client.
     pub reply: Reply,
+    /// What is owed back.
+    pub lent: Option<Lent>,
     /// A login: the host makes a token of it before it replies.
     pub login: Option<Login>,
     /// With the writes that wait in it.
@@ -176,8 +206,27 @@ fn answered(
             None
         }
     };
+    let lent = response.lease.take().map(lent_by).transpose().map_err(out_of_bounds)?;
     let reply = reply(response, mount_type).map_err(out_of_bounds)?;
-    Ok(Answered { reply, login, transaction: transaction(state)? })
+    Ok(Answered { reply, lent, login, transaction: transaction(state)? })
+}
+
+fn lent_by(lease: wit::Lease) -> Result<Lent, &'static str> {
+    if lease.internal.len() > LEASE_INTERNAL_MAX {
+        return Err("more than 64 KiB kept with a lease");
+    }
+    // Only checked, not taken apart: it is the engine's own.
+    data(lease.internal).map(|internal| Lent {
+        ttl: lease.ttl,
+        renewable: lease.renewable,
+        internal: Box::<str>::from(internal).into(),
+    })
+}
+
+impl From<Lent> for wit::Lease {
+    fn from(lent: Lent) -> Self {
+        Self { ttl: lent.ttl, renewable: lent.renewable, internal: lent.internal }
+    }
 }
 
 /// The client is told which bound it was, never what was answered.

@@ -17,6 +17,7 @@ mod front;
 mod generate_root;
 mod grants;
 mod identity;
+mod leases;
 pub mod lockout;
 mod help;
 mod host_info;
@@ -36,8 +37,11 @@ mod snapshot;
 mod spool;
 mod status;
 mod token;
+mod tools;
+mod wrapping;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -58,8 +62,10 @@ pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
 pub use quotas::Asking;
 use quotas::Quotas;
+pub use leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
+pub use wrapping::Wish;
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
@@ -125,6 +131,10 @@ pub struct Call<'a> {
     pub deadline: Instant,
     /// Seconds since 1970.
     pub now: u64,
+    /// The answer is to be wrapped, for so long.
+    pub wrap_ttl: Option<Duration>,
+    /// What is left to be done by whoever has the engines.
+    pub duty: &'a mut Option<Duty>,
 }
 
 /// A native endpoint that a path matched.
@@ -184,6 +194,12 @@ impl System {
     pub fn is_everywhere(path: &str) -> bool {
         let path = path.trim_end_matches('/');
         EVERYWHERE.contains(&path) || path == "cubbyhole" || path.starts_with("cubbyhole/")
+    }
+
+    /// Whether a path asks about a wrapping token, which may be the very token that was sent. The endpoint itself uses it
+    /// up, or not: that the token was sent is not counted.
+    pub fn is_of_wrapping(path: &str) -> bool {
+        ["sys/wrapping/lookup", "sys/wrapping/rewrap", "sys/wrapping/unwrap"].contains(&path.trim_end_matches('/'))
     }
 
     /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
@@ -250,6 +266,20 @@ impl System {
             Endpoint::CapabilitiesSelf => capabilities::own(&call),
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
+            Endpoint::Leases => leases::all(call).await,
+            Endpoint::LeaseCount => leases::count(call).await,
+            Endpoint::LeaseLookup => leases::lookup(call, at).await,
+            Endpoint::LeaseRenew => leases::renew(call, at).await,
+            Endpoint::LeaseRevoke => leases::revoke(call, at).await,
+            Endpoint::LeaseRevokePrefix => leases::revoke_below(call, at, false).await,
+            Endpoint::LeaseRevokeForce => leases::revoke_below(call, at, true).await,
+            Endpoint::LeaseTidy => leases::tidy(&call),
+            Endpoint::Wrap => wrapping::wrap(&call),
+            Endpoint::Unwrap => wrapping::unwrap(&self.tokens, call).await,
+            Endpoint::Rewrap => wrapping::rewrap(&self.tokens, call).await,
+            Endpoint::WrappingLookup => wrapping::lookup(&self.tokens, call).await,
+            Endpoint::ToolsHash => tools::hash(&call, at),
+            Endpoint::ToolsRandom => tools::random(&call, at),
             Endpoint::Token(what) => token::answer(self, call, what, at).await,
             Endpoint::Cubbyhole => cubbyhole::at(call, at).await,
         }
@@ -265,6 +295,11 @@ impl Matched {
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
+    }
+
+    /// Whether its answer is wrapped when that is asked for.
+    pub fn is_wrappable(&self) -> bool {
+        !matches!(self.endpoint, Endpoint::Unwrap | Endpoint::Rewrap | Endpoint::WrappingLookup)
     }
 }
 
@@ -282,6 +317,12 @@ fn random<const N: usize>() -> Result<[u8; N], Fault> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
     Ok(bytes)
+}
+
+/// A time as clients read it.
+fn rfc3339(seconds: u64) -> Result<String, Fault> {
+    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a record has a time outside of time"))
 }
 
 fn stored(error: storage::Error) -> Fault {

@@ -1,11 +1,12 @@
 //! `sys/internal/specs/openapi`: the paths of a namespace as an OpenAPI document, made of what the host and the engines
 //! say of themselves.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use model::{Fault, Operation, Reply};
+use model::{Fault, MountClass, Operation, Reply};
 use sandbox::{Action, Descriptor, FieldKind};
 use serde_json::{Map, Value, json};
+use tenancy::Mount;
 
 use crate::documented::{self, Shape};
 use crate::{Call, System, params, unsupported};

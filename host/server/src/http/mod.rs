@@ -2,7 +2,6 @@
 
 mod body;
 mod download;
-mod envelope;
 mod forwarded;
 mod request;
 mod response;
