@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use access::policy::{Acl, Policies};
 use access::Tokens;
 use async_trait::async_trait;
 use gateway::{Furnish, Gateway, Rooms};
@@ -159,6 +160,8 @@ async fn furnish(
         cluster_id: system::cluster_id(&store).await?,
         tenancy: Tenancy::open(&store).await?,
         tokens,
+        policies: Arc::new(Policies::new()),
+        root_acl: Arc::new(Acl::root()),
         barrier,
         store,
         managed_keys,

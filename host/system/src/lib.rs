@@ -14,6 +14,7 @@ mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod identity;
 mod managed_keys;
 mod mounts;
 mod namespaces;
@@ -139,6 +140,11 @@ impl System {
         self.routes.find_token(path)
     }
 
+    /// The endpoint at a path below `identity/`.
+    pub fn find_identity(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Identity, capture: path.to_owned() }, Demands::default())
+    }
+
     /// The endpoint at a path below `cubbyhole/`: every path has one.
     pub fn find_cubbyhole(&self, path: &str) -> (Matched, Demands) {
         (Matched { endpoint: Endpoint::Cubbyhole, capture: path.to_owned() }, Demands::default())
@@ -195,6 +201,10 @@ impl System {
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
+            Endpoint::NamespaceLock => namespaces::lock(call, at).await,
+            Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
+            Endpoint::UiNamespaces => namespaces::below(&call),
+            Endpoint::Identity => identity::at(call, at).await,
             Endpoint::CapabilitiesSelf => capabilities::own(&call),
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
@@ -205,6 +215,11 @@ impl System {
 }
 
 impl Matched {
+    /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
+    pub fn unlocks(&self) -> bool {
+        matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    }
+
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
