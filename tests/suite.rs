@@ -33,10 +33,10 @@ mod faults;
 mod golden;
 #[path = "isolation/hostile.rs"]
 mod hostile;
-#[path = "isolation/keys.rs"]
-mod keys;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "isolation/keys.rs"]
+mod keys;
 #[path = "api/kv.rs"]
 mod kv;
 #[path = "isolation/lent_keys.rs"]

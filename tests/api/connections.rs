@@ -156,7 +156,8 @@ fn a_listener_may_insist_on_a_header_that_browsers_do_not_send_from_afar() {
         &[],
     );
     let status = format!("{}/v1/sys/seal-status", server.address());
-    for (sent, code) in [("X-Other: true", " 412 "), ("X-Vault-Request: false", " 412 "), ("X-Vault-Request: true", " 200 ")]
+    for (sent, code) in
+        [("X-Other: true", " 412 "), ("X-Vault-Request: false", " 412 "), ("X-Vault-Request: true", " 200 ")]
     {
         assert!(curl(&["-H", sent, &status]).contains(code), "{sent}");
     }
@@ -230,7 +231,8 @@ fn connected(address: &str) -> std::net::TcpStream {
 fn clients_that_do_not_take_their_answers_are_cut_off() {
     let server = generous();
     let body = format!("{{\"times\":100,\"text\":\"{}\"}}", "x".repeat(75_000));
-    let ask = format!("POST /v1/echo/say HTTP/1.1\r\nX-Vault-Token: root\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let ask =
+        format!("POST /v1/echo/say HTTP/1.1\r\nX-Vault-Token: root\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let mut stream = connected(&server.addresses()[1]);
     stream.write_all(ask.repeat(8).as_bytes()).unwrap();
     std::thread::sleep(Duration::from_secs(4));

@@ -200,7 +200,7 @@ impl System {
             Endpoint::Remount => remount::start(call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
-            Endpoint::Namespace => namespaces::one(call, at).await,
+            Endpoint::Namespace => namespaces::one(&self.tokens, call, at).await,
             Endpoint::NamespaceLock => namespaces::lock(call, at).await,
             Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
             Endpoint::UiNamespaces => namespaces::below(&call),

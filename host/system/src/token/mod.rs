@@ -9,8 +9,11 @@ mod revoke;
 mod role;
 mod roles;
 
-use access::{Principal, ttl::Bounds};
-use model::{Auth, Fault, Operation, Reply};
+use access::Principal;
+use access::policy::Question;
+use access::ttl::Bounds;
+use identity::Directory;
+use model::{Auth, Fault, Id, Operation, Reply};
 use secrecy::SecretString;
 
 use crate::{Call, System, unsupported};
@@ -46,7 +49,7 @@ pub(crate) async fn answer(system: &System, call: Call<'_>, at: At, name: &str) 
         At::CreateByRole => create::create(system, call, create::How::ByRole(name)).await,
         At::Lookup => lookup::by_token(system, call).await,
         At::LookupAccessor => lookup::by_accessor(system, call).await,
-        At::LookupSelf => lookup::own(call),
+        At::LookupSelf => lookup::own(call).await,
         At::Accessors => lookup::accessors(system, call).await,
         At::Renew => renew::by_token(system, call).await,
         At::RenewAccessor => renew::by_accessor(system, call).await,
@@ -82,9 +85,11 @@ fn caller<'a>(call: &Call<'a>) -> Result<&'a Principal, Fault> {
     call.admitted.principal().ok_or_else(Fault::denied)
 }
 
-/// Whether whoever asks has `sudo` on the path.
-fn sudo(call: &Call<'_>) -> bool {
-    call.admitted.principal().is_some_and(|principal| principal.is_root())
+/// Whether whoever asks has `sudo` on the path, which is below `auth/token/`.
+fn sudo(call: &Call<'_>, path: &str) -> bool {
+    let path = format!("{}{path}", call.namespace.path);
+    let (operation, parameters) = (call.operation, Some(&call.body));
+    call.admitted.with_sudo(&Question { operation, path: &path, parameters, wrap_ttl: None, sudo: true })
 }
 
 /// The bounds of all tokens' times.
@@ -93,20 +98,31 @@ fn bounds(system: &System) -> Bounds {
     Bounds { default_ttl: system.info.default_lease_ttl.min(max_ttl), max_ttl }
 }
 
+/// Policies that come with a token's entity and its groups.
+async fn identity_policies(call: &mut Call<'_>, token: &Principal) -> Result<Vec<String>, Fault> {
+    let Some(entity) = Id::parse(&token.entity_id) else { return Ok(Vec::new()) };
+    let facts = Directory::of(token.namespace).facts(call.transaction, entity).await?;
+    Ok(facts.map(|facts| facts.policies).unwrap_or_default())
+}
+
 /// A token as `auth` of an answer shows it.
-fn shown(token: SecretString, principal: &Principal, now: u64) -> Auth {
-    Auth {
+async fn shown(call: &mut Call<'_>, token: SecretString, principal: &Principal) -> Result<Auth, Fault> {
+    let identity_policies = identity_policies(call, principal).await?;
+    let mut policies = [&principal.policies[..], &identity_policies].concat();
+    policies.sort_unstable();
+    policies.dedup();
+    Ok(Auth {
         client_token: token,
         accessor: principal.accessor.clone(),
-        policies: principal.policies.clone(),
+        policies,
         token_policies: principal.policies.clone(),
-        identity_policies: Vec::new(),
+        identity_policies,
         metadata: principal.meta.clone(),
-        lease_duration: principal.ttl(now),
+        lease_duration: principal.ttl(call.now),
         renewable: principal.renewable,
         entity_id: principal.entity_id.clone(),
         token_type: principal.kind,
         orphan: principal.is_orphan(),
         num_uses: principal.num_uses,
-    }
+    })
 }
