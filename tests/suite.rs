@@ -113,6 +113,8 @@ mod storage;
 mod ticks;
 #[path = "api/tls.rs"]
 mod tls;
+#[path = "api/token_rights.rs"]
+mod token_rights;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
 #[path = "api/tokens.rs"]
