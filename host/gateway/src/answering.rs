@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::admission::Known;
 use crate::body::Body;
 use crate::corridor::{Rooms, now};
+use crate::login::{self, Door};
 use crate::routing::{Answerer, Routed};
 use crate::{Arrival, help};
 
@@ -100,7 +101,16 @@ impl<'a> Answering<'a> {
         mount.expect(&mut transaction)?;
         let call = self.call(&engine, action, operation, body, caller(self.arrival, admitted.principal()));
         let grant = self.grant(&routed.namespace, &engine, transaction);
-        let (mut reply, transaction) = engine.guest.handle(grant, call).await?;
+        let answered = match engine.guest.handle(grant, call).await {
+            Ok(answered) => answered,
+            Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
+        };
+        let (mut reply, mut transaction) = (answered.reply, answered.transaction);
+        if let Some(login) = answered.login {
+            let lease_ttls = self.rooms.system.lease_ttls(mount);
+            let door = Door { mount, path: &routed.path, lease_ttls, now: now() };
+            reply.auth = Some(login::login(&self.rooms.tokens, &door, login, &mut transaction).await?);
+        }
         let allowed = &mount.config.allowed_response_headers;
         reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
         Ok((reply, transaction))
@@ -119,6 +129,7 @@ impl<'a> Answering<'a> {
             max_lease_ttl,
             managed_keys: self.rooms.managed_keys.clone(),
             internal_keys: self.rooms.internal_keys.clone(),
+            outgoing: Arc::clone(&self.rooms.outgoing),
             deadline: self.deadline,
         }
     }
@@ -160,5 +171,6 @@ fn caller(arrival: &Arrival, principal: Option<&access::Principal>) -> Caller {
         display_name: principal.map(|principal| principal.display_name.clone()).unwrap_or_default(),
         metadata: metadata.map(|(name, value)| (name.clone(), value.clone())).collect(),
         client_certificate: arrival.client_certificate.clone(),
+        remote_address: Some(arrival.peer.ip().to_canonical().to_string()),
     }
 }

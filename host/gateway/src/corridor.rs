@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
 use model::{Fault, Kind, Operation, Reply, Stream};
 use sandbox::Catalog;
+use outgoing::Outgoing;
 use storage::barrier::Barrier;
 use storage::{Store, Transaction};
 use system::{Front, System};
@@ -51,6 +52,8 @@ pub struct Rooms {
     pub managed_keys: ManagedKeys,
     /// Keys of mounts.
     pub internal_keys: InternalKeys,
+    /// Asks other servers for auth methods.
+    pub outgoing: Arc<Outgoing>,
     /// The engines.
     pub catalog: Catalog,
     /// What the host itself answers.

@@ -12,6 +12,7 @@ mod body;
 mod corridor;
 mod help;
 mod json;
+mod login;
 mod opening;
 mod routing;
 mod ticks;

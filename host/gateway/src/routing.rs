@@ -68,7 +68,7 @@ impl Rooms {
 
     fn engine(&self, arrival: &Arrival, mount: Arc<Mount>, rest: &str) -> Result<(Answerer<'_>, Demands), Fault> {
         let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-        let guest = self.catalog.get(&mount.kind).ok_or_else(missing)?;
+        let guest = self.catalog.of(&mount).ok_or_else(missing)?;
         let rest = rest.trim_matches('/').to_owned();
         let action = guest.descriptor.find(&rest).and_then(|matched| matched.route.action(arrival.operation));
         let demands = action.map_or_else(Demands::default, |action| Demands {

@@ -8,6 +8,7 @@
 
 mod auth;
 mod chunks;
+mod class;
 mod id;
 mod kind;
 mod operation;
@@ -16,6 +17,7 @@ mod reply;
 
 pub use auth::{Auth, LeaseInfo, TokenKind, WrapInfo};
 pub use chunks::{Chunks, Stream};
+pub use class::MountClass;
 pub use id::Id;
 pub use kind::Kind;
 pub use operation::Operation;

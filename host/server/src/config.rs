@@ -1,5 +1,6 @@
 //! The configuration: HCL or JSON in Vault's shape, one file, or all of a folder in the order of their names.
 
+mod http_out;
 mod library;
 mod listener;
 mod managed_keys;
@@ -9,6 +10,7 @@ mod storage;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use outgoing::Allowed;
 use serde_json::{Map, Value};
 
 pub use self::library::{Library, Process, Settings};
@@ -42,6 +44,8 @@ pub struct Config {
     pub libraries: Vec<Library>,
     /// What holds for managed keys, by type.
     pub managed_keys: ManagedKeys,
+    /// The hosts that auth methods may ask: none, unless named.
+    pub http_out: Allowed,
     /// Where everything is kept.
     pub storage: Storage,
     /// Whether that was said.
@@ -93,6 +97,7 @@ impl Default for Config {
             listeners: Vec::new(),
             libraries: Vec::new(),
             managed_keys: ManagedKeys::default(),
+            http_out: Allowed::default(),
             storage: Storage::Memory,
             storage_given: false,
             seal: None,
@@ -192,6 +197,7 @@ impl Reader<'_> {
                 "listener" => self.each("listener", &value, &["tcp", "unix"], Self::listener)?,
                 "kms_library" => self.each("kms_library", &value, &["pkcs11"], |it, _, body| it.library(body))?,
                 "managed_keys" => self.managed_keys(&value)?,
+                "http_out" => self.http_out(&value)?,
                 "storage" | "backend" => self.storage(&value)?,
                 "seal" => self.seal(&value)?,
                 "log_level" => {
@@ -429,6 +435,9 @@ mod tests {
             ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n token_label = \"a\"\n}", "seal.token_label"),
             ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n key_label = \"a\"\n}", "seal.pin"),
             ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n pin = \"1\"\n}", "seal.key_label"),
+            ("http_out {\n allow = [\"http://a\"]\n}", "http_out.allow"),
+            ("http_out = \"a\"", "http_out"),
+            ("http_out {\n}\nhttp_out {\n}", "http_out"),
             ("reported_version = \"new\"", "reported_version"),
             ("log_level = \"loud\"", "log_level"),
             ("max_lease_ttl = \"soon\"", "max_lease_ttl"),

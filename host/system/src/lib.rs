@@ -15,6 +15,7 @@ mod front;
 mod generate_root;
 mod grants;
 mod identity;
+pub mod lockout;
 mod managed_keys;
 mod mounts;
 mod namespaces;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
-use model::{Fault, Id, Kind, Operation, Reply, Stream};
+use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
 use sandbox::Catalog;
 use seal::rekey::Target;
 use secrecy::SecretString;
@@ -193,10 +194,12 @@ impl System {
             Endpoint::SnapshotForce => Err(unsupported()),
             Endpoint::ExternalKeys => external_keys::at(&self.managed_keys, call, at).await,
             Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
-            Endpoint::Auth => auth::all(&call),
-            Endpoint::AuthMethod => auth::one(self, &call, at),
-            Endpoint::Mounts => mounts::all(self, call),
-            Endpoint::Mount => mounts::one(self, call, at).await,
+            Endpoint::Auth => mounts::all(self, call, MountClass::Auth),
+            Endpoint::AuthMethod => mounts::one(self, call, MountClass::Auth, at).await,
+            Endpoint::Mounts => mounts::all(self, call, MountClass::Secret),
+            Endpoint::Mount => mounts::one(self, call, MountClass::Secret, at).await,
+            Endpoint::LockedUsers => lockout::list(call).await,
+            Endpoint::LockedUser => lockout::unlock(call, at).await,
             Endpoint::Remount => remount::start(call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
@@ -232,7 +235,7 @@ fn seal_up(call: &Call<'_>) -> Result<Reply, Fault> {
 }
 
 /// A fresh identifier.
-fn fresh_id() -> Result<Id, Fault> {
+pub fn fresh_id() -> Result<Id, Fault> {
     random().map(Id::from_random)
 }
 

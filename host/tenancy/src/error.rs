@@ -26,6 +26,9 @@ pub enum Error {
     /// The path belongs to the house itself.
     #[error("cannot mount at or below \"{0}\": the path is reserved")]
     Reserved(&'static str),
+    /// An auth method somewhere else than below `auth/`.
+    #[error("an auth method is mounted below auth/, and nothing else is")]
+    NotBelowAuth,
     /// The namespace still has namespaces below it.
     #[error("namespace {0} has child namespaces: delete them first")]
     HasChildren(NamespacePath),

@@ -52,7 +52,7 @@ async fn clear(store: &Store, folder: &str, whole: fn(Id) -> storage::Drawer) ->
 
 #[cfg(test)]
 mod tests {
-    use model::{MountPath, NamespacePath};
+    use model::{MountClass, MountPath, NamespacePath};
     use storage::memory::Memory;
 
     use super::*;
@@ -113,6 +113,38 @@ mod tests {
         }
         let beside = Mount::new(id(9), id(1), MountPath::parse("pki/other").unwrap(), "kv");
         assert!(beside.place(&mut tx, &tree).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_auth_method_lies_below_auth_where_paths_lead_to_it_and_nowhere_else() {
+        let (store, tenancy, _) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        let method = |at: &str| Mount::of(MountClass::Auth, id(9), id(1), MountPath::parse(at).unwrap(), "userpass");
+        for wrong in ["userpass", "auth", "auth/token", "auth/token/x", "sys/x"] {
+            assert!(method(wrong).place(&mut tx, &tree).await.is_err(), "{wrong} was taken");
+        }
+        method("auth/staff").place(&mut tx, &tree).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        let place = tree.resolve(&path("a"), "auth/staff/login/ann").unwrap();
+        let Target::Mount(mount) = place.target else { unreachable!() };
+        assert_eq!((mount.shown_path(), place.rest.as_str()), ("staff/", "login/ann"));
+        assert!(mount.accessor.starts_with("auth_userpass_"));
+        let overlapping = Mount { id: id(10), ..method("auth/staff/more") };
+        assert!(overlapping.place(&mut tx, &tree).await.is_err());
+    }
+
+    #[test]
+    fn a_record_of_before_there_were_auth_methods_is_a_secrets_engine() {
+        let mount = Mount::new(id(3), id(1), MountPath::parse("kv").unwrap(), "kv");
+        let mut record = serde_json::to_value(&mount).unwrap();
+        record.as_object_mut().unwrap().remove("class");
+        record["config"].as_object_mut().unwrap().remove("token_type");
+        record["config"].as_object_mut().unwrap().remove("user_lockout");
+        let read: Mount = serde_json::from_value(record).unwrap();
+        assert_eq!((read.class, read.config), (MountClass::Secret, mount.config));
     }
 
     #[tokio::test]

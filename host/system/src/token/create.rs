@@ -50,7 +50,7 @@ pub(super) async fn create(system: &System, mut call: Call<'_>, how: How<'_>) ->
         How::Plain | How::Orphan => None,
     };
     let elsewhere = call.namespace.id != parent.namespace;
-    let asking = Asking { sudo: sudo(&call, &asked_at(how)), how, parent, role, elsewhere };
+    let asking = Asking { sudo: sudo(&call), how, parent, role, elsewhere };
     if elsewhere && !asking.sudo {
         let text = "root or sudo privileges required to directly generate a token in a child namespace";
         return Err(Fault::invalid(text));

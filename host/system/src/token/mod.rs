@@ -10,7 +10,6 @@ mod role;
 mod roles;
 
 use access::Principal;
-use access::policy::Question;
 use access::ttl::Bounds;
 use identity::Directory;
 use model::{Auth, Fault, Id, Operation, Reply};
@@ -85,11 +84,9 @@ fn caller<'a>(call: &Call<'a>) -> Result<&'a Principal, Fault> {
     call.admitted.principal().ok_or_else(Fault::denied)
 }
 
-/// Whether whoever asks has `sudo` on the path, which is below `auth/token/`.
-fn sudo(call: &Call<'_>, path: &str) -> bool {
-    let path = format!("{}{path}", call.namespace.path);
-    let (operation, parameters) = (call.operation, Some(&call.body));
-    call.admitted.with_sudo(&Question { operation, path: &path, parameters, wrap_ttl: None, sudo: true })
+/// Whether whoever asks has `sudo` on the path.
+fn sudo(call: &Call<'_>) -> bool {
+    call.admitted.sudo()
 }
 
 /// The bounds of all tokens' times.
@@ -108,21 +105,5 @@ async fn identity_policies(call: &mut Call<'_>, token: &Principal) -> Result<Vec
 /// A token as `auth` of an answer shows it.
 async fn shown(call: &mut Call<'_>, token: SecretString, principal: &Principal) -> Result<Auth, Fault> {
     let identity_policies = identity_policies(call, principal).await?;
-    let mut policies = [&principal.policies[..], &identity_policies].concat();
-    policies.sort_unstable();
-    policies.dedup();
-    Ok(Auth {
-        client_token: token,
-        accessor: principal.accessor.clone(),
-        policies,
-        token_policies: principal.policies.clone(),
-        identity_policies,
-        metadata: principal.meta.clone(),
-        lease_duration: principal.ttl(call.now),
-        renewable: principal.renewable,
-        entity_id: principal.entity_id.clone(),
-        token_type: principal.kind,
-        orphan: principal.is_orphan(),
-        num_uses: principal.num_uses,
-    })
+    Ok(principal.shown(token, identity_policies, call.now))
 }
