@@ -23,6 +23,8 @@ mod connections;
 mod contract;
 #[path = "durability/crash.rs"]
 mod crash;
+#[path = "api/cubbyhole.rs"]
+mod cubbyhole;
 #[path = "api/door.rs"]
 mod door;
 #[path = "api/external_keys.rs"]
@@ -121,9 +123,13 @@ mod storage;
 mod ticks;
 #[path = "api/tls.rs"]
 mod tls;
+#[path = "api/token_rights.rs"]
+mod token_rights;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
 #[path = "api/tools.rs"]
 mod tools;
 #[path = "api/wrapping.rs"]
 mod wrapping;
+#[path = "api/tokens.rs"]
+mod tokens;

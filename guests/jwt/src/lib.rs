@@ -58,6 +58,8 @@ const ROUTES: &[Route] = &[
     Route::new(
         "login",
         "Logins.",
-        &[Action::update("Lets in whoever shows a token.", login::login).unauthenticated().fields(login::Login::FIELDS)],
+        &[Action::update("Lets in whoever shows a token.", login::login)
+            .unauthenticated()
+            .fields(login::Login::FIELDS)],
     ),
 ];

@@ -132,11 +132,7 @@ pub(crate) async fn login(
 }
 
 /// The entity of whoever logged in, and the policies that come with it.
-async fn entity(
-    door: &Door<'_>,
-    login: &Login,
-    transaction: &mut Transaction,
-) -> Result<(String, Vec<String>), Fault> {
+async fn entity(door: &Door<'_>, login: &Login, transaction: &mut Transaction) -> Result<(String, Vec<String>), Fault> {
     let Some((name, metadata)) = &login.alias else { return Ok((String::new(), Vec::new())) };
     let directory = Directory::of(door.mount.namespace);
     let metadata = metadata.iter().cloned().collect();

@@ -46,12 +46,7 @@ impl Routed<'_> {
 
 impl Rooms {
     /// Reads the path. What a token asks about itself is answered in the namespace that the token is of.
-    pub(crate) fn route(
-        &self,
-        arrival: &Arrival,
-        known: Option<&Known>,
-        tree: &Tree,
-    ) -> Result<Routed<'_>, Fault> {
+    pub(crate) fn route(&self, arrival: &Arrival, known: Option<&Known>, tree: &Tree) -> Result<Routed<'_>, Fault> {
         let header = if System::is_everywhere(&arrival.path) {
             known.map_or_else(NamespacePath::root, |known| known.home().path.clone())
         } else {

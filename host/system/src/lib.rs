@@ -258,7 +258,7 @@ impl System {
             Endpoint::HostInfo => host_info::read(&call),
             Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
-            Endpoint::Namespace => namespaces::one(call, at).await,
+            Endpoint::Namespace => namespaces::one(&self.tokens, call, at).await,
             Endpoint::NamespaceLock => namespaces::lock(call, at).await,
             Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
             Endpoint::UiNamespaces => namespaces::below(&call),

@@ -50,11 +50,7 @@ pub(super) async fn one(call: Call<'_>, directory: &Directory, named: Named<'_>)
     }
 }
 
-async fn find(
-    tx: &mut storage::Transaction,
-    directory: &Directory,
-    named: Named<'_>,
-) -> Result<Option<Entity>, Fault> {
+async fn find(tx: &mut storage::Transaction, directory: &Directory, named: Named<'_>) -> Result<Option<Entity>, Fault> {
     match named {
         Named::Id(text) => match Id::parse(text) {
             Some(id) => directory.entity(tx, id).await,

@@ -3,6 +3,7 @@
 use access::Principal;
 use model::Fault;
 use secrecy::SecretString;
+use tenancy::Namespace;
 
 use crate::{Call, System, params};
 
@@ -24,7 +25,7 @@ pub(super) async fn by_token(
     token: &SecretString,
 ) -> Result<Option<Principal>, Fault> {
     let found = system.tokens.find(call.transaction, token, call.now).await?;
-    Ok(found.filter(|found| call.tree.namespace_by_id(found.namespace).is_some()))
+    Ok(found.filter(|found| home(call, found).is_some()))
 }
 
 /// The token of the accessor in the body, if it is in the namespace of the request or in one below it: an accessor is no
@@ -40,8 +41,12 @@ pub(super) async fn by_accessor(system: &System, call: &mut Call<'_>) -> Result<
 
 /// Whether a token belongs to the namespace of the request, or to one below it.
 pub(super) fn is_within(call: &Call<'_>, principal: &Principal) -> bool {
-    let namespace = call.tree.namespace_by_id(principal.namespace);
-    namespace.is_some_and(|namespace| namespace.path.as_str().starts_with(call.namespace.path.as_str()))
+    home(call, principal).is_some_and(|home| home.path.as_str().starts_with(call.namespace.path.as_str()))
+}
+
+/// The namespace that a token is of, unless that is gone or about to go.
+fn home<'a>(call: &Call<'a>, principal: &Principal) -> Option<&'a Namespace> {
+    call.tree.namespace_by_id(principal.namespace).map(AsRef::as_ref).filter(|home: &&Namespace| !home.tainted)
 }
 
 /// What is told of an accessor that names nothing here.
