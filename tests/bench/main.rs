@@ -15,6 +15,7 @@ mod idle_memory;
 mod issue;
 mod many;
 mod measure;
+mod policy;
 mod start_up;
 mod stored;
 mod through_the_sandbox;
@@ -32,6 +33,7 @@ const ALL: &[(&str, fn())] = &[
     ("idle-memory", idle_memory::run),
     ("stored", stored::run),
     ("many", many::run),
+    ("policy", policy::run),
     ("certificates", certificates::run),
 ];
 

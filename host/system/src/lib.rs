@@ -17,6 +17,7 @@ mod managed_keys;
 mod mounts;
 mod namespaces;
 mod params;
+mod policies;
 mod preflight;
 mod rekey;
 mod remount;
@@ -29,6 +30,7 @@ mod token;
 
 use std::sync::Arc;
 
+use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
@@ -73,6 +75,7 @@ pub struct System {
     catalog: Catalog,
     managed_keys: ManagedKeys,
     snapshots: Snapshots,
+    policies: Arc<Policies>,
     routes: Routes,
 }
 
@@ -115,7 +118,13 @@ impl System {
         managed_keys: ManagedKeys,
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes: Routes::new()? })
+        let policies = Arc::new(Policies::new());
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, policies, routes: Routes::new()? })
+    }
+
+    /// What people may do, for whoever decides.
+    pub fn policies(&self) -> &Arc<Policies> {
+        &self.policies
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -179,7 +188,9 @@ impl System {
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
-            Endpoint::CapabilitiesSelf => capabilities::own(&call),
+            Endpoint::Capabilities(whose) => capabilities::of(self, call, whose).await,
+            Endpoint::Policies(dialect) => policies::all(self, call, dialect).await,
+            Endpoint::Policy(dialect) => policies::one(self, call, dialect, at).await,
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
             Endpoint::LookupSelf => token::lookup_self(&call),

@@ -5,12 +5,14 @@ use matchit::Router;
 use model::Fault;
 
 use crate::Matched;
+use crate::capabilities::Whose;
+use crate::policies::Dialect;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
     Auth,
     AuthMethod,
-    CapabilitiesSelf,
+    Capabilities(Whose),
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
@@ -21,6 +23,8 @@ pub(crate) enum Endpoint {
     Mounts,
     Namespace,
     Namespaces,
+    Policies(Dialect),
+    Policy(Dialect),
     Rekey,
     RekeyBackup,
     RekeyRecovery,
@@ -75,8 +79,8 @@ impl Routes {
             ("rekey-recovery-key/{*path}", Endpoint::RekeyRecovery, OPEN),
             ("rotate", Endpoint::Rotate, SUDO),
             ("rotate/keyring", Endpoint::Rotate, SUDO),
-            ("rotate/config", Endpoint::RotateConfig, SUDO),
-            ("rotate/keyring/config", Endpoint::RotateConfig, SUDO),
+            ("rotate/config", Endpoint::RotateConfig, TOKEN),
+            ("rotate/keyring/config", Endpoint::RotateConfig, TOKEN),
             ("seal", Endpoint::Seal, SUDO),
             ("external-keys/configs", Endpoint::ExternalKeys, TOKEN),
             ("external-keys/configs/{*path}", Endpoint::ExternalKeys, TOKEN),
@@ -86,10 +90,15 @@ impl Routes {
             ("auth", Endpoint::Auth, TOKEN),
             ("auth/{*path}", Endpoint::AuthMethod, SUDO),
             ("remount", Endpoint::Remount, SUDO),
-            ("remount/status/{id}", Endpoint::RemountStatus, SUDO),
+            ("remount/status/{id}", Endpoint::RemountStatus, TOKEN),
             ("namespaces", Endpoint::Namespaces, TOKEN),
             ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
-            ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),
+            ("capabilities-self", Endpoint::Capabilities(Whose::Own), TOKEN),
+            ("capabilities", Endpoint::Capabilities(Whose::Token), TOKEN),
+            ("policies/acl", Endpoint::Policies(Dialect::Current), TOKEN),
+            ("policies/acl/{*name}", Endpoint::Policy(Dialect::Current), TOKEN),
+            ("policy", Endpoint::Policies(Dialect::Old), TOKEN),
+            ("policy/{*name}", Endpoint::Policy(Dialect::Old), TOKEN),
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
