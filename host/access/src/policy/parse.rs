@@ -157,7 +157,7 @@ fn known_keys(entries: &[Entry], known: &[&str], prefix: &str) -> Result<(), Mal
     for entry in entries.iter().filter(|entry| !known.contains(&entry.name())) {
         count += 1;
         // Writing to a text does not fail.
-        let _ = write!(listed, "\t* {prefix}invalid key {:?} on line {}\n", entry.name(), entry.at().line);
+        let _ = writeln!(listed, "\t* {prefix}invalid key {:?} on line {}", entry.name(), entry.at().line);
     }
     match count {
         0 => Ok(()),
