@@ -85,6 +85,8 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]

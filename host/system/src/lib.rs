@@ -17,6 +17,7 @@ mod managed_keys;
 mod mounts;
 mod namespaces;
 mod params;
+mod password_policies;
 mod policies;
 mod preflight;
 mod rekey;
@@ -189,6 +190,8 @@ impl System {
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
             Endpoint::Capabilities(whose) => capabilities::of(self, call, whose).await,
+            Endpoint::PasswordPolicies => password_policies::all(call).await,
+            Endpoint::PasswordPolicy => password_policies::one(call, at).await,
             Endpoint::Policies(dialect) => policies::all(self, call, dialect).await,
             Endpoint::Policy(dialect) => policies::one(self, call, dialect, at).await,
             Endpoint::UiMounts => preflight::all(self, &call),
