@@ -33,6 +33,8 @@ mod golden;
 mod hostile;
 #[path = "isolation/keys.rs"]
 mod keys;
+#[path = "api/identity.rs"]
+mod identity;
 #[path = "api/kv.rs"]
 mod kv;
 #[path = "isolation/lent_keys.rs"]

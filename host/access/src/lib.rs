@@ -4,7 +4,7 @@
 //! permit. **Never:** does what
 //! was asked, or keeps a token: only a keyed hash of it is stored. **In, out:** a token in, a [`Principal`] out; a
 //! principal and the demands of a route in, [`Admitted`] out. An [`Admitted`] cannot be made anywhere else.
-//! **Meet first:** [`Principal`], [`Demands`], [`Admitted`]. **Errors:** [`Denied`].
+//! **Meet first:** [`Principal`], [`NewToken`], [`Demands`], [`Admitted`]. **Errors:** [`Denied`], [`model::Fault`].
 #![forbid(unsafe_code)]
 
 mod decision;
@@ -12,4 +12,4 @@ pub mod policy;
 mod tokens;
 
 pub use decision::{Admitted, Demands, Denied, admit};
-pub use tokens::{Principal, ROOT_TOKEN_LEN, Tokens};
+pub use tokens::{Login, NewToken, Principal, ROOT_TOKEN_LEN, Record, TOKEN_MAX, Tokens, Use, cidr, cubbyhole, ttl};

@@ -25,7 +25,7 @@ pub mod spki;
 mod verify;
 
 pub use algorithm::{Curve, Hash, Input, KeyType, MESSAGE_MAX, Scheme, Usage, Usages};
-pub use apart::{APART_MAX, apart};
+pub use apart::{APART_MAX, Turns, apart};
 pub use driver::{Cipher, Description, Driver, SignRequest};
 pub use error::{Error, PUBLIC_TEXT_MAX, Reason};
 pub use internal::encrypt as encrypt_to;

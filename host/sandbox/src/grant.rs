@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keys::{InternalKeys, ManagedKeys};
+use outgoing::Outgoing;
 use model::{Id, NamespacePath, Operation};
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
@@ -28,6 +29,8 @@ pub struct Grant {
     pub managed_keys: ManagedKeys,
     /// The keys of mounts. Those in the mount's own drawer can be used.
     pub internal_keys: InternalKeys,
+    /// Asks other servers, for auth methods: those that the operator allows.
+    pub outgoing: Arc<Outgoing>,
     /// When the guest is ended.
     pub deadline: Instant,
 }
@@ -69,4 +72,6 @@ pub struct Caller {
     pub metadata: Vec<(String, String)>,
     /// DER of the client's TLS certificate.
     pub client_certificate: Option<Vec<u8>>,
+    /// The IP address that the request came from.
+    pub remote_address: Option<String>,
 }

@@ -3,11 +3,13 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use access::policy::Acl;
 use access::Tokens;
 use async_trait::async_trait;
 use gateway::{Furnish, Gateway, Rooms};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use model::Fault;
+use outgoing::Outgoing;
 use sandbox::{Catalog, Guest, Sandbox};
 use seal::{Lock, Wrapper};
 use storage::barrier::Barrier;
@@ -116,10 +118,12 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let hook = Arc::clone(&reopen);
     let drivers = drivers(config, driver)?;
     let limits = Limits::new(libraries, config.managed_keys.namespaces.values().cloned());
+    let outgoing = Arc::new(Outgoing::new(config.http_out.clone()));
     let furnish: Furnish = Box::new(move |barrier| {
         let claims = Some(Store::new(Arc::clone(&barrier)));
         let keys = ManagedKeys::with_limits(limits.clone(), drivers.clone(), claims);
-        Box::pin(furnish(barrier, info.clone(), catalog.clone(), keys, Arc::clone(&hook)))
+        let rooms = (catalog.clone(), keys, Arc::clone(&outgoing));
+        Box::pin(furnish(barrier, info.clone(), rooms, Arc::clone(&hook)))
     });
     let gateway = Arc::new(Gateway::new(front, furnish));
     drop(reopen.0.set(Arc::downgrade(&gateway)));
@@ -143,8 +147,7 @@ fn drivers(config: &Config, pkcs11: Arc<dyn keys::Driver>) -> Result<Drivers, Fa
 async fn furnish(
     barrier: Arc<Barrier>,
     info: Info,
-    catalog: Catalog,
-    managed_keys: ManagedKeys,
+    (catalog, managed_keys, outgoing): (Catalog, ManagedKeys, Arc<Outgoing>),
     reopen: Arc<Reopen>,
 ) -> Result<Rooms, Fault> {
     let store = Store::new(Arc::clone(&barrier));
@@ -159,10 +162,13 @@ async fn furnish(
         cluster_id: system::cluster_id(&store).await?,
         tenancy: Tenancy::open(&store).await?,
         tokens,
+        policies: Arc::clone(system.policies()),
+        root_acl: Arc::new(Acl::root()),
         barrier,
         store,
         managed_keys,
         internal_keys: InternalKeys::new(),
+        outgoing,
         catalog,
         system,
         request_time: REQUEST_TIME,

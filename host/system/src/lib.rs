@@ -1,4 +1,4 @@
-//! The native endpoints: `sys/` and `auth/token/`.
+//! The native endpoints: `sys/`, `auth/token/` and `cubbyhole/`.
 //!
 //! **For:** what the host itself answers, one file per resource. **Never:** HTTP, or a request that was not admitted.
 //! **In, out:** a [`Call`] in, a [`model::Reply`] out; changes go into the call's transaction. **Meet first:**
@@ -9,10 +9,13 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
+mod cubbyhole;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod identity;
+pub mod lockout;
 mod managed_keys;
 mod mounts;
 mod namespaces;
@@ -35,7 +38,7 @@ use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
-use model::{Fault, Id, Kind, Operation, Reply, Stream};
+use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
 use sandbox::Catalog;
 use seal::rekey::Target;
 use secrecy::SecretString;
@@ -45,6 +48,7 @@ use storage::barrier::Barrier;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
+pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
 use routes::{Endpoint, Routes};
@@ -52,6 +56,16 @@ pub use snapshot::{AfterRestore, Snapshots};
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
+
+/// Paths that belong to the token's own namespace, whatever the header says.
+const EVERYWHERE: [&str; 6] = [
+    "auth/token/lookup-self",
+    "auth/token/renew-self",
+    "auth/token/revoke-self",
+    "sys/wrapping/lookup",
+    "sys/wrapping/rewrap",
+    "sys/wrapping/unwrap",
+];
 
 /// What the server says of itself.
 #[derive(Clone, Debug)]
@@ -135,14 +149,24 @@ impl System {
 
     /// The endpoint at a path below `auth/token/`.
     pub fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
-        let matched = Matched { endpoint: Endpoint::LookupSelf, capture: String::new() };
-        (path == "lookup-self").then_some((matched, Demands::default()))
+        self.routes.find_token(path)
     }
 
-    /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: questions of
-    /// a token about itself.
+    /// The endpoint at a path below `identity/`.
+    pub fn find_identity(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Identity, capture: path.to_owned() }, Demands::default())
+    }
+
+    /// The endpoint at a path below `cubbyhole/`: every path has one.
+    pub fn find_cubbyhole(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Cubbyhole, capture: path.to_owned() }, Demands::default())
+    }
+
+    /// Whether a path is answered in the token's own namespace whatever the header names, even one that does not exist:
+    /// what a token asks about itself, what it was given wrapped, and what it keeps for itself.
     pub fn is_everywhere(path: &str) -> bool {
-        path.trim_end_matches('/') == "auth/token/lookup-self"
+        let path = path.trim_end_matches('/');
+        EVERYWHERE.contains(&path) || path == "cubbyhole" || path.starts_with("cubbyhole/")
     }
 
     /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
@@ -181,10 +205,12 @@ impl System {
             Endpoint::SnapshotForce => Err(unsupported()),
             Endpoint::ExternalKeys => external_keys::at(&self.managed_keys, call, at).await,
             Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
-            Endpoint::Auth => auth::all(&call),
-            Endpoint::AuthMethod => auth::one(self, &call, at),
-            Endpoint::Mounts => mounts::all(self, call),
-            Endpoint::Mount => mounts::one(self, call, at).await,
+            Endpoint::Auth => mounts::all(self, call, MountClass::Auth),
+            Endpoint::AuthMethod => mounts::one(self, call, MountClass::Auth, at).await,
+            Endpoint::Mounts => mounts::all(self, call, MountClass::Secret),
+            Endpoint::Mount => mounts::one(self, call, MountClass::Secret, at).await,
+            Endpoint::LockedUsers => lockout::list(call).await,
+            Endpoint::LockedUser => lockout::unlock(call, at).await,
             Endpoint::Remount => remount::start(call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
@@ -194,14 +220,24 @@ impl System {
             Endpoint::PasswordPolicy => password_policies::one(call, at).await,
             Endpoint::Policies(dialect) => policies::all(self, call, dialect).await,
             Endpoint::Policy(dialect) => policies::one(self, call, dialect, at).await,
+            Endpoint::NamespaceLock => namespaces::lock(call, at).await,
+            Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
+            Endpoint::UiNamespaces => namespaces::below(&call),
+            Endpoint::Identity => identity::at(call, at).await,
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
-            Endpoint::LookupSelf => token::lookup_self(&call),
+            Endpoint::Token(what) => token::answer(self, call, what, at).await,
+            Endpoint::Cubbyhole => cubbyhole::at(call, at).await,
         }
     }
 }
 
 impl Matched {
+    /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
+    pub fn unlocks(&self) -> bool {
+        matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    }
+
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
@@ -214,7 +250,7 @@ fn seal_up(call: &Call<'_>) -> Result<Reply, Fault> {
 }
 
 /// A fresh identifier.
-fn fresh_id() -> Result<Id, Fault> {
+pub fn fresh_id() -> Result<Id, Fault> {
     random().map(Id::from_random)
 }
 
@@ -226,6 +262,12 @@ fn random<const N: usize>() -> Result<[u8; N], Fault> {
 
 fn stored(error: storage::Error) -> Fault {
     Fault::new(error.kind(), "storage failed").detail(error.to_string())
+}
+
+/// A time as clients read it.
+fn rfc3339(seconds: u64) -> Result<String, Fault> {
+    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a time outside of what can be written"))
 }
 
 fn unsupported() -> Fault {
