@@ -9,6 +9,7 @@ use model::{Fault, Id, Operation, Reply};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
+use crate::token::find;
 use crate::{Call, System, params, unsupported};
 
 /// Most paths in one question.
@@ -70,15 +71,12 @@ fn paths(body: &Map<String, Value>) -> Result<Vec<String>, Fault> {
 async fn by_token(system: &System, call: &mut Call<'_>) -> Result<Principal, Fault> {
     let token = params::text(&call.body, "token")?.filter(|token| !token.is_empty());
     let token = SecretString::from(token.ok_or_else(|| Fault::invalid("missing token"))?);
-    let found = system.tokens.find(call.transaction, &token, call.now).await?;
+    let found = find::by_token(system, call, &token).await?;
     found.ok_or_else(|| Fault::invalid("invalid token"))
 }
 
 async fn by_accessor(system: &System, call: &mut Call<'_>) -> Result<Principal, Fault> {
-    let accessor = params::text(&call.body, "accessor")?.filter(|accessor| !accessor.is_empty());
-    let accessor = accessor.ok_or_else(|| Fault::invalid("missing accessor"))?;
-    let found = system.tokens.by_accessor(call.transaction, accessor, call.now).await?;
-    found.ok_or_else(|| Fault::invalid("invalid accessor"))
+    find::by_accessor(system, call).await?.ok_or_else(find::invalid_accessor)
 }
 
 /// What a token's policies, and those of its entity, say. Who holds one that would not be admitted may do nothing.
