@@ -99,6 +99,8 @@ mod pki_sign;
 mod pki_verbatim;
 #[path = "api/quotas.rs"]
 mod quotas;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]

@@ -18,6 +18,7 @@ mod issue;
 mod leases;
 mod many;
 mod measure;
+mod policy;
 mod start_up;
 mod stored;
 mod through_the_sandbox;
@@ -37,6 +38,7 @@ const ALL: &[(&str, fn())] = &[
     ("idle-connections", idle_connections::run),
     ("stored", stored::run),
     ("many", many::run),
+    ("policy", policy::run),
     ("certificates", certificates::run),
     ("leases", leases::run),
 ];

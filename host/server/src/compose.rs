@@ -172,7 +172,7 @@ async fn furnish(
         cluster_id: system::cluster_id(&store).await?,
         tenancy: Tenancy::open(&store).await?,
         tokens,
-        policies: Arc::new(Policies::new()),
+        policies: Arc::clone(system.policies()),
         root_acl: Arc::new(Acl::root()),
         barrier,
         store,

@@ -27,6 +27,8 @@ mod mounts;
 mod namespaces;
 mod openapi;
 mod params;
+mod password_policies;
+mod policies;
 mod preflight;
 mod quotas;
 mod rekey;
@@ -43,6 +45,7 @@ mod wrapping;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
@@ -57,6 +60,7 @@ use storage::barrier::Barrier;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
+pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
@@ -103,6 +107,7 @@ pub struct System {
     catalog: Catalog,
     managed_keys: ManagedKeys,
     snapshots: Snapshots,
+    policies: Arc<Policies>,
     routes: Routes,
     meter: Meter,
     quotas: Quotas,
@@ -153,8 +158,9 @@ impl System {
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
         let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
+        let policies = Arc::new(Policies::new());
         let configured = Value::Null;
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes, meter, quotas, configured })
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, policies, routes, meter, quotas, configured })
     }
 
     /// The same, showing what this meter counts.
@@ -167,6 +173,11 @@ impl System {
     #[must_use]
     pub fn configured(self, configured: Value) -> Self {
         Self { configured, ..self }
+    }
+
+    /// What people may do, for whoever decides.
+    pub fn policies(&self) -> &Arc<Policies> {
+        &self.policies
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -259,11 +270,15 @@ impl System {
             Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(&self.tokens, call, at).await,
+            Endpoint::Capabilities(whose) => capabilities::of(self, call, whose).await,
+            Endpoint::PasswordPolicies => password_policies::all(call).await,
+            Endpoint::PasswordPolicy => password_policies::one(call, at).await,
+            Endpoint::Policies(dialect) => policies::all(self, call, dialect).await,
+            Endpoint::Policy(dialect) => policies::one(self, call, dialect, at).await,
             Endpoint::NamespaceLock => namespaces::lock(call, at).await,
             Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
             Endpoint::UiNamespaces => namespaces::below(&call),
             Endpoint::Identity => identity::at(call, at).await,
-            Endpoint::CapabilitiesSelf => capabilities::own(&call),
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
             Endpoint::Leases => leases::all(call).await,

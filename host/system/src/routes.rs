@@ -5,13 +5,15 @@ use matchit::Router;
 use model::Fault;
 
 use crate::Matched;
+use crate::capabilities::Whose;
+use crate::policies::Dialect;
 use crate::token::At;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
     Auth,
     AuthMethod,
-    CapabilitiesSelf,
+    Capabilities(Whose),
     Cubbyhole,
     ExternalKeys,
     GenerateRoot,
@@ -41,6 +43,10 @@ pub(crate) enum Endpoint {
     Namespaces,
     OpenApi,
     Quotas,
+    PasswordPolicies,
+    PasswordPolicy,
+    Policies(Dialect),
+    Policy(Dialect),
     Rekey,
     RekeyBackup,
     RekeyRecovery,
@@ -111,8 +117,8 @@ impl Routes {
             ("rekey-recovery-key/{*path}", Endpoint::RekeyRecovery, OPEN),
             ("rotate", Endpoint::Rotate, SUDO),
             ("rotate/keyring", Endpoint::Rotate, SUDO),
-            ("rotate/config", Endpoint::RotateConfig, SUDO),
-            ("rotate/keyring/config", Endpoint::RotateConfig, SUDO),
+            ("rotate/config", Endpoint::RotateConfig, TOKEN),
+            ("rotate/keyring/config", Endpoint::RotateConfig, TOKEN),
             ("seal", Endpoint::Seal, SUDO),
             ("external-keys/configs", Endpoint::ExternalKeys, TOKEN),
             ("external-keys/configs/{*path}", Endpoint::ExternalKeys, TOKEN),
@@ -124,15 +130,23 @@ impl Routes {
             ("locked-users", Endpoint::LockedUsers, TOKEN),
             ("locked-users/{*path}", Endpoint::LockedUser, TOKEN),
             ("remount", Endpoint::Remount, SUDO),
-            ("remount/status/{id}", Endpoint::RemountStatus, SUDO),
+            ("remount/status/{id}", Endpoint::RemountStatus, TOKEN),
             ("namespaces", Endpoint::Namespaces, TOKEN),
             ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
+            ("capabilities-self", Endpoint::Capabilities(Whose::Own), TOKEN),
+            ("capabilities", Endpoint::Capabilities(Whose::Token), TOKEN),
+            ("capabilities-accessor", Endpoint::Capabilities(Whose::Accessor), TOKEN),
+            ("policies/acl", Endpoint::Policies(Dialect::Current), TOKEN),
+            ("policies/acl/{*name}", Endpoint::Policy(Dialect::Current), TOKEN),
+            ("policies/password", Endpoint::PasswordPolicies, TOKEN),
+            ("policies/password/{*path}", Endpoint::PasswordPolicy, TOKEN),
+            ("policy", Endpoint::Policies(Dialect::Old), TOKEN),
+            ("policy/{*name}", Endpoint::Policy(Dialect::Old), TOKEN),
             ("namespaces/api-lock/lock", Endpoint::NamespaceLock, TOKEN),
             ("namespaces/api-lock/lock/{*path}", Endpoint::NamespaceLock, TOKEN),
             ("namespaces/api-lock/unlock", Endpoint::NamespaceUnlock, TOKEN),
             ("namespaces/api-lock/unlock/{*path}", Endpoint::NamespaceUnlock, TOKEN),
             ("internal/ui/namespaces", Endpoint::UiNamespaces, TOKEN),
-            ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
