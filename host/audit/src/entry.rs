@@ -220,14 +220,14 @@ impl Device {
     /// What every entry about a request says.
     pub(crate) fn render(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         auth: Option<&Auth>,
         headers: &BTreeMap<String, Header>,
     ) -> Result<Rendered, Fault> {
         let data = match &request.data {
             Data::Nothing => Veiled::default(),
             Data::Bytes(length) => Veiled::length(*length),
-            Data::Object(object) => self.veil(&request.clear).object(object),
+            Data::Object(object) => self.veil(request.clear).object(object),
         };
         let mut shown = self.request(request, headers);
         let head = raw(&shown)?;
@@ -293,9 +293,9 @@ impl Device {
         if is_hashed { self.salt.hash(accessor) } else { accessor.to_owned() }
     }
 
-    fn request<'a>(&self, request: &'a Request, headers: &BTreeMap<String, Header>) -> RequestShown<'a> {
+    fn request<'a>(&self, request: &'a Request<'a>, headers: &BTreeMap<String, Header>) -> RequestShown<'a> {
         let mut shown: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (name, value) in &request.headers {
+        for (name, value) in request.headers {
             let Some(header) = headers.get(name) else { continue };
             let is_hashed = header.hmac && !self.format.log_raw;
             let value = if is_hashed { self.salt.hash(value) } else { value.clone() };
@@ -356,7 +356,7 @@ impl Device {
             Data::Object(object) => {
                 let counts = self.format.elide_list_responses && of.operation == Some(Operation::List);
                 let counted = counts.then(|| elided(object)).flatten();
-                self.veil(answer.clear).object(counted.as_ref().unwrap_or(object))
+                self.veil(answer.clear).object(counted.as_deref().unwrap_or(object))
             }
         };
         let mut headers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -1,5 +1,6 @@
 //! What entries are made of: plain facts, gathered by the corridor.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use model::Operation;
@@ -8,7 +9,7 @@ use serde_json::value::RawValue;
 
 /// What is asked. Fields that are empty are left out of entries.
 #[derive(Debug, Default)]
-pub struct Request {
+pub struct Request<'a> {
     /// Identifies the request.
     pub id: String,
     /// Whose use this counts as: the entity, or what stands for a token without one.
@@ -22,9 +23,9 @@ pub struct Request {
     /// What answers there, if something does.
     pub mount: Option<Mount>,
     /// The parameters or the body.
-    pub data: Data,
+    pub data: Data<'a>,
     /// Top-level names of the data that are shown in clear.
-    pub clear: Vec<String>,
+    pub clear: &'a [String],
     /// As sent. Only ever written as a hash.
     pub client_token: Option<SecretString>,
     /// Names the token without being it.
@@ -36,7 +37,7 @@ pub struct Request {
     /// In seconds; 0 when the answer is not to be wrapped.
     pub wrap_ttl: u64,
     /// All headers, names in lower case; only those that are configured are written.
-    pub headers: Vec<(String, String)>,
+    pub headers: &'a [(String, String)],
     /// In hexadecimal, when the client showed a certificate.
     pub client_certificate_serial_number: String,
 }
@@ -65,12 +66,12 @@ pub struct Mount {
 
 /// A body.
 #[derive(Debug, Default)]
-pub enum Data {
+pub enum Data<'a> {
     /// None.
     #[default]
     Nothing,
     /// A JSON object.
-    Object(Box<RawValue>),
+    Object(Cow<'a, RawValue>),
     /// So many bytes of anything else: only their number is written.
     Bytes(usize),
 }
@@ -123,7 +124,7 @@ pub struct Answer<'a> {
     /// Who was let in, for logins and new tokens.
     pub auth: Option<&'a Auth>,
     /// The body.
-    pub data: Data,
+    pub data: Data<'a>,
     /// Top-level names of the data that are shown in clear.
     pub clear: &'a [String],
     /// The lease, if the answer has one.

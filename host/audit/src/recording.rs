@@ -22,7 +22,7 @@ pub struct Recording {
 
 impl Recording {
     /// Gathers what all entries about a request say. `facts` is asked only when there is a device.
-    pub fn new(devices: &Devices, facts: impl FnOnce() -> (Request, Option<Auth>)) -> Result<Self, Fault> {
+    pub fn new<'a>(devices: &Devices, facts: impl FnOnce() -> (Request<'a>, Option<Auth>)) -> Result<Self, Fault> {
         if devices.is_empty() {
             return Ok(Self { devices: Vec::new() });
         }
@@ -114,7 +114,7 @@ fn failed(device: &Device, error: String, why: &mut Vec<String>) {
 }
 
 /// Much data is hashed while another thread takes this one's place.
-fn apart<T>(data: &Data, work: impl FnOnce() -> T) -> T {
+fn apart<T>(data: &Data<'_>, work: impl FnOnce() -> T) -> T {
     let is_large = matches!(data, Data::Object(object) if object.get().len() > HASHED_APART);
     let has_others = || Handle::try_current().is_ok_and(|now| now.runtime_flavor() == RuntimeFlavor::MultiThread);
     if is_large && has_others() { tokio::task::block_in_place(work) } else { work() }

@@ -4,10 +4,11 @@ mod entries;
 mod failing;
 mod table;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::{Fault, Operation};
@@ -94,11 +95,14 @@ fn now() -> SystemTime {
     UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789)
 }
 
-fn object(text: &str) -> Data {
-    Data::Object(RawValue::from_string(text.to_owned()).unwrap())
+fn object(text: &str) -> Data<'static> {
+    Data::Object(Cow::Owned(RawValue::from_string(text.to_owned()).unwrap()))
 }
 
-fn request() -> Request {
+fn request() -> Request<'static> {
+    static CLEAR: LazyLock<[String; 1]> = LazyLock::new(|| ["ttl".into()]);
+    static HEADERS: LazyLock<[(String, String); 2]> =
+        LazyLock::new(|| [("user-agent".into(), "curl".into()), ("cookie-ish".into(), "hidden".into())]);
     Request {
         id: "11111111-2222-4333-8444-555555555555".into(),
         operation: Some(Operation::Update),
@@ -111,12 +115,12 @@ fn request() -> Request {
             point: "pki/".into(),
         }),
         data: object(r#"{"common_name":"a.example","ttl":"1h","count":3}"#),
-        clear: vec!["ttl".into()],
+        clear: &*CLEAR,
         client_token: Some(SecretString::from("hvs.secret")),
         client_token_accessor: "acc-1".into(),
         remote_address: "127.0.0.1".into(),
         remote_port: 4711,
-        headers: vec![("user-agent".into(), "curl".into()), ("cookie-ish".into(), "hidden".into())],
+        headers: &*HEADERS,
         ..Request::default()
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::{Admitted, Demands, Tokens};
 use arc_swap::ArcSwapOption;
+use audit::Audit;
 use keys::{InternalKeys, ManagedKeys};
 use model::{Fault, Id, Kind, NamespacePath, Operation, Reply, Stream};
 use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
@@ -43,6 +44,8 @@ pub struct Rooms {
     pub managed_keys: ManagedKeys,
     /// Keys of mounts.
     pub internal_keys: InternalKeys,
+    /// Who did what.
+    pub audit: Arc<Audit>,
     /// The engines.
     pub catalog: Catalog,
     /// What the host itself answers.
@@ -184,6 +187,7 @@ impl Rooms {
                     tree: &tree,
                     body: body::fields(arrival)?,
                     admitted: &admitted,
+                    witness: None,
                     token: arrival.token.as_ref(),
                     transaction: &mut transaction,
                     deadline,

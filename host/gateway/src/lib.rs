@@ -10,6 +10,7 @@ mod body;
 mod corridor;
 mod help;
 mod opening;
+mod recording;
 mod ticks;
 
 pub use arrival::Arrival;

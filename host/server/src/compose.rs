@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Tokens;
 use async_trait::async_trait;
+use audit::Audit;
 use gateway::{Furnish, Gateway, Rooms};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use model::Fault;
@@ -151,7 +152,8 @@ async fn furnish(
     let tokens = Arc::new(Tokens::open(&store).await?);
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
-    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?;
+    let audit = Arc::new(Audit::new());
+    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), Arc::clone(&audit), snapshots)?;
     let mut tasks = JoinSet::new();
     tasks.spawn(sweep(store.clone()));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
@@ -163,6 +165,7 @@ async fn furnish(
         store,
         managed_keys,
         internal_keys: InternalKeys::new(),
+        audit,
         catalog,
         system,
         request_time: REQUEST_TIME,

@@ -5,6 +5,7 @@
 //! [`System`], [`Call`]. **Errors:** [`model::Fault`].
 #![forbid(unsafe_code)]
 
+mod audit;
 mod auth;
 mod builtin;
 mod capabilities;
@@ -29,9 +30,10 @@ mod token;
 
 use std::sync::Arc;
 
+use ::audit::Audit;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use keys::ManagedKeys;
+use keys::{ManagedKeys, Witness};
 use model::{Fault, Id, Kind, Operation, Reply, Stream};
 use sandbox::Catalog;
 use seal::rekey::Target;
@@ -72,6 +74,7 @@ pub struct System {
     tokens: Arc<Tokens>,
     catalog: Catalog,
     managed_keys: ManagedKeys,
+    audit: Arc<Audit>,
     snapshots: Snapshots,
     routes: Routes,
 }
@@ -90,6 +93,8 @@ pub struct Call<'a> {
     pub body: Map<String, Value>,
     /// Who asks.
     pub admitted: &'a Admitted,
+    /// Is told of each use of a managed key.
+    pub witness: Option<Arc<dyn Witness>>,
     /// The token that was sent. Only the answer to its own holder may repeat it.
     pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
@@ -113,9 +118,10 @@ impl System {
         (barrier, tokens): (Arc<Barrier>, Arc<Tokens>),
         catalog: Catalog,
         managed_keys: ManagedKeys,
+        audit: Arc<Audit>,
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes: Routes::new()? })
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, audit, snapshots, routes: Routes::new()? })
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -156,7 +162,16 @@ impl System {
     /// Answers a request that was admitted.
     pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
+        let managed_keys = match &call.witness {
+            Some(witness) => self.managed_keys.witnessed(Arc::clone(witness)),
+            None => self.managed_keys.clone(),
+        };
         match matched.endpoint {
+            Endpoint::Audit => audit::all(&self.audit, call).await,
+            Endpoint::AuditDevice => audit::one(&self.audit, call, at).await,
+            Endpoint::AuditHash => audit::hash(&self.audit, call, at).await,
+            Endpoint::AuditHeaders => audit::headers(&self.audit, call).await,
+            Endpoint::AuditHeader => audit::header(&self.audit, call, at).await,
             Endpoint::GenerateRoot => generate_root::attempt(call).await,
             Endpoint::GenerateRootUpdate => generate_root::update(&self.tokens, call).await,
             Endpoint::KeyStatus => rotate::key_status(&self.barrier, call).await,
@@ -169,8 +184,8 @@ impl System {
             Endpoint::Seal => seal_up(&call),
             Endpoint::Snapshot => self.snapshots.save(call).await,
             Endpoint::SnapshotForce => Err(unsupported()),
-            Endpoint::ExternalKeys => external_keys::at(&self.managed_keys, call, at).await,
-            Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
+            Endpoint::ExternalKeys => external_keys::at(&managed_keys, call, at).await,
+            Endpoint::ManagedKeys => managed_keys::at(&managed_keys, call, at).await,
             Endpoint::Auth => auth::all(&call),
             Endpoint::AuthMethod => auth::one(self, &call, at),
             Endpoint::Mounts => mounts::all(self, call),
@@ -188,6 +203,12 @@ impl System {
 }
 
 impl Matched {
+    /// Whether answering it may change what requests are recorded with. The answer is then recorded with the devices that
+    /// there are afterwards, too.
+    pub fn changes_audit(&self) -> bool {
+        matches!(self.endpoint, Endpoint::AuditDevice)
+    }
+
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)

@@ -8,6 +8,11 @@ use crate::Matched;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
+    Audit,
+    AuditDevice,
+    AuditHash,
+    AuditHeader,
+    AuditHeaders,
     Auth,
     AuthMethod,
     CapabilitiesSelf,
@@ -41,7 +46,12 @@ impl Endpoint {
     pub(crate) fn is_of_the_root(self) -> bool {
         matches!(
             self,
-            Self::GenerateRoot
+            Self::Audit
+                | Self::AuditDevice
+                | Self::AuditHash
+                | Self::AuditHeader
+                | Self::AuditHeaders
+                | Self::GenerateRoot
                 | Self::GenerateRootUpdate
                 | Self::KeyStatus
                 | Self::Rekey
@@ -65,6 +75,11 @@ impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
         let mut router = Router::new();
         for (template, endpoint, demands) in [
+            ("audit", Endpoint::Audit, SUDO),
+            ("audit/{*path}", Endpoint::AuditDevice, SUDO),
+            ("audit-hash/{*path}", Endpoint::AuditHash, TOKEN),
+            ("config/auditing/request-headers", Endpoint::AuditHeaders, SUDO),
+            ("config/auditing/request-headers/{name}", Endpoint::AuditHeader, SUDO),
             ("generate-root/attempt", Endpoint::GenerateRoot, OPEN),
             ("generate-root/update", Endpoint::GenerateRootUpdate, OPEN),
             ("key-status", Endpoint::KeyStatus, TOKEN),

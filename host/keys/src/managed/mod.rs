@@ -207,7 +207,9 @@ impl ManagedKeys {
     ) -> Result<ManagedKey, Error> {
         let mut found = None;
         let opened = self.find(transaction, caller, reference, &mut found).await;
-        if let (Err(error), Some(witness)) = (&opened, &self.1) {
+        if let (Err(error), Some(witness)) = (&opened, &self.1)
+            && !matches!(error, Error::Storage(_))
+        {
             let named = shown(reference);
             let used = match &found {
                 Some(key) => key.use_of(Act::Open),
