@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use access::{Admitted, Demands, Tokens};
+use access::{Admitted, Demands, Principal, Tokens};
 use arc_swap::ArcSwapOption;
 use audit::Audit;
 use keys::{InternalKeys, ManagedKeys};
@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::opening::{Furnish, Open};
+use crate::recording::{self, Added, Asked, At, Recorder};
 use crate::{Arrival, body, help};
 
 /// How often a request that lost against another is run again before it is given up.
@@ -77,6 +78,38 @@ enum Passed {
 enum Answerer<'a> {
     Host(system::Matched),
     Guest { guest: &'a Guest, mount: Arc<Mount>, rest: String },
+}
+
+/// Where a path leads.
+struct Found<'a> {
+    namespace: Arc<Namespace>,
+    answerer: Answerer<'a>,
+    demands: Demands,
+    /// Below the namespace.
+    path: String,
+}
+
+fn asked<'a>(
+    arrival: &'a Arrival,
+    found: Option<&'a Found<'_>>,
+    principal: Option<&'a Principal>,
+    allowed: bool,
+) -> Asked<'a> {
+    let target = match found {
+        None => At::Nowhere,
+        Some(Found { answerer: Answerer::Guest { mount, .. }, .. }) => At::Mount(mount),
+        Some(found) if found.path.starts_with("auth/token/") => At::Token,
+        Some(_) => At::System,
+    };
+    Asked {
+        arrival,
+        operation: arrival.operation,
+        namespace: found.map(|found| &*found.namespace),
+        path: found.map_or(&arrival.path, |found| &found.path).clone(),
+        target,
+        principal,
+        allowed: principal.map(|_| allowed),
+    }
 }
 
 impl Gateway {
@@ -144,10 +177,30 @@ pub(crate) fn now() -> u64 {
 }
 
 impl Rooms {
+    /// A request is recorded once, when it was first decided whether it goes on, and so is what is answered in the end.
     async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
+        let mut recorder = None;
+        let passed = self.run_until_it_wins(arrival, upload, &mut recorder).await;
+        if let Some(recorder) = recorder {
+            let nothing = Reply::nothing();
+            let answer = passed.as_ref().map(|passed| match passed {
+                Passed::Replied(reply) => reply,
+                Passed::Seals => &nothing,
+            });
+            recording::close(&recorder, answer, Added::default()).await?;
+        }
+        passed
+    }
+
+    async fn run_until_it_wins(
+        &self,
+        arrival: &Arrival,
+        upload: &mut Option<Stream>,
+        recorder: &mut Option<Arc<Recorder>>,
+    ) -> Result<Passed, Fault> {
         let deadline = Instant::now() + self.request_time;
         for run in 0..=RERUNS_MAX {
-            match self.run(arrival, upload, deadline).await {
+            match self.run(arrival, upload, recorder, deadline).await {
                 Err(fault) if fault.kind == Kind::Conflict => {
                     tracing::debug!(request = arrival.id, run, "lost against another request");
                     tokio::time::sleep(rest(&arrival.id, run)).await;
@@ -160,18 +213,32 @@ impl Rooms {
 
     /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
     /// is no transaction and is not run again.
-    async fn run(&self, arrival: &Arrival, upload: &mut Option<Stream>, deadline: Instant) -> Result<Passed, Fault> {
+    async fn run(
+        &self,
+        arrival: &Arrival,
+        upload: &mut Option<Stream>,
+        recorder: &mut Option<Arc<Recorder>>,
+        deadline: Instant,
+    ) -> Result<Passed, Fault> {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let tree = self.tenancy.tree(&mut transaction).await?;
-        let (namespace, answerer, demands) = match self.resolve(arrival, &tree) {
-            Ok(found) => found,
-            // Who may do nothing is not told what is there and what is not.
-            Err(fault) => {
-                self.admit(arrival, Demands::default(), &mut transaction).await?;
-                return Err(fault);
-            }
+        let found = self.resolve(arrival, &tree);
+        let principal = match &arrival.token {
+            Some(token) => self.tokens.lookup(&mut transaction, token).await?,
+            None => None,
         };
-        let admitted = self.admit(arrival, demands, &mut transaction).await?;
+        let demands = found.as_ref().map(|found| found.demands).unwrap_or_default();
+        // Who may do nothing is not told what is there and what is not.
+        let decided = access::admit(principal.clone(), demands).map_err(Fault::from);
+        let asked = asked(arrival, found.as_ref().ok(), principal.as_ref(), decided.is_ok());
+        let refused = decided.as_ref().err().or(found.as_ref().err());
+        let recorder = match recorder {
+            Some(recorder) => recorder,
+            None => recorder.insert(recording::open(&self.audit, &transaction, &asked, refused).await?),
+        };
+        let path = asked.path.clone();
+        let admitted = decided?;
+        let Found { namespace, answerer, .. } = found?;
         match answerer {
             Answerer::Host(matched) => {
                 if let Some(upload) = upload.take() {
@@ -179,7 +246,7 @@ impl Rooms {
                     drop(transaction);
                     return self.system.restore(&matched, &namespace, upload).await.map(Passed::Replied);
                 }
-                let seals = matched.seals();
+                let (seals, changes_audit) = (matched.seals(), matched.changes_audit());
                 let call = system::Call {
                     request: &arrival.id,
                     operation: arrival.operation,
@@ -187,26 +254,40 @@ impl Rooms {
                     tree: &tree,
                     body: body::fields(arrival)?,
                     admitted: &admitted,
-                    witness: None,
+                    witness: recorder.witness(),
                     token: arrival.token.as_ref(),
                     transaction: &mut transaction,
                     deadline,
                     now: now(),
                 };
+                let namespace = Arc::clone(&call.namespace);
                 let reply = self.system.answer(matched, call).await?;
+                if changes_audit {
+                    let asked = Asked {
+                        arrival,
+                        operation: arrival.operation,
+                        namespace: Some(&namespace),
+                        path,
+                        target: At::System,
+                        principal: principal.as_ref(),
+                        allowed: Some(true),
+                    };
+                    *recorder = Arc::clone(recorder).renewed(&self.audit, &transaction, &asked).await?;
+                }
                 transaction.commit().await.map_err(stored)?;
                 Ok(if seals { Passed::Seals } else { Passed::Replied(reply) })
             }
             Answerer::Guest { guest, mount, rest } => {
                 let above = tree.above(&namespace.path);
-                let passage = Passage { namespace, above, mount, rest, admitted, transaction, deadline };
+                let managed_keys = recorder.keys(&self.managed_keys);
+                let passage = Passage { namespace, above, mount, rest, admitted, transaction, managed_keys, deadline };
                 self.invoke(arrival, guest, passage).await.map(Passed::Replied)
             }
         }
     }
 
     /// Reads the path, once.
-    fn resolve(&self, arrival: &Arrival, tree: &Tree) -> Result<(Arc<Namespace>, Answerer<'_>, Demands), Fault> {
+    fn resolve(&self, arrival: &Arrival, tree: &Tree) -> Result<Found<'_>, Fault> {
         let everywhere = System::is_everywhere(&arrival.path);
         let header = arrival.namespace.as_deref().filter(|_| !everywhere).unwrap_or_default();
         let header = NamespacePath::parse(header).map_err(|e| Fault::invalid(e.to_string()))?;
@@ -215,11 +296,13 @@ impl Rooms {
         match place.target {
             Target::System => {
                 let (matched, demands) = self.system.find(&place.namespace, &place.rest).ok_or_else(unsupported)?;
-                Ok((place.namespace, Answerer::Host(matched), demands))
+                let path = format!("sys/{}", place.rest);
+                Ok(Found { namespace: place.namespace, answerer: Answerer::Host(matched), demands, path })
             }
             Target::Token => {
                 let (matched, demands) = self.system.find_token(&place.rest).ok_or_else(unsupported)?;
-                Ok((place.namespace, Answerer::Host(matched), demands))
+                let path = format!("auth/token/{}", place.rest);
+                Ok(Found { namespace: place.namespace, answerer: Answerer::Host(matched), demands, path })
             }
             Target::Mount(mount) => {
                 let missing =
@@ -231,22 +314,11 @@ impl Rooms {
                     unauthenticated: action.unauthenticated,
                     sudo: action.sudo,
                 });
-                Ok((place.namespace, Answerer::Guest { guest, mount, rest }, demands))
+                let path = format!("{}{rest}", mount.path);
+                let answerer = Answerer::Guest { guest, mount, rest };
+                Ok(Found { namespace: place.namespace, answerer, demands, path })
             }
         }
-    }
-
-    async fn admit(
-        &self,
-        arrival: &Arrival,
-        demands: Demands,
-        transaction: &mut Transaction,
-    ) -> Result<Admitted, Fault> {
-        let principal = match &arrival.token {
-            Some(token) => self.tokens.lookup(transaction, token).await?,
-            None => None,
-        };
-        Ok(access::admit(principal, demands)?)
     }
 
     /// Grants what the request needs and no more, and lets the guest answer.
@@ -269,7 +341,7 @@ impl Rooms {
             mount: Arc::clone(&passage.mount),
             default_lease_ttl,
             max_lease_ttl,
-            managed_keys: self.managed_keys.clone(),
+            managed_keys: passage.managed_keys.clone(),
             internal_keys: self.internal_keys.clone(),
             deadline: passage.deadline,
         };
@@ -317,6 +389,7 @@ struct Passage {
     rest: String,
     admitted: Admitted,
     transaction: Transaction,
+    managed_keys: ManagedKeys,
     deadline: Instant,
 }
 
