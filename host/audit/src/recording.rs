@@ -60,10 +60,10 @@ impl Recording {
         deliver(self.lines(line)?).await
     }
 
-    fn lines<'a>(
-        &'a self,
+    fn lines(
+        &self,
         line: impl Fn(&Device, &Rendered) -> Result<Vec<u8>, Fault>,
-    ) -> Result<Vec<(&'a Device, Vec<u8>)>, Fault> {
+    ) -> Result<Vec<(&Device, Vec<u8>)>, Fault> {
         self.devices.iter().map(|(device, of)| Ok((&**device, line(device, of)?))).collect()
     }
 }
