@@ -13,6 +13,8 @@
 mod answers;
 #[path = "durability/at_rest.rs"]
 mod at_rest;
+#[path = "api/audit.rs"]
+mod audit;
 #[path = "api/auth.rs"]
 mod auth;
 #[path = "clients/cli.rs"]

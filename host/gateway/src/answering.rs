@@ -15,6 +15,7 @@ use crate::body::Body;
 use crate::corridor::{Rooms, now};
 use crate::leasing::Loan;
 use crate::login::{self, Door};
+use crate::recording::Recorder;
 use crate::routing::{Answerer, Routed};
 use crate::{Arrival, help};
 
@@ -24,6 +25,8 @@ pub(crate) struct Answering<'a> {
     pub(crate) arrival: &'a Arrival,
     pub(crate) tree: &'a Tree,
     pub(crate) deadline: Instant,
+    /// Is told of each use of a managed key.
+    pub(crate) recorder: Arc<Recorder>,
 }
 
 /// An engine at a path.
@@ -59,7 +62,7 @@ impl<'a> Answering<'a> {
     /// An answer of the host itself.
     pub(crate) async fn native(
         &self,
-        (namespace, matched): (Arc<Namespace>, system::Matched),
+        (namespace, matched): (&Arc<Namespace>, &system::Matched),
         operation: Operation,
         body: Body,
         admitted: &Admitted,
@@ -69,10 +72,11 @@ impl<'a> Answering<'a> {
         let call = system::Call {
             request: &self.arrival.id,
             operation,
-            namespace,
+            namespace: Arc::clone(namespace),
             tree: self.tree,
             body: body.into_fields(),
             admitted,
+            witness: self.recorder.witness(),
             token: self.arrival.token.as_ref(),
             transaction: &mut transaction,
             deadline: self.deadline,
@@ -136,7 +140,7 @@ impl<'a> Answering<'a> {
             mount: Arc::clone(engine.mount),
             default_lease_ttl,
             max_lease_ttl,
-            managed_keys: self.rooms.managed_keys.clone(),
+            managed_keys: self.recorder.keys(&self.rooms.managed_keys),
             internal_keys: self.rooms.internal_keys.clone(),
             outgoing: Arc::clone(&self.rooms.outgoing),
             deadline: self.deadline,

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::policy::{Acl, Policies};
 use access::{Denied, Tokens, Use};
 use arc_swap::ArcSwapOption;
+use audit::Audit;
 use keys::{InternalKeys, ManagedKeys};
 use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use sandbox::Catalog;
@@ -55,6 +56,8 @@ pub struct Rooms {
     pub internal_keys: InternalKeys,
     /// Asks other servers for auth methods.
     pub outgoing: Arc<Outgoing>,
+    /// Who did what.
+    pub audit: Arc<Audit>,
     /// The engines.
     pub catalog: Catalog,
     /// What the host itself answers.
@@ -77,7 +80,7 @@ pub struct Gateway {
 }
 
 /// What came of a request that passed the corridor.
-enum Passed {
+pub(crate) enum Passed {
     Replied(Reply),
     /// It was admitted to seal the node.
     Seals,
@@ -137,7 +140,7 @@ impl Gateway {
 
 /// How long a request rests that lost against another: longer each time, up to [`REST_MAX`], and not the same for two
 /// requests, or those who lost together would meet again. A request's identifier is random.
-fn rest(id: &str, run: u32) -> Duration {
+pub(crate) fn rest(id: &str, run: u32) -> Duration {
     let digits = id.bytes().filter_map(|digit| char::from(digit).to_digit(16));
     let random = digits.skip(run as usize).take(3).fold(0, |number, digit| number * 16 + digit);
     let longest = FIRST_REST.saturating_mul(1 << run.min(16)).min(REST_MAX);
@@ -151,139 +154,6 @@ pub(crate) fn sealed() -> Fault {
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-impl Rooms {
-    async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
-        let deadline = Instant::now() + self.request_time;
-        let mut journey = Journey { deadline, weighed: false, counted: false, spent: None };
-        let passed = self.run_until_settled(arrival, upload, &mut journey).await;
-        if let Some(key) = &journey.spent {
-            self.tokens.revoke_now(&self.store, key).await?;
-        }
-        passed
-    }
-
-    async fn run_until_settled(
-        &self,
-        arrival: &Arrival,
-        upload: &mut Option<Stream>,
-        journey: &mut Journey,
-    ) -> Result<Passed, Fault> {
-        for run in 0..=RERUNS_MAX {
-            match self.run(arrival, upload, journey).await {
-                Err(fault) if fault.kind == Kind::Conflict => {
-                    tracing::debug!(request = arrival.id, run, "lost against another request");
-                    tokio::time::sleep(rest(&arrival.id, run)).await;
-                }
-                done => return done,
-            }
-        }
-        Err(Fault::new(Kind::Unavailable, "the request kept losing against others that change the same records"))
-    }
-
-    /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
-    /// is no transaction and is not run again.
-    async fn run(
-        &self,
-        arrival: &Arrival,
-        upload: &mut Option<Stream>,
-        journey: &mut Journey,
-    ) -> Result<Passed, Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
-        let tree = self.tenancy.tree(&mut transaction).await?;
-        let known = self.known(arrival, &tree, &mut transaction, journey).await?;
-        let routed = self.route(arrival, known.as_ref(), &tree);
-        if !std::mem::replace(&mut journey.weighed, true) {
-            let namespace = routed.as_ref().ok().map(|routed| &routed.namespace.path);
-            self.quota(arrival, namespace, &mut transaction).await?;
-        }
-        let routed = match routed {
-            Ok(routed) => routed,
-            // Who may do nothing is not told what is there and what is not.
-            Err(fault) => return Err(if known.is_some() { fault } else { Denied::Unknown.into() }),
-        };
-        if !routed.unlocks() {
-            tree.expect_unlocked(&routed.namespace)?;
-        }
-        let answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline };
-        let body = body::Body::read(arrival, routed.takes_raw(arrival.operation))?;
-        let (operation, mut transaction) = answering.operation(&routed, known.as_ref(), &body, transaction).await?;
-        let asked = Asked { operation, body: &body, wrap_ttl: arrival.wrap_ttl };
-        let admitted = self.admit(known.as_ref(), &routed, &asked, &mut transaction).await??;
-        match routed.answerer {
-            Answerer::Host(_) if arrival.help => self.system.explain(&arrival.path).map(Passed::Replied),
-            Answerer::Host(matched) => {
-                if let Some(upload) = upload.take() {
-                    // However long it takes, no view of the store is held for it.
-                    drop(transaction);
-                    return self.system.restore(&matched, &routed.namespace, upload).await.map(Passed::Replied);
-                }
-                let (seals, wraps, mut duty) = (matched.seals(), matched.is_wrappable(), None);
-                let at = (Arc::clone(&routed.namespace), matched);
-                let answered = answering.native(at, operation, body, &admitted, &mut duty, transaction).await?;
-                let (reply, mut transaction) = answering.before_commit(&mut duty, answered).await?;
-                let put_away = wraps.then_some((routed.namespace.id, routed.path.as_str()));
-                let reply = answering.wrap(put_away, reply, &mut transaction).await?;
-                transaction.commit().await.map_err(stored)?;
-                self.after_commit(duty, journey.deadline).await?;
-                Ok(if seals { Passed::Seals } else { Passed::Replied(reply) })
-            }
-            Answerer::Guest { .. } => {
-                let (reply, mut transaction) =
-                    answering.engine(&routed, operation, &body, &admitted, transaction).await?;
-                let at = (routed.namespace.id, routed.path.as_str());
-                let reply = answering.wrap(Some(at), reply, &mut transaction).await?;
-                transaction.commit().await.map_err(stored)?;
-                Ok(Passed::Replied(reply))
-            }
-        }
-    }
-
-    /// Refuses what a quota does not let through, before anything is done for it.
-    async fn quota(
-        &self,
-        arrival: &Arrival,
-        namespace: Option<&NamespacePath>,
-        transaction: &mut Transaction,
-    ) -> Result<(), Fault> {
-        let (root, header) = (NamespacePath::root(), arrival.namespace.as_deref().unwrap_or_default());
-        let path = format!("{}/{}", header.trim_matches('/'), arrival.path);
-        let (namespace, path) = (namespace.unwrap_or(&root), path.trim_start_matches('/'));
-        self.system.quota(transaction, system::Asking { namespace, path, peer: arrival.peer.ip() }).await
-    }
-
-    /// Who asks. A token whose uses are counted is used once for each request, however often that is run.
-    async fn known(
-        &self,
-        arrival: &Arrival,
-        tree: &Tree,
-        transaction: &mut Transaction,
-        journey: &mut Journey,
-    ) -> Result<Option<Known>, Fault> {
-        let known = self.identify(arrival, tree, transaction).await?;
-        // What is asked about a wrapping token uses it up by itself, or not at all.
-        let counts = !journey.counted && !System::is_of_wrapping(&arrival.path);
-        if let Some(known) = known.as_ref().filter(|_| counts) {
-            if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
-                journey.spent = Some(known.principal().key().to_owned());
-            }
-            journey.counted = true;
-        }
-        Ok(known)
-    }
-}
-
-/// What lasts over all runs of a request.
-pub(crate) struct Journey {
-    /// When it is given up.
-    pub(crate) deadline: Instant,
-    /// Quotas let it through.
-    weighed: bool,
-    /// The use of its token was counted.
-    counted: bool,
-    /// The token that this was the last use of.
-    spent: Option<String>,
 }
 
 /// Whether the body of such a request is an upload, see [`Arrival::upload`]. The path is as in [`Arrival::path`].

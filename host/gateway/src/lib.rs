@@ -17,6 +17,8 @@ mod leasing;
 mod login;
 mod opening;
 mod routing;
+mod passage;
+mod recording;
 mod ticks;
 mod wrapping;
 

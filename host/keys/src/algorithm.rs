@@ -271,6 +271,13 @@ pub enum Input<'a> {
 }
 
 impl Input<'_> {
+    /// How many bytes it has.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Message(bytes) | Self::Digest(bytes) => bytes.len(),
+        }
+    }
+
     /// The digest by this hash. The input was checked by [`Scheme::check`].
     pub(crate) fn digest(self, hash: Hash) -> Result<Vec<u8>, Error> {
         match self {

@@ -8,7 +8,8 @@
 //! **Errors:** [`Error`], with a [`Reason`] for guests, a [`model::Kind`] for native endpoints, and two texts.
 //!
 //! On each use of a managed key the checks come in this order: namespace, grant, usages, presence, token. A refusal
-//! names the check that refused, and nothing was asked of the token.
+//! names the check that refused, and nothing was asked of the token. A [`Witness`] is told of each use before what came
+//! of it is given out.
 #![forbid(unsafe_code)]
 
 mod algorithm;
@@ -25,6 +26,7 @@ pub mod registry;
 pub mod spki;
 mod symmetric;
 mod verify;
+mod witness;
 
 pub use algorithm::{Curve, Hash, Input, KeyType, MESSAGE_MAX, Scheme, Usage, Usages};
 pub use apart::{APART_MAX, Turns, apart};
@@ -43,3 +45,4 @@ pub use symmetric::{
     RANDOM_MAX, SEALED_MAX, Sealing, not_opened,
 };
 pub use verify::verify;
+pub use witness::{Act, Used, Witness};

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::Tokens;
 use access::policy::{Acl, Policies};
 use async_trait::async_trait;
+use audit::Audit;
 use gateway::{Furnish, Gateway, Rooms};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use meter::Meter;
@@ -163,7 +164,8 @@ async fn furnish(
     let tokens = Arc::new(Tokens::open(&store).await?);
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
-    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?;
+    let audit = Arc::new(Audit::new());
+    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), Arc::clone(&audit), snapshots)?;
     let system = system.observed(meter).configured(configured);
     let mut tasks = JoinSet::new();
     tasks.spawn(sweep(store.clone(), Arc::clone(&tokens)));
@@ -179,6 +181,7 @@ async fn furnish(
         managed_keys,
         internal_keys: InternalKeys::new(),
         outgoing,
+        audit,
         catalog,
         system,
         request_time: REQUEST_TIME,

@@ -131,7 +131,8 @@ async fn open(options: &Server, config: &Config, level: &Level) -> Result<(), Fa
     Ok(())
 }
 
-/// Unseals where the seal does that by itself, and answers SIGHUP: certificates and the level of the log are read again.
+/// Unseals where the seal does that by itself, and answers SIGHUP: certificates and the level of the log are read again,
+/// and audit devices open their files anew.
 async fn wait(house: &House, options: &Server, level: &Level, identities: Vec<Arc<Identity>>) -> Result<(), Failure> {
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut unsealing = std::pin::pin!(house.unseal_by_itself());
@@ -139,7 +140,10 @@ async fn wait(house: &House, options: &Server, level: &Level, identities: Vec<Ar
     loop {
         tokio::select! {
             () = &mut unsealing, if !open => open = true,
-            _ = hang_up.recv() => reload(options, level, &identities),
+            _ = hang_up.recv() => {
+                house.gateway.reopen_audit();
+                reload(options, level, &identities);
+            }
         }
     }
 }

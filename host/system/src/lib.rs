@@ -5,6 +5,7 @@
 //! [`System`], [`Call`]. **Errors:** [`model::Fault`].
 #![forbid(unsafe_code)]
 
+mod audit;
 mod auth;
 mod builtin;
 mod capabilities;
@@ -45,10 +46,11 @@ mod wrapping;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::audit::Audit;
 use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use keys::ManagedKeys;
+use keys::{ManagedKeys, Witness};
 use meter::Meter;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
 use sandbox::Catalog;
@@ -106,6 +108,7 @@ pub struct System {
     tokens: Arc<Tokens>,
     catalog: Catalog,
     managed_keys: ManagedKeys,
+    audit: Arc<Audit>,
     snapshots: Snapshots,
     policies: Arc<Policies>,
     routes: Routes,
@@ -128,6 +131,8 @@ pub struct Call<'a> {
     pub body: Map<String, Value>,
     /// Who asks.
     pub admitted: &'a Admitted,
+    /// Is told of each use of a managed key.
+    pub witness: Option<Arc<dyn Witness>>,
     /// The token that was sent. Only the answer to its own holder may repeat it.
     pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
@@ -155,12 +160,13 @@ impl System {
         (barrier, tokens): (Arc<Barrier>, Arc<Tokens>),
         catalog: Catalog,
         managed_keys: ManagedKeys,
+        audit: Arc<Audit>,
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
         let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
         let policies = Arc::new(Policies::new());
         let configured = Value::Null;
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, policies, routes, meter, quotas, configured })
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, audit, snapshots, policies, routes, meter, quotas, configured })
     }
 
     /// The same, showing what this meter counts.
@@ -237,9 +243,18 @@ impl System {
     }
 
     /// Answers a request that was admitted.
-    pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
+    pub async fn answer(&self, matched: &Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
+        let managed_keys = match &call.witness {
+            Some(witness) => self.managed_keys.witnessed(Arc::clone(witness)),
+            None => self.managed_keys.clone(),
+        };
         match matched.endpoint {
+            Endpoint::Audit => audit::all(&self.audit, call).await,
+            Endpoint::AuditDevice => audit::one(&self.audit, call, at).await,
+            Endpoint::AuditHash => audit::hash(&self.audit, call, at).await,
+            Endpoint::AuditHeaders => audit::headers(&self.audit, call).await,
+            Endpoint::AuditHeader => audit::header(&self.audit, call, at).await,
             Endpoint::GenerateRoot => generate_root::attempt(call).await,
             Endpoint::GenerateRootUpdate => generate_root::update(&self.tokens, call).await,
             Endpoint::KeyStatus => rotate::key_status(&self.barrier, call).await,
@@ -252,8 +267,8 @@ impl System {
             Endpoint::Seal => seal_up(&call),
             Endpoint::Snapshot => self.snapshots.save(call).await,
             Endpoint::SnapshotForce => Err(unsupported()),
-            Endpoint::ExternalKeys => external_keys::at(&self.managed_keys, call, at).await,
-            Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
+            Endpoint::ExternalKeys => external_keys::at(&managed_keys, call, at).await,
+            Endpoint::ManagedKeys => managed_keys::at(&managed_keys, call, at).await,
             Endpoint::Auth => mounts::all(self, call, MountClass::Auth),
             Endpoint::AuthMethod => mounts::one(self, call, MountClass::Auth, at).await,
             Endpoint::Mounts => mounts::all(self, call, MountClass::Secret),
@@ -305,6 +320,10 @@ impl Matched {
     /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
     pub fn unlocks(&self) -> bool {
         matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    /// Whether answering it may change what requests are recorded with. The answer is then recorded with the devices that
+    /// there are afterwards, too.
+    pub fn changes_audit(&self) -> bool {
+        matches!(self.endpoint, Endpoint::AuditDevice)
     }
 
     /// Whether the node is to be sealed once this was answered.

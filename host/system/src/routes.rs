@@ -11,6 +11,11 @@ use crate::token::At;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
+    Audit,
+    AuditDevice,
+    AuditHash,
+    AuditHeader,
+    AuditHeaders,
     Auth,
     AuthMethod,
     Capabilities(Whose),
@@ -76,6 +81,11 @@ impl Endpoint {
         matches!(
             self,
             Self::ConfigState
+            Self::Audit
+                | Self::AuditDevice
+                | Self::AuditHash
+                | Self::AuditHeader
+                | Self::AuditHeaders
                 | Self::GenerateRoot
                 | Self::GenerateRootUpdate
                 | Self::HostInfo
@@ -107,6 +117,13 @@ const SUDO: Demands = Demands { unauthenticated: false, sudo: true };
 impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
         let system = [
+        let mut router = Router::new();
+        for (template, endpoint, demands) in [
+            ("audit", Endpoint::Audit, SUDO),
+            ("audit/{*path}", Endpoint::AuditDevice, SUDO),
+            ("audit-hash/{*path}", Endpoint::AuditHash, TOKEN),
+            ("config/auditing/request-headers", Endpoint::AuditHeaders, SUDO),
+            ("config/auditing/request-headers/{name}", Endpoint::AuditHeader, SUDO),
             ("generate-root/attempt", Endpoint::GenerateRoot, OPEN),
             ("generate-root/update", Endpoint::GenerateRootUpdate, OPEN),
             ("key-status", Endpoint::KeyStatus, TOKEN),

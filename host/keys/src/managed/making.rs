@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ManagedKey;
 use crate::registry::drawer;
-use crate::{Description, Error, random};
+use crate::{Act, Description, Error, Used, random};
 
 /// Longest time that a claim holds, in seconds: after it whoever made it is taken for dead.
 const CLAIM_TIME: u64 = 60;
@@ -36,7 +36,8 @@ impl ManagedKey {
         if let Ok(made) = &made {
             tracing::info!(key = self.name(), key_type = %made.key_type, "a managed key was absent and has been made");
         }
-        made
+        let key_type = made.as_ref().ok().map(|made| made.key_type);
+        self.witness(Used { key_type, ..self.use_of(Act::Generate) }, made).await
     }
 
     /// Does what changes the key in its home, one such act at a time over all nodes, by a deadline that the act is told.
