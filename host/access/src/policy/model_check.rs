@@ -15,7 +15,7 @@ const QUESTIONS: u64 = 20;
 
 const SEGMENTS: &[&str] = &["a", "b", "ab", "+", "+", "", "a+", "+a"];
 const ASKED: &[&str] = &["a", "b", "ab", "abb", "", "a+", "+a", "+"];
-const NAMESPACES: &[&str] = &["", "a/", "a/b/"];
+const NAMESPACES: &[&str] = &["", "", "", "a/", "a/b/"];
 const WORDS: &[&str] = &["create", "read", "update", "delete", "list", "patch", "sudo"];
 const OPERATIONS: &[Operation] =
     &[Operation::Read, Operation::List, Operation::Create, Operation::Update, Operation::Patch, Operation::Delete];
@@ -42,7 +42,9 @@ impl Dice {
     }
 
     fn path(&mut self, segments: &[&str]) -> String {
-        let count = 1 + self.roll(3);
+        // Short ones more often, so that patterns meet.
+        let most = 1 + self.roll(3);
+        let count = 1 + self.roll(most);
         let all: Vec<_> = (0..count).map(|_| self.of(segments)).collect();
         all.join("/")
     }
@@ -91,7 +93,7 @@ fn said(dice: &mut Dice) -> Said {
     let (min, max) = (if dice.one_in(6) { 1 + dice.roll(3) as u64 } else { 0 }, 1 + dice.roll(3) as u64);
     let max = if dice.one_in(6) && max >= min { max } else { 0 };
     let required = if dice.one_in(8) { vec![dice.of(&["k", "L"])] } else { Vec::new() };
-    Said { path, words, allowed: parameters(dice, 4), denied: parameters(dice, 6), required, min, max }
+    Said { path, words, allowed: parameters(dice, 2), denied: parameters(dice, 4), required, min, max }
 }
 
 fn written(all: &[Said]) -> String {
