@@ -11,6 +11,7 @@
 
 mod certificates;
 mod client;
+mod homes;
 mod idle_memory;
 mod issue;
 mod many;
@@ -21,7 +22,7 @@ mod through_the_sandbox;
 mod token;
 
 /// Those that are run by name only, because they take minutes.
-const LONG: &[&str] = &["certificates"];
+const LONG: &[&str] = &["certificates", "token-clients", "token-crowds", "token-hangs"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
@@ -33,6 +34,9 @@ const ALL: &[(&str, fn())] = &[
     ("stored", stored::run),
     ("many", many::run),
     ("certificates", certificates::run),
+    ("token-clients", homes::clients),
+    ("token-crowds", homes::crowds),
+    ("token-hangs", homes::hanging),
 ];
 
 fn main() {
