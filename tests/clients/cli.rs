@@ -156,7 +156,7 @@ fn secrets_are_kept_in_both_versions_of_kv() {
     eve.says(&["secrets", "enable", "-path=old", "kv"]);
     assert!(eve.says(&["secrets", "list"]).lines().any(|line| line.starts_with("secret/ ")));
     let put = eve.types(&["kv", "put", "secret/app", "user=eve", "password=-"], "word\nof two lines");
-    assert!(put.output.contains("== Secret Path ==\nsecret/data/app\n"), "{}{}", put.output, put.errors);
+    assert!(put.output.contains("= Secret Path =\nsecret/data/app\n"), "{}{}", put.output, put.errors);
     assert_eq!(eve.says(&["kv", "get", "-field=password", "secret/app"]), "word\nof two lines");
     let shown = eve.says(&["kv", "get", "-mount=secret", "app"]);
     assert!(shown.contains("======= Metadata =======\n") && shown.contains("user        eve"), "{shown}");
@@ -224,8 +224,18 @@ fn a_chain_is_made_from_a_managed_key_and_certificates_go_to_files() {
     let eve = Person::new(server.address());
     let pin = eve.home.write("pin", PIN);
     let create = [
-        "managed-keys", "create", "pkcs11", "root-key", "library=hsm", "token_label=cli", &format!("pin=@{pin}"),
-        "key_label=root-key", "mechanism=0x1041", "curve=P256", "allow_generate_key=true", "any_mount=true",
+        "managed-keys",
+        "create",
+        "pkcs11",
+        "root-key",
+        "library=hsm",
+        "token_label=cli",
+        &format!("pin=@{pin}"),
+        "key_label=root-key",
+        "mechanism=0x1041",
+        "curve=P256",
+        "allow_generate_key=true",
+        "any_mount=true",
     ];
     eve.says(&create);
     assert_eq!(eve.says(&["managed-keys", "list", "pkcs11"]), "Keys\n----\nroot-key\n");
