@@ -19,6 +19,8 @@ mod auth;
 mod connections;
 #[path = "isolation/contract.rs"]
 mod contract;
+#[path = "api/cors.rs"]
+mod cors;
 #[path = "durability/crash.rs"]
 mod crash;
 #[path = "api/door.rs"]

@@ -8,6 +8,7 @@
 mod arrival;
 mod body;
 mod corridor;
+mod cors;
 mod help;
 mod json;
 mod opening;

@@ -12,6 +12,7 @@ pub(crate) enum Endpoint {
     AuthMethod,
     CapabilitiesSelf,
     ConfigState,
+    Cors,
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
@@ -48,6 +49,7 @@ impl Endpoint {
         matches!(
             self,
             Self::ConfigState
+                | Self::Cors
                 | Self::GenerateRoot
                 | Self::GenerateRootUpdate
                 | Self::HostInfo
@@ -104,6 +106,7 @@ impl Routes {
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
+            ("config/cors", Endpoint::Cors, SUDO),
             ("config/state/sanitized", Endpoint::ConfigState, SUDO),
             ("host-info", Endpoint::HostInfo, SUDO),
             ("in-flight-req", Endpoint::InFlight, SUDO),
