@@ -23,6 +23,8 @@ mod cli;
 mod connections;
 #[path = "isolation/contract.rs"]
 mod contract;
+#[path = "api/cors.rs"]
+mod cors;
 #[path = "durability/crash.rs"]
 mod crash;
 #[path = "api/cubbyhole.rs"]

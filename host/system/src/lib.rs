@@ -12,6 +12,7 @@ mod capabilities;
 mod cluster;
 mod cubbyhole;
 mod config_state;
+mod cors;
 mod documented;
 mod external_keys;
 mod front;
@@ -64,6 +65,7 @@ use tokio::time::Instant;
 
 pub use capabilities::subject;
 pub use cluster::cluster_id;
+pub use cors::{CrossOrigin, cross_origin};
 pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
 pub use quotas::Asking;
@@ -281,6 +283,7 @@ impl System {
             Endpoint::Metrics => metrics::metrics(self, &call),
             Endpoint::Quotas => quotas::at(self, call, at).await,
             Endpoint::ConfigState => config_state::read(self, &call),
+            Endpoint::Cors => cors::at(call).await,
             Endpoint::HostInfo => host_info::read(&call),
             Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
