@@ -26,7 +26,7 @@ bench: build
 
 # Each target for a minute. Wants a nightly compiler (rustup toolchain install nightly) and cargo-fuzz.
 fuzz: setup
-	cd tests && for target in certification_request certificate pem role public_key archive pgp_key; do \
+	cd tests && for target in arrival json_body certification_request certificate pem role public_key archive pgp_key; do \
 	    cargo +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=60 || exit 1; \
 	done
 

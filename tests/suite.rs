@@ -21,6 +21,8 @@ mod connections;
 mod contract;
 #[path = "durability/crash.rs"]
 mod crash;
+#[path = "api/cubbyhole.rs"]
+mod cubbyhole;
 #[path = "api/door.rs"]
 mod door;
 #[path = "api/external_keys.rs"]
@@ -33,6 +35,8 @@ mod golden;
 mod hostile;
 #[path = "isolation/keys.rs"]
 mod keys;
+#[path = "api/identity.rs"]
+mod identity;
 #[path = "api/kv.rs"]
 mod kv;
 #[path = "isolation/lent_keys.rs"]
@@ -111,3 +115,5 @@ mod ticks;
 mod tls;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
+#[path = "api/tokens.rs"]
+mod tokens;

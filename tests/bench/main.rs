@@ -11,6 +11,7 @@
 
 mod certificates;
 mod client;
+mod idle_connections;
 mod idle_memory;
 mod issue;
 mod many;
@@ -20,8 +21,8 @@ mod stored;
 mod through_the_sandbox;
 mod token;
 
-/// Those that are run by name only, because they take minutes.
-const LONG: &[&str] = &["certificates"];
+/// Those that are run by name only, because they take minutes, or many of the machine's files.
+const LONG: &[&str] = &["certificates", "idle-connections"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
@@ -30,6 +31,7 @@ const ALL: &[(&str, fn())] = &[
     ("token", token::run),
     ("start-up", start_up::run),
     ("idle-memory", idle_memory::run),
+    ("idle-connections", idle_connections::run),
     ("stored", stored::run),
     ("many", many::run),
     ("certificates", certificates::run),

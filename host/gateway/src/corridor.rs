@@ -3,22 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use access::{Admitted, Demands, Tokens};
+use access::policy::{Acl, Policies};
+use access::{Denied, Tokens, Use};
 use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
-use model::{Fault, Id, Kind, NamespacePath, Operation, Reply, Stream};
+use model::{Fault, Kind, Operation, Reply, Stream};
 use outgoing::Outgoing;
-use sandbox::{Call, Caller, Catalog, Grant, Guest, RawBody};
+use sandbox::Catalog;
 use storage::barrier::Barrier;
 use storage::{Store, Transaction};
 use system::{Front, System};
-use tenancy::{Mount, Namespace, Target, Tenancy, Tree};
+use tenancy::{Tenancy, Tree};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::login::{self, Door};
+use crate::admission::{Asked, Known};
+use crate::answering::Answering;
 use crate::opening::{Furnish, Open};
-use crate::{Arrival, body, help};
+use crate::routing::Answerer;
+use crate::{Arrival, body};
 
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;
@@ -41,6 +44,10 @@ pub struct Rooms {
     pub tenancy: Tenancy,
     /// Who asks.
     pub tokens: Arc<Tokens>,
+    /// What they may do.
+    pub policies: Arc<Policies>,
+    /// What those may do who may do everything.
+    pub root_acl: Arc<Acl>,
     /// Keys of operators.
     pub managed_keys: ManagedKeys,
     /// Keys of mounts.
@@ -72,12 +79,6 @@ enum Passed {
     Replied(Reply),
     /// It was admitted to seal the node.
     Seals,
-}
-
-/// What answers a path, and what it demands.
-enum Answerer<'a> {
-    Host(system::Matched),
-    Guest { guest: &'a Guest, mount: Arc<Mount>, rest: String },
 }
 
 impl Gateway {
@@ -147,8 +148,22 @@ pub(crate) fn now() -> u64 {
 impl Rooms {
     async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
         let deadline = Instant::now() + self.request_time;
+        let mut journey = Journey { deadline, counted: false, spent: None };
+        let passed = self.run_until_settled(arrival, upload, &mut journey).await;
+        if let Some(key) = &journey.spent {
+            self.tokens.revoke_now(&self.store, key).await?;
+        }
+        passed
+    }
+
+    async fn run_until_settled(
+        &self,
+        arrival: &Arrival,
+        upload: &mut Option<Stream>,
+        journey: &mut Journey,
+    ) -> Result<Passed, Fault> {
         for run in 0..=RERUNS_MAX {
-            match self.run(arrival, upload, deadline).await {
+            match self.run(arrival, upload, journey).await {
                 Err(fault) if fault.kind == Kind::Conflict => {
                     tracing::debug!(request = arrival.id, run, "lost against another request");
                     tokio::time::sleep(rest(&arrival.id, run)).await;
@@ -161,189 +176,81 @@ impl Rooms {
 
     /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
     /// is no transaction and is not run again.
-    async fn run(&self, arrival: &Arrival, upload: &mut Option<Stream>, deadline: Instant) -> Result<Passed, Fault> {
+    async fn run(
+        &self,
+        arrival: &Arrival,
+        upload: &mut Option<Stream>,
+        journey: &mut Journey,
+    ) -> Result<Passed, Fault> {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let tree = self.tenancy.tree(&mut transaction).await?;
-        let (namespace, answerer, demands) = match self.resolve(arrival, &tree) {
-            Ok(found) => found,
+        let known = self.known(arrival, &tree, &mut transaction, journey).await?;
+        let routed = match self.route(arrival, known.as_ref(), &tree) {
+            Ok(routed) => routed,
             // Who may do nothing is not told what is there and what is not.
-            Err(fault) => {
-                self.admit(arrival, Demands::default(), &mut transaction).await?;
-                return Err(fault);
-            }
+            Err(fault) => return Err(if known.is_some() { fault } else { Denied::Unknown.into() }),
         };
-        let admitted = self.admit(arrival, demands, &mut transaction).await?;
-        match answerer {
+        if !routed.unlocks() {
+            tree.expect_unlocked(&routed.namespace)?;
+        }
+        let answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline };
+        let body = body::Body::read(arrival, routed.takes_raw(arrival.operation))?;
+        let (operation, mut transaction) = answering.operation(&routed, known.as_ref(), &body, transaction).await?;
+        let asked = Asked { operation, body: &body, wrap_ttl: None };
+        let admitted = self.admit(known.as_ref(), &routed, &asked, &mut transaction).await??;
+        match routed.answerer {
             Answerer::Host(matched) => {
                 if let Some(upload) = upload.take() {
                     // However long it takes, no view of the store is held for it.
                     drop(transaction);
-                    return self.system.restore(&matched, &namespace, upload).await.map(Passed::Replied);
+                    return self.system.restore(&matched, &routed.namespace, upload).await.map(Passed::Replied);
                 }
                 let seals = matched.seals();
-                let call = system::Call {
-                    request: &arrival.id,
-                    operation: arrival.operation,
-                    namespace,
-                    tree: &tree,
-                    body: body::fields(arrival)?,
-                    admitted: &admitted,
-                    token: arrival.token.as_ref(),
-                    transaction: &mut transaction,
-                    deadline,
-                    now: now(),
-                };
-                let reply = self.system.answer(matched, call).await?;
+                let at = (Arc::clone(&routed.namespace), matched);
+                let (reply, transaction) = answering.native(at, operation, body, &admitted, transaction).await?;
                 transaction.commit().await.map_err(stored)?;
                 Ok(if seals { Passed::Seals } else { Passed::Replied(reply) })
             }
-            Answerer::Guest { guest, mount, rest } => {
-                let above = tree.above(&namespace.path);
-                let passage = Passage { namespace, above, mount, rest, admitted, transaction, deadline };
-                self.invoke(arrival, guest, passage).await.map(Passed::Replied)
+            Answerer::Guest { .. } => {
+                let (reply, transaction) = answering.engine(&routed, operation, &body, &admitted, transaction).await?;
+                transaction.commit().await.map_err(stored)?;
+                Ok(Passed::Replied(reply))
             }
         }
     }
 
-    /// Reads the path, once.
-    fn resolve(&self, arrival: &Arrival, tree: &Tree) -> Result<(Arc<Namespace>, Answerer<'_>, Demands), Fault> {
-        let everywhere = System::is_everywhere(&arrival.path);
-        let header = arrival.namespace.as_deref().filter(|_| !everywhere).unwrap_or_default();
-        let header = NamespacePath::parse(header).map_err(|e| Fault::invalid(e.to_string()))?;
-        let place = tree.resolve(&header, &arrival.path)?;
-        let unsupported = || Fault::new(Kind::NotFound, "unsupported path");
-        match place.target {
-            Target::System => {
-                let (matched, demands) = self.system.find(&place.namespace, &place.rest).ok_or_else(unsupported)?;
-                Ok((place.namespace, Answerer::Host(matched), demands))
-            }
-            Target::Token => {
-                let (matched, demands) = self.system.find_token(&place.rest).ok_or_else(unsupported)?;
-                Ok((place.namespace, Answerer::Host(matched), demands))
-            }
-            Target::Mount(mount) => {
-                let missing =
-                    || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-                let guest = self.catalog.of(&mount).ok_or_else(missing)?;
-                let rest = place.rest.trim_matches('/').to_owned();
-                let action = guest.descriptor.find(&rest).and_then(|matched| matched.route.action(arrival.operation));
-                let demands = action.map_or_else(Demands::default, |action| Demands {
-                    unauthenticated: action.unauthenticated,
-                    sudo: action.sudo,
-                });
-                Ok((place.namespace, Answerer::Guest { guest, mount, rest }, demands))
-            }
-        }
-    }
-
-    async fn admit(
+    /// Who asks. A token whose uses are counted is used once for each request, however often that is run.
+    async fn known(
         &self,
         arrival: &Arrival,
-        demands: Demands,
+        tree: &Tree,
         transaction: &mut Transaction,
-    ) -> Result<Admitted, Fault> {
-        let principal = match &arrival.token {
-            Some(token) => self.tokens.lookup(transaction, token).await?,
-            None => None,
-        };
-        Ok(access::admit(principal, demands)?)
+        journey: &mut Journey,
+    ) -> Result<Option<Known>, Fault> {
+        let known = self.identify(arrival, tree, transaction).await?;
+        if let Some(known) = known.as_ref().filter(|_| !journey.counted) {
+            if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
+                journey.spent = Some(known.principal().key().to_owned());
+            }
+            journey.counted = true;
+        }
+        Ok(known)
     }
+}
 
-    /// Grants what the request needs and no more, and lets the guest answer.
-    async fn invoke(&self, arrival: &Arrival, guest: &Guest, passage: Passage) -> Result<Reply, Fault> {
-        let matched = guest.descriptor.find(&passage.rest);
-        if arrival.help {
-            return help::explain(&guest.descriptor, matched);
-        }
-        let matched = matched.ok_or_else(|| Fault::new(Kind::NotFound, "unsupported path"))?;
-        let action = matched.route.action(arrival.operation);
-        let action = action.ok_or_else(|| Fault::new(Kind::UnsupportedOperation, "unsupported operation"))?;
-        let mut transaction = passage.transaction;
-        passage.mount.expect(&mut transaction)?;
-        let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(&passage.mount);
-        let grant = |transaction| Grant {
-            request_id: arrival.id.clone(),
-            transaction,
-            namespace: Arc::clone(&passage.namespace),
-            above: passage.above.clone(),
-            mount: Arc::clone(&passage.mount),
-            default_lease_ttl,
-            max_lease_ttl,
-            managed_keys: self.managed_keys.clone(),
-            internal_keys: self.internal_keys.clone(),
-            outgoing: Arc::clone(&self.outgoing),
-            deadline: passage.deadline,
-        };
-        let call = |operation| -> Result<Call, Fault> {
-            let body = if action.raw_body { "{}".to_owned() } else { body::text(arrival)? };
-            let raw = action
-                .raw_body
-                .then(|| RawBody { content_type: arrival.content_type.clone(), bytes: arrival.body.clone() });
-            let captures = matched.captures.clone();
-            let headers = passed_on(arrival, &passage.mount);
-            Ok(Call {
-                operation,
-                route: matched.index,
-                captures,
-                body,
-                raw,
-                headers,
-                caller: caller(arrival, &passage.admitted),
-            })
-        };
-        let mut operation = arrival.operation;
-        if action.existence_check {
-            let (exists, given_back) = guest.exists(grant(transaction), call(operation)?).await?;
-            transaction = given_back;
-            operation = if exists { Operation::Update } else { Operation::Create };
-        }
-        let answered = match guest.handle(grant(transaction), call(operation)?).await {
-            Ok(answered) => answered,
-            Err(refusal) => return Err(login::refused(&self.store, &passage.mount, refusal, now()).await),
-        };
-        let (mut reply, mut transaction) = (answered.reply, answered.transaction);
-        if let Some(login) = answered.login {
-            let path = format!("{}{}", passage.mount.path, passage.rest);
-            let lease_ttls = (default_lease_ttl, max_lease_ttl);
-            let door = Door { mount: &passage.mount, path: &path, lease_ttls, now: now() };
-            reply.auth = Some(login::login(&door, login, &mut transaction).await?);
-        }
-        transaction.commit().await.map_err(stored)?;
-        let allowed = &passage.mount.config.allowed_response_headers;
-        reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
-        Ok(reply)
-    }
+/// What lasts over all runs of a request.
+pub(crate) struct Journey {
+    /// When it is given up.
+    pub(crate) deadline: Instant,
+    /// The use of its token was counted.
+    counted: bool,
+    /// The token that this was the last use of.
+    spent: Option<String>,
 }
 
 /// Whether the body of such a request is an upload, see [`Arrival::upload`]. The path is as in [`Arrival::path`].
 pub fn takes_upload(operation: Operation, path: &str) -> bool {
     System::takes_upload(operation, path)
-}
-
-/// What a request to a guest has gathered on its way.
-struct Passage {
-    namespace: Arc<Namespace>,
-    above: Vec<(Id, NamespacePath)>,
-    mount: Arc<Mount>,
-    rest: String,
-    admitted: Admitted,
-    transaction: Transaction,
-    deadline: Instant,
-}
-
-fn passed_on(arrival: &Arrival, mount: &Mount) -> Vec<(String, String)> {
-    let wanted = &mount.config.passthrough_request_headers;
-    arrival.headers.iter().filter(|(name, _)| wanted.contains(name)).cloned().collect()
-}
-
-fn caller(arrival: &Arrival, admitted: &Admitted) -> Caller {
-    Caller {
-        entity_id: None,
-        display_name: admitted.principal().map(|principal| principal.display_name.clone()).unwrap_or_default(),
-        metadata: Vec::new(),
-        client_certificate: arrival.client_certificate.clone(),
-        remote_address: Some(arrival.peer.ip().to_canonical().to_string()),
-    }
 }
 
 pub(crate) fn stored(error: storage::Error) -> Fault {

@@ -5,14 +5,24 @@
 //! [`model::Fault`] out. **Meet first:** [`Gateway::serve`], [`Rooms`]. **Errors:** [`model::Fault`].
 #![forbid(unsafe_code)]
 
+mod admission;
+mod answering;
 mod arrival;
 mod body;
 mod corridor;
 mod help;
+mod json;
 mod login;
 mod opening;
+mod routing;
 mod ticks;
 
 pub use arrival::Arrival;
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;
+
+/// The check of bodies, for fuzzing.
+#[doc(hidden)]
+pub fn check_json(body: &[u8]) -> Result<(), String> {
+    json::check(body)
+}

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use access::policy::{Acl, Policies};
 use access::Tokens;
 use async_trait::async_trait;
 use gateway::{Furnish, Gateway, Rooms};
@@ -155,12 +156,14 @@ async fn furnish(
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
     let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(sweep(store.clone()));
+    tasks.spawn(sweep(store.clone(), Arc::clone(&tokens)));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
     Ok(Rooms {
         cluster_id: system::cluster_id(&store).await?,
         tenancy: Tenancy::open(&store).await?,
         tokens,
+        policies: Arc::new(Policies::new()),
+        root_acl: Arc::new(Acl::root()),
         barrier,
         store,
         managed_keys,
@@ -216,15 +219,23 @@ async fn guests(sandbox: &Sandbox, more: &[&[u8]]) -> Result<Vec<Guest>, Fault> 
     Ok(guests)
 }
 
-/// Clears away what removed mounts and namespaces kept, as long as the node is open.
-async fn sweep(store: Store) {
+/// Clears away what removed mounts and namespaces and ended tokens kept, as long as the node is open.
+async fn sweep(store: Store, tokens: Arc<Tokens>) {
     let mut tick = tokio::time::interval(SWEEP_EVERY);
     loop {
         tick.tick().await;
         if let Err(error) = tenancy::sweep(&store).await {
             tracing::warn!(%error, "clearing away failed; it goes on at the next turn");
         }
+        if let Err(error) = tokens.sweep(&store, now()).await {
+            tracing::warn!(%error, "clearing away after tokens failed; it goes on at the next turn");
+        }
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Counts what is encrypted, and replaces the key of the barrier when it is due, as long as the node is open.
@@ -232,8 +243,7 @@ async fn keep_count(store: Store, barrier: Arc<Barrier>) {
     let mut tick = tokio::time::interval(COUNT_EVERY);
     loop {
         tick.tick().await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        match seal::rotation::keep_count(&store, &barrier, now).await {
+        match seal::rotation::keep_count(&store, &barrier, now()).await {
             Ok(()) => {}
             // Another node counts at the same time.
             Err(seal::Error::Storage(storage::Error::Conflict)) => {}

@@ -117,6 +117,40 @@ impl Transaction {
         })
     }
 
+    /// The first records below a prefix (empty, or ending in `/`) that follow `after`, with their keys inside the drawer,
+    /// in order, however deep they lie: at most `limit` of them (1 to [`LIST_LIMIT_MAX`]). Does not expect them to be the
+    /// same at commit. Own writes are seen.
+    pub async fn peek_page(
+        &self,
+        drawer: &Drawer,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Value)>, Error> {
+        let (prefix, inside) = (drawer.prefix_of(prefix)?, drawer.prefix().len());
+        let first = after.map_or_else(|| Ok(prefix.clone()), |after| drawer.key(after))?;
+        let limit = limit.clamp(1, LIST_LIMIT_MAX);
+        let mut found = BTreeMap::new();
+        let mut reached = first.clone();
+        loop {
+            let step = self.snapshot.scan_versioned(Some(&reached)).await?;
+            let ended = step.last().is_none_or(|(key, _)| !key.starts_with(&prefix));
+            for (key, record) in step.into_iter().take_while(|(key, _)| key.starts_with(&prefix)) {
+                reached.clone_from(&key);
+                if !self.writes.contains_key(&key) {
+                    found.insert(key, record.value);
+                }
+            }
+            if ended || found.len() >= limit {
+                let own = self.writes.range::<str, _>((Bound::Excluded(first.as_str()), Bound::Unbounded));
+                let own = own.take_while(|(key, _)| key.starts_with(&prefix) && (ended || **key <= reached));
+                found.extend(own.filter_map(|(key, value)| Some((key.clone(), value.clone()?))));
+                break;
+            }
+        }
+        Ok(found.into_iter().take(limit).map(|(key, value)| (key[inside..].to_owned(), value)).collect())
+    }
+
     /// Expects a key to still have this version at commit, for what was taken from a versioned cache.
     pub fn expect(&mut self, drawer: &Drawer, key: &str, version: u64) -> Result<(), Error> {
         let key = drawer.key(key)?;

@@ -1,4 +1,4 @@
-//! The native endpoints: `sys/` and `auth/token/`.
+//! The native endpoints: `sys/`, `auth/token/` and `cubbyhole/`.
 //!
 //! **For:** what the host itself answers, one file per resource. **Never:** HTTP, or a request that was not admitted.
 //! **In, out:** a [`Call`] in, a [`model::Reply`] out; changes go into the call's transaction. **Meet first:**
@@ -9,10 +9,12 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
+mod cubbyhole;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod identity;
 pub mod lockout;
 mod managed_keys;
 mod mounts;
@@ -31,10 +33,11 @@ mod token;
 use std::sync::Arc;
 
 use access::{Admitted, Demands, Tokens};
+use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::ManagedKeys;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
-use sandbox::Catalog;
+use sandbox::{Catalog, TokenWishes};
 use seal::rekey::Target;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -47,9 +50,20 @@ pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
+pub use token::shown as shown_token;
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
+
+/// Paths that belong to the token's own namespace, whatever the header says.
+const EVERYWHERE: [&str; 6] = [
+    "auth/token/lookup-self",
+    "auth/token/renew-self",
+    "auth/token/revoke-self",
+    "sys/wrapping/lookup",
+    "sys/wrapping/rewrap",
+    "sys/wrapping/unwrap",
+];
 
 /// What the server says of itself.
 #[derive(Clone, Debug)]
@@ -95,10 +109,19 @@ pub struct Call<'a> {
     pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
     pub transaction: &'a mut Transaction,
+    /// Asks auth methods.
+    pub methods: &'a dyn AskMethod,
     /// When whatever is asked outside must have answered.
     pub deadline: Instant,
     /// Seconds since 1970.
     pub now: u64,
+}
+
+/// Asks an auth method what it alone knows of a token that came of its login.
+#[async_trait]
+pub trait AskMethod: Send + Sync {
+    /// Whether such a token may be renewed, and for how long from now on; a fault refuses.
+    async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault>;
 }
 
 /// A native endpoint that a path matched.
@@ -126,14 +149,24 @@ impl System {
 
     /// The endpoint at a path below `auth/token/`.
     pub fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
-        let matched = Matched { endpoint: Endpoint::LookupSelf, capture: String::new() };
-        (path == "lookup-self").then_some((matched, Demands::default()))
+        self.routes.find_token(path)
     }
 
-    /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: questions of
-    /// a token about itself.
+    /// The endpoint at a path below `identity/`.
+    pub fn find_identity(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Identity, capture: path.to_owned() }, Demands::default())
+    }
+
+    /// The endpoint at a path below `cubbyhole/`: every path has one.
+    pub fn find_cubbyhole(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Cubbyhole, capture: path.to_owned() }, Demands::default())
+    }
+
+    /// Whether a path is answered in the token's own namespace whatever the header names, even one that does not exist:
+    /// what a token asks about itself, what it was given wrapped, and what it keeps for itself.
     pub fn is_everywhere(path: &str) -> bool {
-        path.trim_end_matches('/') == "auth/token/lookup-self"
+        let path = path.trim_end_matches('/');
+        EVERYWHERE.contains(&path) || path == "cubbyhole" || path.starts_with("cubbyhole/")
     }
 
     /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
@@ -182,15 +215,25 @@ impl System {
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(call, at).await,
+            Endpoint::NamespaceLock => namespaces::lock(call, at).await,
+            Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
+            Endpoint::UiNamespaces => namespaces::below(&call),
+            Endpoint::Identity => identity::at(call, at).await,
             Endpoint::CapabilitiesSelf => capabilities::own(&call),
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
-            Endpoint::LookupSelf => token::lookup_self(&call),
+            Endpoint::Token(what) => token::answer(self, call, what, at).await,
+            Endpoint::Cubbyhole => cubbyhole::at(call, at).await,
         }
     }
 }
 
 impl Matched {
+    /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
+    pub fn unlocks(&self) -> bool {
+        matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    }
+
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
@@ -215,6 +258,12 @@ fn random<const N: usize>() -> Result<[u8; N], Fault> {
 
 fn stored(error: storage::Error) -> Fault {
     Fault::new(error.kind(), "storage failed").detail(error.to_string())
+}
+
+/// A time as clients read it.
+fn rfc3339(seconds: u64) -> Result<String, Fault> {
+    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a time outside of what can be written"))
 }
 
 fn unsupported() -> Fault {

@@ -5,23 +5,27 @@ use matchit::Router;
 use model::Fault;
 
 use crate::Matched;
+use crate::token::At;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
     Auth,
     AuthMethod,
     CapabilitiesSelf,
+    Cubbyhole,
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
+    Identity,
     KeyStatus,
     LockedUser,
     LockedUsers,
-    LookupSelf,
     ManagedKeys,
     Mount,
     Mounts,
     Namespace,
+    NamespaceLock,
+    NamespaceUnlock,
     Namespaces,
     Rekey,
     RekeyBackup,
@@ -34,8 +38,10 @@ pub(crate) enum Endpoint {
     Seal,
     Snapshot,
     SnapshotForce,
+    Token(At),
     UiMount,
     UiMounts,
+    UiNamespaces,
 }
 
 impl Endpoint {
@@ -57,7 +63,11 @@ impl Endpoint {
     }
 }
 
-pub(crate) struct Routes(Router<(Endpoint, Demands)>);
+/// Paths below `sys/`, and those below `auth/token/`.
+pub(crate) struct Routes {
+    system: Router<(Endpoint, Demands)>,
+    token: Router<(Endpoint, Demands)>,
+}
 
 const OPEN: Demands = Demands { unauthenticated: true, sudo: false };
 const TOKEN: Demands = Demands { unauthenticated: false, sudo: false };
@@ -65,8 +75,7 @@ const SUDO: Demands = Demands { unauthenticated: false, sudo: true };
 
 impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
-        let mut router = Router::new();
-        for (template, endpoint, demands) in [
+        let system = [
             ("generate-root/attempt", Endpoint::GenerateRoot, OPEN),
             ("generate-root/update", Endpoint::GenerateRootUpdate, OPEN),
             ("key-status", Endpoint::KeyStatus, TOKEN),
@@ -93,24 +102,64 @@ impl Routes {
             ("remount/status/{id}", Endpoint::RemountStatus, SUDO),
             ("namespaces", Endpoint::Namespaces, TOKEN),
             ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
+            ("namespaces/api-lock/lock", Endpoint::NamespaceLock, TOKEN),
+            ("namespaces/api-lock/lock/{*path}", Endpoint::NamespaceLock, TOKEN),
+            ("namespaces/api-lock/unlock", Endpoint::NamespaceUnlock, TOKEN),
+            ("namespaces/api-lock/unlock/{*path}", Endpoint::NamespaceUnlock, TOKEN),
+            ("internal/ui/namespaces", Endpoint::UiNamespaces, TOKEN),
             ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
-        ] {
-            router
-                .insert(template, (endpoint, demands))
-                .map_err(|e| Fault::internal(format!("route {template}: {e}")))?;
-        }
-        Ok(Self(router))
+        ];
+        let token = [
+            ("accessors", At::Accessors, SUDO),
+            ("create", At::Create, TOKEN),
+            ("create-orphan", At::CreateOrphan, TOKEN),
+            ("create/{role}", At::CreateByRole, TOKEN),
+            ("lookup", At::Lookup, TOKEN),
+            ("lookup-accessor", At::LookupAccessor, TOKEN),
+            ("lookup-self", At::LookupSelf, TOKEN),
+            ("renew", At::Renew, TOKEN),
+            ("renew-accessor", At::RenewAccessor, TOKEN),
+            ("renew-self", At::RenewSelf, TOKEN),
+            ("revoke", At::Revoke, TOKEN),
+            ("revoke-accessor", At::RevokeAccessor, TOKEN),
+            ("revoke-orphan", At::RevokeOrphan, SUDO),
+            ("revoke-self", At::RevokeSelf, TOKEN),
+            ("roles", At::Roles, TOKEN),
+            ("roles/{name}", At::Role, TOKEN),
+            ("tidy", At::Tidy, TOKEN),
+        ];
+        let token = token.map(|(template, at, demands)| (template, Endpoint::Token(at), demands));
+        Ok(Self { system: router(system)?, token: router(token)? })
     }
 
+    /// Below `sys/`.
     pub(crate) fn find(&self, path: &str) -> Option<(Matched, Demands)> {
-        let found = self.0.at(path.trim_end_matches('/')).ok()?;
-        let capture = found.params.iter().next().map_or("", |(_, value)| value).to_owned();
-        let (endpoint, demands) = *found.value;
-        Some((Matched { endpoint, capture }, demands))
+        found(&self.system, path)
     }
+
+    /// Below `auth/token/`.
+    pub(crate) fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
+        found(&self.token, path)
+    }
+}
+
+fn router<const N: usize>(routes: [(&str, Endpoint, Demands); N]) -> Result<Router<(Endpoint, Demands)>, Fault> {
+    let mut router = Router::new();
+    for (template, endpoint, demands) in routes {
+        let refused = |e| Fault::internal(format!("route {template}: {e}"));
+        router.insert(template, (endpoint, demands)).map_err(refused)?;
+    }
+    Ok(router)
+}
+
+fn found(router: &Router<(Endpoint, Demands)>, path: &str) -> Option<(Matched, Demands)> {
+    let found = router.at(path.trim_end_matches('/')).ok()?;
+    let capture = found.params.iter().next().map_or("", |(_, value)| value).to_owned();
+    let (endpoint, demands) = *found.value;
+    Some((Matched { endpoint, capture }, demands))
 }

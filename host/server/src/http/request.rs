@@ -1,19 +1,15 @@
 //! Reads an HTTP request into an [`Arrival`]: everything in it is bounded and checked here.
 
-use std::net::SocketAddr;
-
 use gateway::Arrival;
-use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
-use hyper::{Method, Request};
+use hyper::http::request::Parts;
 use model::{Fault, Kind, Operation, Stream};
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use super::BodyBounds;
-use super::upload::Upload;
+use super::Client;
 
 /// Longest token, in bytes.
 const TOKEN_MAX: usize = 8192;
@@ -24,58 +20,74 @@ const QUERY_MAX: usize = 1024;
 const FORM: &str = "application/x-www-form-urlencoded";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-pub(crate) async fn arrival(
-    request: Request<Incoming>,
-    id: String,
-    peer: SocketAddr,
-    bounds: BodyBounds,
-) -> Result<Arrival, Fault> {
-    let (head, body) = request.into_parts();
-    let mut query = form(head.uri.query().unwrap_or_default())?;
-    let listing = take_flag(&mut query, "list");
-    let help = take_flag(&mut query, "help");
-    let operation = operation(&head.method, listing)?;
-    let mut path = path(head.uri.path())?;
-    if operation.has_body() && path.ends_with('/') {
-        return Err(Fault::invalid("cannot write to a path ending in '/'"));
+/// The head of a request, checked: what is wanted, where, and by whom.
+pub struct Head {
+    operation: Operation,
+    path: String,
+    namespace: Option<String>,
+    token: Option<SecretString>,
+    query: Vec<(String, String)>,
+    content_type: String,
+    media: String,
+    headers: Vec<(String, String)>,
+    help: bool,
+}
+
+impl Head {
+    /// Reads the line and the headers of a request.
+    pub fn read(head: &Parts) -> Result<Self, Fault> {
+        let mut query = form(head.uri.query().unwrap_or_default())?;
+        let listing = take_flag(&mut query, "list");
+        let help = take_flag(&mut query, "help");
+        let operation = operation(&head.method, listing)?;
+        let mut path = path(head.uri.path())?;
+        if operation.has_body() && path.ends_with('/') {
+            return Err(Fault::invalid("cannot write to a path ending in '/'"));
+        }
+        if operation == Operation::List {
+            path.truncate(path.trim_end_matches('/').len());
+        }
+        let content_type = text_header(&head.headers, CONTENT_TYPE.as_str())?.unwrap_or_default();
+        let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if operation == Operation::Patch && media != MERGE_PATCH {
+            return Err(Fault::new(Kind::UnsupportedMediaType, format!("PATCH requires Content-Type: {MERGE_PATCH}")));
+        }
+        let token = token(&head.headers)?;
+        // What is no text is no namespace either, but only the corridor knows whether this path wants one.
+        let namespace = head.headers.get("x-vault-namespace");
+        let namespace = namespace.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let headers = handed_on(&head.headers);
+        Ok(Self { operation, path, namespace, token, query, content_type, media, headers, help })
     }
-    if operation == Operation::List {
-        path.truncate(path.trim_end_matches('/').len());
+
+    /// Whether the body is taken piece by piece, by whoever is asked.
+    pub fn takes_upload(&self) -> bool {
+        gateway::takes_upload(self.operation, &self.path)
     }
-    let content_type = text_header(&head.headers, CONTENT_TYPE.as_str())?.unwrap_or_default();
-    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if operation == Operation::Patch && media != MERGE_PATCH {
-        return Err(Fault::new(Kind::UnsupportedMediaType, format!("PATCH requires Content-Type: {MERGE_PATCH}")));
+
+    /// The request with its body, or what brings it.
+    pub fn arrival(self, id: String, client: Client, body: Vec<u8>, upload: Option<Stream>) -> Result<Arrival, Fault> {
+        let Self { operation, path, namespace, token, query, content_type, media, headers, help } = self;
+        // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
+        let is_form = media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{");
+        let body = if is_form { form_body(&body)? } else { body };
+        let Client { peer, certificate: client_certificate, .. } = client;
+        Ok(Arrival {
+            id,
+            operation,
+            path,
+            namespace,
+            token,
+            query,
+            body,
+            upload,
+            content_type,
+            headers,
+            peer,
+            client_certificate,
+            help,
+        })
     }
-    let token = token(&head.headers)?;
-    // What is no text is no namespace either, but only the corridor knows whether this path wants one.
-    let namespace = head.headers.get("x-vault-namespace");
-    let namespace = namespace.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let headers = handed_on(&head.headers);
-    let (mut body, upload) = if gateway::takes_upload(operation, &path) {
-        (Vec::new(), Some(Stream::new(Upload::new(body))))
-    } else {
-        (read(body, bounds).await?, None)
-    };
-    // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
-    if media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{") {
-        body = form_body(&body)?;
-    }
-    Ok(Arrival {
-        id,
-        operation,
-        path,
-        namespace,
-        token,
-        query,
-        body,
-        upload,
-        content_type,
-        headers,
-        peer,
-        client_certificate: None,
-        help,
-    })
 }
 
 fn operation(method: &Method, listing: bool) -> Result<Operation, Fault> {
@@ -192,22 +204,6 @@ fn handed_on(headers: &HeaderMap) -> Vec<(String, String)> {
     let readable = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let kept = readable.filter(|(name, value)| !secret(name) && value.len() <= 8192);
     kept.take(HEADERS_MAX).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-async fn read(body: Incoming, bounds: BodyBounds) -> Result<Vec<u8>, Fault> {
-    let too_large = || Fault::new(Kind::TooLarge, "http: request body too large");
-    // A body that says it is too large is not read at all.
-    if body.size_hint().lower() > bounds.size as u64 {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(bounds.time, Limited::new(body, bounds.size).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Fault::invalid("the request body could not be read to its end")),
-        Err(_elapsed) => {
-            Err(Fault::invalid(format!("the request body did not arrive within {} seconds", bounds.time.as_secs())))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,11 @@ pub(crate) fn build(result: Result<Reply, Fault>, operation: Operation, id: &str
     response
 }
 
+/// The answer to a request without the header that this listener demands.
+pub(super) fn missing_request_header() -> Reply {
+    Reply::bare(StatusCode::PRECONDITION_FAILED.as_u16(), json!({ "errors": ["missing 'X-Vault-Request' header"] }))
+}
+
 fn success(reply: Reply, operation: Operation, id: &str) -> Answer {
     let Reply { payload, status, warnings, headers, mount_type, auth, lease, wrap_info } = reply;
     let beside = Beside {
