@@ -9,6 +9,7 @@
     reason = "a benchmark that cannot go on should say so and stop, and prints what it found"
 )]
 
+mod access;
 mod certificates;
 mod client;
 mod idle_connections;
@@ -29,6 +30,7 @@ const ALL: &[(&str, fn())] = &[
     ("sandbox", through_the_sandbox::run),
     ("issue", issue::run),
     ("token", token::run),
+    ("access", access::run),
     ("start-up", start_up::run),
     ("idle-memory", idle_memory::run),
     ("idle-connections", idle_connections::run),

@@ -32,6 +32,7 @@ pub struct Asking {
 pub struct Admitted {
     asking: Option<Asking>,
     granting: Vec<Arc<Granting>>,
+    sudo: bool,
 }
 
 /// The request may not go on.
@@ -66,9 +67,9 @@ impl Admitted {
         &self.granting
     }
 
-    /// Whether the caller could also have done this where `sudo` is demanded.
-    pub fn with_sudo(&self, question: &Question<'_>) -> bool {
-        self.acl().is_some_and(|acl| acl.decide(&Question { sudo: true, ..*question }).allowed)
+    /// Whether the caller has `sudo` on the path, also where it was not demanded.
+    pub fn sudo(&self) -> bool {
+        self.sudo
     }
 }
 
@@ -81,18 +82,41 @@ pub fn admit(
     question: &Question<'_>,
 ) -> Result<Admitted, Denied> {
     if demands.unauthenticated {
-        return Ok(Admitted { asking, granting: Vec::new() });
+        return Ok(Admitted { asking, granting: Vec::new(), sudo: false });
     }
     let Some(known) = &asking else { return Err(Denied::Unknown) };
     if !namespace.as_str().starts_with(known.home.as_str()) {
         return Err(Denied::Refused);
     }
     let verdict = known.acl.decide(&Question { sudo: demands.sudo, ..*question });
-    if verdict.allowed { Ok(Admitted { asking, granting: verdict.granting }) } else { Err(Denied::Refused) }
+    if !verdict.allowed {
+        return Err(Denied::Refused);
+    }
+    let sudo = demands.sudo || known.acl.decide(&Question { sudo: true, ..*question }).allowed;
+    Ok(Admitted { asking, granting: verdict.granting, sudo })
 }
 
 impl From<Denied> for model::Fault {
     fn from(denied: Denied) -> Self {
         Self::new(model::Kind::Denied, denied.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Operation;
+
+    use super::*;
+
+    fn question(path: &str) -> Question<'_> {
+        Question { operation: Operation::Read, path, parameters: None, wrap_ttl: None, sudo: false }
+    }
+
+    #[test]
+    fn without_a_token_only_open_routes_answer() {
+        let root = NamespacePath::root();
+        let open = Demands { unauthenticated: true, sudo: false };
+        assert!(admit(None, open, &root, &question("x")).is_ok_and(|admitted| admitted.principal().is_none()));
+        assert_eq!(admit(None, Demands::default(), &root, &question("x")).err(), Some(Denied::Unknown));
     }
 }

@@ -98,12 +98,12 @@ impl Rooms {
         tree: &Tree,
         transaction: &mut Transaction,
     ) -> Result<Option<Known>, Fault> {
-        // What came of a login ends with the auth method.
-        if principal.login.as_ref().is_some_and(|login| tree.mount(login.mount).is_none()) {
-            return Ok(None);
-        }
         let home = tree.namespace_by_id(principal.namespace).filter(|home| !home.tainted);
         let Some(home) = home.cloned() else { return Ok(None) };
+        // Whoever came in by an auth method leaves with it.
+        if principal.login.as_ref().is_some_and(|login| tree.mount_by_id(login.mount).is_none()) {
+            return Ok(None);
+        }
         if principal.entity_id.is_empty() {
             return Ok(Some(Known { principal, home, facts: None }));
         }

@@ -166,7 +166,7 @@ impl system::AskMethod for Answering<'_> {
     /// In a transaction of its own: the method changes nothing of what the request does.
     async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault> {
         let gone = || Fault::invalid("the auth method of the token is gone, not renewing");
-        let mount = self.tree.mount(login.mount).ok_or_else(gone)?;
+        let mount = self.tree.mount_by_id(login.mount).ok_or_else(gone)?;
         let guest = self.rooms.catalog.of(mount).ok_or_else(gone)?;
         let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         let transaction = self.rooms.store.begin().await.map_err(stored)?;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use access::ttl::{self, Bounds};
 use access::{NewToken, cidr};
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use identity::{Arriving, Directory};
 use model::{Auth, Fault, Id, TokenKind};
 use sandbox::{Login, Refusal, TokenWishes};
@@ -47,16 +46,12 @@ impl Door<'_> {
         let entity = self.entity(&login, transaction).await?;
         let (new, warnings) = self.token(login, entity)?;
         let (token, principal) = self.rooms.tokens.create(transaction, NewToken { bound_cidrs, ..new }).await?;
-        let mut auth = system::shown_token(token, &principal, self.now);
-        if let Some(entity) = entity
-            && let Some(facts) = Directory::of(self.namespace.id).facts(transaction, entity).await?
-        {
-            auth.policies.extend(facts.policies.iter().cloned());
-            auth.policies.sort_unstable();
-            auth.policies.dedup();
-            auth.identity_policies = facts.policies;
-        }
-        Ok((auth, warnings))
+        let facts = match entity {
+            Some(entity) => Directory::of(self.namespace.id).facts(transaction, entity).await?,
+            None => None,
+        };
+        let policies = facts.map(|facts| facts.policies).unwrap_or_default();
+        Ok((principal.shown(token, policies, self.now), warnings))
     }
 
     async fn entity(&self, login: &Login, transaction: &mut Transaction) -> Result<Option<Id>, Fault> {
@@ -67,7 +62,7 @@ impl Door<'_> {
             name,
             metadata: &metadata,
             groups: &login.group_aliases,
-            fresh: [fresh_id()?, fresh_id()?],
+            fresh: [system::fresh_id()?, system::fresh_id()?],
             now: self.now,
         };
         Directory::of(self.namespace.id).login(transaction, &arriving).await.map(Some)
@@ -141,12 +136,6 @@ fn kind(wishes: &TokenWishes, tuned: TokenType) -> TokenKind {
         (TokenType::DefaultService, Wish::Default) => TokenKind::Service,
         (TokenType::DefaultBatch, Wish::Default) => TokenKind::Batch,
     }
-}
-
-fn fresh_id() -> Result<Id, Fault> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
-    Ok(Id::from_random(bytes))
 }
 
 /// Counts a failed login, in a transaction of its own: that of the request is dropped.

@@ -50,7 +50,6 @@ pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
-pub use token::shown as shown_token;
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
@@ -246,7 +245,7 @@ fn seal_up(call: &Call<'_>) -> Result<Reply, Fault> {
 }
 
 /// A fresh identifier.
-fn fresh_id() -> Result<Id, Fault> {
+pub fn fresh_id() -> Result<Id, Fault> {
     random().map(Id::from_random)
 }
 

@@ -81,7 +81,7 @@ impl Namespace {
             return changed.put(transaction).await;
         }
         let parent = path.parent().ok_or(Error::RootStays)?;
-        let above = tree.namespace(&parent).ok_or(Error::NoParent(parent))?;
+        let above = tree.namespace(&parent).ok_or_else(|| Error::NoParent(parent.clone()))?;
         let relative = path.last();
         if let Some(mount) = tree.mounts(above.id).find(|mount| mount.path.as_str().split('/').next() == Some(relative))
         {

@@ -170,14 +170,14 @@ impl Tree {
             .map(|(_, mount)| mount)
     }
 
+    /// The mount with an id.
+    pub fn mount_by_id(&self, id: Id) -> Option<&Arc<Mount>> {
+        self.mounts.get(self.mount_paths.get(&id)?)
+    }
+
     /// The mounts of all namespaces.
     pub fn all_mounts(&self) -> impl Iterator<Item = &Arc<Mount>> {
         self.mounts.values()
-    }
-
-    /// The mount with an id, in whatever namespace.
-    pub fn mount(&self, id: Id) -> Option<&Arc<Mount>> {
-        self.mounts.get(self.mount_paths.get(&id)?)
     }
 
     /// How many mounts there are in all.

@@ -6,7 +6,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use model::{Id, TokenKind};
+use model::{Auth, Id, TokenKind};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::cidr;
@@ -149,6 +150,28 @@ impl Principal {
     /// Whether it may be used from this address. Where its networks are bound and nobody knows whence it came, not.
     pub fn admits(&self, peer: Option<IpAddr>) -> bool {
         cidr::admit(&self.record.bound_cidrs, peer)
+    }
+
+    /// What an answer says of it that gives it out, or that renewed it. `identity_policies` come with its entity.
+    pub fn shown(&self, token: SecretString, identity_policies: Vec<String>, now: u64) -> Auth {
+        let mut policies = self.policies.clone();
+        policies.extend(identity_policies.iter().cloned());
+        policies.sort_unstable();
+        policies.dedup();
+        Auth {
+            client_token: token,
+            accessor: self.accessor.clone(),
+            policies,
+            token_policies: self.policies.clone(),
+            identity_policies,
+            metadata: self.meta.clone(),
+            lease_duration: self.ttl(now),
+            renewable: self.renewable,
+            entity_id: self.entity_id.clone(),
+            token_type: self.kind,
+            orphan: self.is_orphan(),
+            num_uses: self.num_uses,
+        }
     }
 
     pub(crate) fn record(&self) -> &Record {

@@ -12,6 +12,7 @@ mod roles;
 use access::{Principal, ttl::Bounds};
 use model::{Auth, Fault, Operation, Reply};
 use secrecy::SecretString;
+use tenancy::Tree;
 
 use crate::{Call, System, unsupported};
 
@@ -84,7 +85,7 @@ fn caller<'a>(call: &Call<'a>) -> Result<&'a Principal, Fault> {
 
 /// Whether whoever asks has `sudo` on the path.
 fn sudo(call: &Call<'_>) -> bool {
-    call.admitted.principal().is_some_and(|principal| principal.is_root())
+    call.admitted.sudo()
 }
 
 /// The bounds of all tokens' times.
@@ -95,7 +96,7 @@ fn bounds(system: &System) -> Bounds {
 
 /// The bounds of a token's times: those of the mount that it came of, if it came of one.
 fn bounds_of(system: &System, tree: &Tree, principal: &Principal) -> Bounds {
-    let mount = principal.login.as_ref().and_then(|login| tree.mount(login.mount));
+    let mount = principal.login.as_ref().and_then(|login| tree.mount_by_id(login.mount));
     mount.map_or_else(
         || bounds(system),
         |mount| {
@@ -106,19 +107,6 @@ fn bounds_of(system: &System, tree: &Tree, principal: &Principal) -> Bounds {
 }
 
 /// A token as `auth` of an answer shows it.
-pub fn shown(token: SecretString, principal: &Principal, now: u64) -> Auth {
-    Auth {
-        client_token: token,
-        accessor: principal.accessor.clone(),
-        policies: principal.policies.clone(),
-        token_policies: principal.policies.clone(),
-        identity_policies: Vec::new(),
-        metadata: principal.meta.clone(),
-        lease_duration: principal.ttl(now),
-        renewable: principal.renewable,
-        entity_id: principal.entity_id.clone(),
-        token_type: principal.kind,
-        orphan: principal.is_orphan(),
-        num_uses: principal.num_uses,
-    }
+fn shown(token: SecretString, principal: &Principal, now: u64) -> Auth {
+    principal.shown(token, Vec::new(), now)
 }
