@@ -13,8 +13,12 @@
 mod answers;
 #[path = "durability/at_rest.rs"]
 mod at_rest;
+#[path = "api/approle.rs"]
+mod approle;
 #[path = "api/auth.rs"]
 mod auth;
+#[path = "api/auth_methods.rs"]
+mod auth_methods;
 #[path = "api/connections.rs"]
 mod connections;
 #[path = "isolation/contract.rs"]
@@ -43,6 +47,8 @@ mod kv;
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "isolation/logins.rs"]
+mod logins;
 #[path = "clients/managed.rs"]
 mod managed;
 #[path = "api/managed_keys.rs"]
@@ -117,3 +123,5 @@ mod tls;
 mod token_seal;
 #[path = "api/tokens.rs"]
 mod tokens;
+#[path = "api/userpass.rs"]
+mod userpass;

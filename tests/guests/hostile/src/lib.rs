@@ -6,6 +6,7 @@ mod bad_status;
 mod conflict;
 mod crlf_header;
 mod fault_after_writes;
+mod forged_login;
 mod forged_key_handle;
 mod grab_memory;
 mod huge_answer;
@@ -45,6 +46,7 @@ impl Engine for Hostile {
         conflict::ROUTES,
         crlf_header::ROUTES,
         fault_after_writes::ROUTES,
+        forged_login::ROUTES,
         forged_key_handle::ROUTES,
         grab_memory::ROUTES,
         huge_answer::ROUTES,
