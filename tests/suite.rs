@@ -11,10 +11,10 @@
 
 #[path = "isolation/answers.rs"]
 mod answers;
-#[path = "durability/at_rest.rs"]
-mod at_rest;
 #[path = "api/approle.rs"]
 mod approle;
+#[path = "durability/at_rest.rs"]
+mod at_rest;
 #[path = "api/auth.rs"]
 mod auth;
 #[path = "api/auth_methods.rs"]
@@ -37,10 +37,10 @@ mod faults;
 mod golden;
 #[path = "isolation/hostile.rs"]
 mod hostile;
-#[path = "isolation/keys.rs"]
-mod keys;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "isolation/keys.rs"]
+mod keys;
 #[path = "api/kv.rs"]
 mod kv;
 #[path = "isolation/lent_keys.rs"]

@@ -35,7 +35,10 @@ fn a_machine_logs_in_with_role_and_secret_and_its_token_says_which() {
     assert_eq!((&auth["lease_duration"], &auth["token_type"]), (&json!(1800), &json!("service")));
     let token = auth["client_token"].as_str().unwrap();
     let seen = server.send("GET", "auth/token/lookup-self", &[("X-Vault-Token", token)], Value::Null);
-    assert_eq!((&seen.json["data"]["display_name"], &seen.json["data"]["path"]), (&json!("approle"), &json!("auth/approle/login")));
+    assert_eq!(
+        (&seen.json["data"]["display_name"], &seen.json["data"]["path"]),
+        (&json!("approle"), &json!("auth/approle/login"))
+    );
     let entity = auth["entity_id"].as_str().unwrap();
     let entity = server.call("GET", &format!("identity/entity/id/{entity}"), Value::Null);
     assert_eq!(entity.json["data"]["aliases"][0]["name"], json!(id), "{}", entity.text);
@@ -54,7 +57,13 @@ fn what_is_missing_or_wrong_is_refused_as_clients_expect() {
         let refused = server.send("POST", "auth/approle/login", &[], body);
         assert_eq!((refused.status, &refused.json["errors"]), (400, &json!([says])));
     }
-    for (method, path) in [("GET", "role/none"), ("GET", "role/none/role-id"), ("POST", "role/none/secret-id"), ("LIST", "role/none/secret-id"), ("GET", "role/none/policies")] {
+    for (method, path) in [
+        ("GET", "role/none"),
+        ("GET", "role/none/role-id"),
+        ("POST", "role/none/secret-id"),
+        ("LIST", "role/none/secret-id"),
+        ("GET", "role/none/policies"),
+    ] {
         let absent = server.call(method, &format!("auth/approle/{path}"), Value::Null);
         assert_eq!(absent.status, 404, "{method} {path}: {}", absent.text);
     }

@@ -108,7 +108,12 @@ fn five_failures_lock_a_name_until_an_operator_unlocks_it() {
     assert_eq!(log_in(&server, "ann", "s3cret").status, 403, "not even with the right password");
     let listed = server.call("GET", "sys/locked-users", Value::Null);
     let mount = &listed.json["data"]["by_namespace"][0]["mount_accessors"][0];
-    assert_eq!((&listed.json["data"]["total"], &mount["alias_identifiers"]), (&json!(1), &json!(["ann"])), "{}", listed.text);
+    assert_eq!(
+        (&listed.json["data"]["total"], &mount["alias_identifiers"]),
+        (&json!(1), &json!(["ann"])),
+        "{}",
+        listed.text
+    );
     let accessor = mount["mount_accessor"].as_str().unwrap();
     let path = format!("sys/locked-users/{accessor}/unlock/ann");
     assert_eq!(server.call("POST", &path, Value::Null).status, 204);
@@ -156,7 +161,10 @@ fn the_mount_decides_what_tokens_there_are_and_how_long_they_live() {
     assert_eq!(server.call("POST", "sys/auth/userpass/tune", tuned).status, 204);
     let batch = log_in(&server, "ann", "s3cret");
     let auth = &batch.json["auth"];
-    assert_eq!((&auth["token_type"], &auth["lease_duration"], &auth["renewable"]), (&json!("batch"), &json!(3600), &json!(false)));
+    assert_eq!(
+        (&auth["token_type"], &auth["lease_duration"], &auth["renewable"]),
+        (&json!("batch"), &json!(3600), &json!(false))
+    );
     assert!(auth["client_token"].as_str().unwrap().starts_with("hvb."));
     assert!(batch.json["warnings"][0].as_str().unwrap().contains("capped"), "{}", batch.text);
     assert_eq!(with(&server, &batch, "GET", "auth/token/lookup-self").status, 200);

@@ -91,7 +91,9 @@ fn tokens_of_a_method_end_with_it_also_batch_tokens() {
 #[test]
 fn a_host_that_the_operator_did_not_name_is_not_asked_and_questions_are_counted() {
     porter("asking");
-    for url in [SERVER.address().to_owned(), "https://169.254.169.254/latest".to_owned(), "https://example.org/".to_owned()] {
+    for url in
+        [SERVER.address().to_owned(), "https://169.254.169.254/latest".to_owned(), "https://example.org/".to_owned()]
+    {
         let answer = SERVER.call("POST", "auth/asking/fetch", json!({"url": url}));
         assert_eq!(answer.json["data"]["told"][0]["kind"], "HttpErrorKind::NotAllowed", "{}", answer.text);
     }

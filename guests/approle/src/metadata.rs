@@ -94,7 +94,16 @@ mod tests {
     #[test]
     fn metadata_that_is_none_is_refused() {
         let many: Pairs = (0..64).map(|n| (n.to_string(), "x".to_owned())).collect();
-        for bad in [json!("word"), json!("[1]"), json!({"a": {}}), json!(["a"]), json!({"": "x"}), json!({"a": "x".repeat(513)}), json!(many), json!({"a": "\n"})] {
+        for bad in [
+            json!("word"),
+            json!("[1]"),
+            json!({"a": {}}),
+            json!(["a"]),
+            json!({"": "x"}),
+            json!({"a": "x".repeat(513)}),
+            json!(many),
+            json!({"a": "\n"}),
+        ] {
             assert!(read(Some(&bad)).is_err(), "{bad}");
         }
     }

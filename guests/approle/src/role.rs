@@ -78,9 +78,8 @@ impl Role {
 
     /// Checks the whole and writes it.
     pub(crate) fn store(&self, name: &str) -> Result<(), Fault> {
-        let bound = self.bind_secret_id
-            || !self.secret_id_bound_cidrs.is_empty()
-            || !self.token.token_bound_cidrs.is_empty();
+        let bound =
+            self.bind_secret_id || !self.secret_id_bound_cidrs.is_empty() || !self.token.token_bound_cidrs.is_empty();
         if !bound {
             return Err(Fault::invalid("at least one constraint should be enabled on the role"));
         }

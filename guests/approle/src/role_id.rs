@@ -7,10 +7,7 @@ use crate::role::Role;
 pub(crate) const ROUTES: &[Route] = &[Route::new(
     "role/{role_name}/role-id",
     "What logins name the role by.",
-    &[
-        Action::read("Reads the id.", read),
-        Action::update("Gives the role another id.", write).fields(RoleId::FIELDS),
-    ],
+    &[Action::read("Reads the id.", read), Action::update("Gives the role another id.", write).fields(RoleId::FIELDS)],
 )];
 
 body! {

@@ -22,11 +22,8 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 /// Names of fields that earlier clients send.
-pub(crate) const OLDER: &[(&str, &str)] = &[
-    ("policies", "token_policies"),
-    ("period", "token_period"),
-    ("bound_cidr_list", "secret_id_bound_cidrs"),
-];
+pub(crate) const OLDER: &[(&str, &str)] =
+    &[("policies", "token_policies"), ("period", "token_period"), ("bound_cidr_list", "secret_id_bound_cidrs")];
 
 body! {
     /// What `role/{role_name}` takes beside what all roles have. Fields that were not sent are `None`.

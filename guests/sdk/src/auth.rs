@@ -3,7 +3,7 @@
 use crate::bindings::innkeeper::engine::types as wit;
 
 pub use crate::bindings::exports::innkeeper::engine::engine::GuestKind;
-pub use wit::{Alias, Auth, Attempt, TokenKind, TokenWishes};
+pub use wit::{Alias, Attempt, Auth, TokenKind, TokenWishes};
 
 impl Auth {
     /// A login of somebody with this alias, who gets these policies and a renewable token.

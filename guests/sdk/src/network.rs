@@ -56,7 +56,8 @@ pub fn networks(field: &str, list: &[String]) -> Result<Vec<Network>, Fault> {
 /// Whether an address lies in one of the networks; everybody does when there are none. Without an address, or with a list
 /// that cannot be read, nobody does.
 pub fn within(list: &[String], address: Option<&str>) -> bool {
-    let lies_in = |address: &str| list.iter().filter_map(|text| Network::parse(text)).any(|block| block.contains(address));
+    let lies_in =
+        |address: &str| list.iter().filter_map(|text| Network::parse(text)).any(|block| block.contains(address));
     list.is_empty() || address.is_some_and(lies_in)
 }
 
@@ -67,7 +68,14 @@ mod tests {
     #[test]
     fn an_address_lies_in_its_own_network_only() {
         let list = ["10.0.0.0/8".to_owned(), "fd00::1".to_owned()];
-        for (address, inside) in [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("11.0.0.1", false), ("fd00::1", true), ("fd00::2", false), ("x", false)] {
+        for (address, inside) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("11.0.0.1", false),
+            ("fd00::1", true),
+            ("fd00::2", false),
+            ("x", false),
+        ] {
             assert_eq!(within(&list, Some(address)), inside, "{address}");
         }
         assert!(!within(&list, None));

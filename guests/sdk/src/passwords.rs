@@ -31,9 +31,9 @@ impl From<PasswordError> for Fault {
             PasswordError::Unreadable => {
                 Self::invalid("password_hash: must be a bcrypt hash ($2a$, $2b$, $2y$), or Argon2id in PHC form")
             }
-            PasswordError::TooCostly => {
-                Self::invalid("password_hash: takes too long to check: bcrypt up to cost 14, Argon2id up to 64 MiB and 8 passes")
-            }
+            PasswordError::TooCostly => Self::invalid(
+                "password_hash: takes too long to check: bcrypt up to cost 14, Argon2id up to 64 MiB and 8 passes",
+            ),
             PasswordError::Busy => Self {
                 retry_after: Some(1),
                 ..Self::new(FaultKind::Unavailable, "too many passwords are being checked at once")

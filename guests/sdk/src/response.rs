@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Auth, Fault};
 use crate::bindings::innkeeper::engine::types as wit;
+use crate::{Auth, Fault};
 
 /// What a handler returns.
 pub type Answer = Result<Response, Fault>;

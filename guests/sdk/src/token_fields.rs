@@ -102,7 +102,9 @@ impl TokenFields {
             return Err(Fault::invalid("'token_type' cannot be 'batch' when set to generate periodic tokens"));
         }
         if batch && self.token_num_uses > 0 {
-            return Err(Fault::invalid("'token_type' cannot be 'batch' when set to generate tokens with limited use count"));
+            return Err(Fault::invalid(
+                "'token_type' cannot be 'batch' when set to generate tokens with limited use count",
+            ));
         }
         Ok(())
     }
@@ -180,7 +182,9 @@ mod tests {
         let _ = innkeeper_guest::Seconds(0);
         let Value::Object(sent) = sent else { unreachable!() };
         let mut fields = before.clone();
-        fields.change(&Sent::new(sent), &[("policies", "token_policies"), ("ttl", "token_ttl")]).map_err(|f| f.messages.concat())?;
+        fields
+            .change(&Sent::new(sent), &[("policies", "token_policies"), ("ttl", "token_ttl")])
+            .map_err(|f| f.messages.concat())?;
         Ok(fields)
     }
 

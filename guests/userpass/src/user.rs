@@ -49,7 +49,8 @@ pub(crate) fn name(request: &Request) -> Result<String, Fault> {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     let ends = name.starts_with(word) && name.ends_with(word);
     if name.len() > NAME_MAX || !ends || !name.chars().all(|c| word(c) || "-.@+".contains(c)) {
-        let wanted = "username: must have 1 to 128 bytes of letters, digits, '_', and inside also '-', '.', '@' and '+'";
+        let wanted =
+            "username: must have 1 to 128 bytes of letters, digits, '_', and inside also '-', '.', '@' and '+'";
         return Err(Fault::invalid(wanted));
     }
     Ok(name)

@@ -31,7 +31,11 @@ pub struct Unreadable(String);
 impl Allowed {
     /// Reads the list.
     pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, Unreadable> {
-        entries.into_iter().map(|text| entry(text).ok_or_else(|| Unreadable(text.to_owned()))).collect::<Result<_, _>>().map(Self)
+        entries
+            .into_iter()
+            .map(|text| entry(text).ok_or_else(|| Unreadable(text.to_owned())))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Whether a host may be asked on a port. Names come in lower case, addresses without brackets.
@@ -40,7 +44,8 @@ impl Allowed {
         if here().any(|entry| entry.host == host) {
             return Some(By::Name);
         }
-        let below = |entry: &Entry| entry.host.starts_with('.') && host.len() > entry.host.len() && host.ends_with(&entry.host);
+        let below =
+            |entry: &Entry| entry.host.starts_with('.') && host.len() > entry.host.len() && host.ends_with(&entry.host);
         here().any(below).then_some(By::Wildcard)
     }
 
@@ -66,7 +71,9 @@ fn entry(text: &str) -> Option<Entry> {
         None => (host, host.to_owned()),
     };
     let label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
     };
     (port != 0 && name.len() <= 253 && name.split('.').all(label)).then_some(Entry { host, port })
 }
@@ -77,7 +84,9 @@ mod tests {
 
     #[test]
     fn a_host_is_allowed_by_its_name_or_its_zone_on_its_port_and_nothing_else_is() {
-        let allowed = Allowed::new(["a.example.org:443", "*.b.example.org", "[fd00::1]:8443", "127.0.0.1:8200", "Upper.Org"]).unwrap();
+        let allowed =
+            Allowed::new(["a.example.org:443", "*.b.example.org", "[fd00::1]:8443", "127.0.0.1:8200", "Upper.Org"])
+                .unwrap();
         for (host, port, by) in [
             ("a.example.org", 443, Some(By::Name)),
             ("a.example.org", 8443, None),
@@ -98,7 +107,10 @@ mod tests {
 
     #[test]
     fn entries_that_are_no_hosts_are_refused() {
-        for bad in ["", "*", "*:443", "a:0", "a:x", "a..b", "http://a", "a/b", "*.*.org", "fd00::1", "[fd00::1", "a b", "a:70000"] {
+        for bad in [
+            "", "*", "*:443", "a:0", "a:x", "a..b", "http://a", "a/b", "*.*.org", "fd00::1", "[fd00::1", "a b",
+            "a:70000",
+        ] {
             assert!(Allowed::new([bad]).is_err(), "{bad:?}");
         }
     }

@@ -37,7 +37,15 @@ const CLIENTS_MAX: usize = 64;
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// Headers that belong to the connection and are not a guest's to set.
 const RESERVED: [&str; 10] = [
-    "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive",
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "keep-alive",
     "proxy-authorization",
 ];
 
@@ -155,7 +163,8 @@ impl Outgoing {
             None => builder,
             Some(pem) => builder.tls_certs_only(authorities(pem)?),
         };
-        let broken = |error: reqwest::Error| Failure::new(Reason::Internal, format!("no TLS client: {}", error.without_url()));
+        let broken =
+            |error: reqwest::Error| Failure::new(Reason::Internal, format!("no TLS client: {}", error.without_url()));
         let client = builder.build().map_err(broken)?;
         self.clients.insert(ca_pem, client.clone());
         Ok(client)
@@ -165,7 +174,8 @@ impl Outgoing {
 async fn exchange(request: reqwest::RequestBuilder, host: &str) -> Result<Answer, Failure> {
     let mut answer = request.send().await.map_err(|error| Failure::of(error, host))?;
     let status = answer.status().as_u16();
-    let readable = |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
+    let readable =
+        |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
     let headers = answer.headers().iter().filter_map(readable).take(ANSWER_HEADERS_MAX).collect();
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::of(error, host))? {
@@ -187,7 +197,8 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Failure> {
         if RESERVED.contains(&name.as_str()) {
             return Err(Failure::invalid(format!("headers: {name} belongs to the connection")));
         }
-        let mut value = HeaderValue::from_str(value).map_err(|_| Failure::invalid(format!("headers: the value of {name} is malformed")))?;
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| Failure::invalid(format!("headers: the value of {name} is malformed")))?;
         value.set_sensitive(true);
         headers.append(name, value);
     }

@@ -54,7 +54,8 @@ impl Failure {
         let (timeout, connecting) = (error.is_timeout(), error.is_connect());
         let told = told(error);
         if told.inside {
-            let text = format!("{host}: the name leads to an address inside a network; allow the host by its full name");
+            let text =
+                format!("{host}: the name leads to an address inside a network; allow the host by its full name");
             return Self::new(Reason::NotAllowed, text);
         }
         let reason = match (timeout, connecting) {

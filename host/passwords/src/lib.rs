@@ -178,10 +178,16 @@ mod tests {
     #[tokio::test]
     async fn hashes_that_are_unreadable_or_too_costly_are_refused_before_any_work() {
         let salt_and_hash = "c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        for unreadable in ["", "x", "$1$abc", "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "$2a$05$short",
-            &format!("$argon2i$v=19$m=4096,t=1,p=1${salt_and_hash}"), "$argon2id$v=19$m=4096,t=1,p=1$c29tZXNhbHRzb21lc2FsdA",
-            &"$".repeat(HASH_MAX + 1)]
-        {
+        for unreadable in [
+            "",
+            "x",
+            "$1$abc",
+            "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2a$05$short",
+            &format!("$argon2i$v=19$m=4096,t=1,p=1${salt_and_hash}"),
+            "$argon2id$v=19$m=4096,t=1,p=1$c29tZXNhbHRzb21lc2FsdA",
+            &"$".repeat(HASH_MAX + 1),
+        ] {
             assert!(matches!(check(unreadable), Err(Error::Unreadable)), "{unreadable}");
         }
         assert!(check(&format!("$argon2id$v=19$m=65536,t=8,p=4${salt_and_hash}")).is_ok());

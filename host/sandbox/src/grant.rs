@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use keys::{InternalKeys, ManagedKeys};
-use outgoing::Outgoing;
 use model::{Id, NamespacePath, Operation};
+use outgoing::Outgoing;
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
 use tokio::time::Instant;

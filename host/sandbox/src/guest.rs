@@ -33,9 +33,8 @@ pub struct Catalog(Arc<BTreeMap<(MountClass, String), Arc<Guest>>>);
 impl Catalog {
     /// A catalog of these guests. Of two of one sort with one name the later stays.
     pub fn new(guests: impl IntoIterator<Item = Guest>) -> Self {
-        let named = guests
-            .into_iter()
-            .map(|guest| ((guest.descriptor.class, guest.descriptor.name.clone()), Arc::new(guest)));
+        let named =
+            guests.into_iter().map(|guest| ((guest.descriptor.class, guest.descriptor.name.clone()), Arc::new(guest)));
         Self(Arc::new(named.collect()))
     }
 

@@ -10,8 +10,8 @@ use wasmtime::Store;
 use crate::bindings::innkeeper::engine::types as wit;
 use crate::grant::{Call, Grant};
 use crate::guest::{Guest, store};
-use crate::login::{Attempt, Login, TokenWishes};
 use crate::limits::{BODY_MAX, HEADERS_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
+use crate::login::{Attempt, Login, TokenWishes};
 use crate::services::convert;
 use crate::state::{Ended, State};
 

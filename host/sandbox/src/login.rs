@@ -84,13 +84,17 @@ impl Login {
                 && pairs.iter().all(|(name, value)| named(name, TEXT_MAX) && plain(value) && value.len() <= TEXT_MAX)
         };
         let unless = |fine: bool, why: &'static str| if fine { Ok(()) } else { Err(why) };
-        unless(plain(&raw.display_name) && raw.display_name.len() <= NAME_MAX, "a display name of more than 256 bytes")?;
+        unless(
+            plain(&raw.display_name) && raw.display_name.len() <= NAME_MAX,
+            "a display name of more than 256 bytes",
+        )?;
         if let Some(alias) = &raw.alias {
             unless(named(&alias.name, TEXT_MAX), "an alias that has not 1 to 512 bytes")?;
             unless(pairs_fit(&alias.metadata), "metadata of an alias")?;
         }
         unless(pairs_fit(&raw.metadata), "metadata of a login")?;
-        let groups_fit = raw.group_aliases.len() <= GROUPS_MAX && raw.group_aliases.iter().all(|name| named(name, TEXT_MAX));
+        let groups_fit =
+            raw.group_aliases.len() <= GROUPS_MAX && raw.group_aliases.iter().all(|name| named(name, TEXT_MAX));
         unless(groups_fit, "groups of a login")?;
         let policies_fit = raw.policies.len() <= POLICIES_MAX && raw.policies.iter().all(|name| named(name, NAME_MAX));
         unless(policies_fit, "policies of a login")?;

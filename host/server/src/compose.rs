@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use access::policy::{Acl, Policies};
 use access::Tokens;
+use access::policy::{Acl, Policies};
 use async_trait::async_trait;
 use gateway::{Furnish, Gateway, Rooms};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};

@@ -36,9 +36,7 @@ pub enum Error {
     #[error("namespace {0} is being deleted")]
     BeingDeleted(NamespacePath),
     /// An administrator has locked the API of the namespace or of one above it.
-    #[error(
-        "API access to this namespace has been locked by an administrator - {0} must be unlocked to gain access."
-    )]
+    #[error("API access to this namespace has been locked by an administrator - {0} must be unlocked to gain access.")]
     Locked(String),
     /// The root namespace stays.
     #[error("the root namespace cannot be deleted")]

@@ -90,7 +90,10 @@ fn a_secret_is_used_up_after_as_many_logins_as_it_was_given() {
     assert_eq!(secret["secret_id_num_uses"], 2);
     assert!(log_in(&id, &secret["secret_id"]).is_ok());
     let known = data(ask("POST", "role/r/secret-id/lookup", json!({ "secret_id": secret["secret_id"] })));
-    assert_eq!((&known["secret_id_num_uses"], &known["secret_id_accessor"]), (&json!(1), &secret["secret_id_accessor"]));
+    assert_eq!(
+        (&known["secret_id_num_uses"], &known["secret_id_accessor"]),
+        (&json!(1), &secret["secret_id_accessor"])
+    );
     assert!(log_in(&id, &secret["secret_id"]).is_ok());
     assert_eq!(said(log_in(&id, &secret["secret_id"])), WRONG);
     assert!(ask("LIST", "role/r/secret-id", json!({})).unwrap().data_text().is_none());
@@ -214,7 +217,11 @@ fn each_field_is_read_changed_and_set_back_at_its_own_path() {
         assert_eq!(data(ask("GET", &path, json!({})))[field], after, "{path}");
         let elsewhere = path.replace("role/r/", "role/none/");
         for method in ["GET", "POST", "DELETE"] {
-            assert_eq!(kind(ask(method, &elsewhere, json!({ field: sent }))), FaultKind::NotFound, "{method} {elsewhere}");
+            assert_eq!(
+                kind(ask(method, &elsewhere, json!({ field: sent }))),
+                FaultKind::NotFound,
+                "{method} {elsewhere}"
+            );
         }
     }
     assert_eq!(data(ask("GET", "role/r/local-secret-ids", json!({})))["local_secret_ids"], false);
@@ -225,7 +232,10 @@ fn each_field_is_read_changed_and_set_back_at_its_own_path() {
 fn a_role_is_listed_and_read_back_without_its_id() {
     with_role(json!({"token_max_ttl": "2000h", "policies": "a"}));
     let role = data(ask("GET", "role/R", json!({})));
-    assert_eq!((&role["bind_secret_id"], &role["token_policies"], &role["token_type"]), (&json!(true), &json!(["a"]), &json!("default")));
+    assert_eq!(
+        (&role["bind_secret_id"], &role["token_policies"], &role["token_type"]),
+        (&json!(true), &json!(["a"]), &json!("default"))
+    );
     assert!(role.get("role_id").is_none() && role.get("key").is_none());
     assert_eq!(data(ask("LIST", "role", json!({})))["keys"], json!(["r"]));
     assert!(ask("GET", "role/none", json!({})).unwrap().data_text().is_none());

@@ -1,4 +1,4 @@
-use rcgen::{CertifiedIssuer, CertificateParams, KeyPair};
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -85,7 +85,11 @@ async fn a_host_that_is_not_on_the_list_is_not_asked() {
     let (port, ca) = server(OK.to_vec()).await;
     let url = format!("https://127.0.0.1:{port}/");
     for entries in [&[][..], &["127.0.0.1:1"], &["*.0.0.1"], &["example.org:443"]] {
-        assert_eq!(asked(&allowing(entries), question(&url, Some(&ca))).await.err(), Some(Reason::NotAllowed), "{entries:?}");
+        assert_eq!(
+            asked(&allowing(entries), question(&url, Some(&ca))).await.err(),
+            Some(Reason::NotAllowed),
+            "{entries:?}"
+        );
     }
 }
 
@@ -101,14 +105,27 @@ async fn a_name_that_only_a_wildcard_allows_does_not_lead_inside() {
 async fn questions_out_of_bounds_are_refused_before_anything_is_sent() {
     let outgoing = allowing(&["example.org:80", "example.org:443", "127.0.0.1:80"]);
     let long = format!("https://example.org/{}", "x".repeat(URL_MAX));
-    for url in ["http://example.org/", "ftp://example.org/", "https://a:b@example.org/", "https://example.org/#x", "example.org", &long] {
+    for url in [
+        "http://example.org/",
+        "ftp://example.org/",
+        "https://a:b@example.org/",
+        "https://example.org/#x",
+        "example.org",
+        &long,
+    ] {
         assert_eq!(asked(&outgoing, question(url, None)).await.err(), Some(Reason::Invalid), "{url}");
     }
     let with = |headers: Vec<(&str, &str)>| Question {
         headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         ..question("https://example.org/", None)
     };
-    for headers in [vec![("host", "x")], vec![("Content-Length", "1")], vec![("a b", "x")], vec![("a", "x\r\ny")], vec![("a", "x"); HEADERS_MAX + 1]] {
+    for headers in [
+        vec![("host", "x")],
+        vec![("Content-Length", "1")],
+        vec![("a b", "x")],
+        vec![("a", "x\r\ny")],
+        vec![("a", "x"); HEADERS_MAX + 1],
+    ] {
         assert_eq!(asked(&outgoing, with(headers)).await.err(), Some(Reason::Invalid));
     }
     for pem in ["", "not pem", &"x".repeat(CA_PEM_MAX + 1)] {
@@ -118,7 +135,8 @@ async fn questions_out_of_bounds_are_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn redirects_are_told_and_not_followed() {
-    let (port, ca) = server(b"HTTP/1.1 302 Found\r\nlocation: https://example.org/\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
+    let (port, ca) =
+        server(b"HTTP/1.1 302 Found\r\nlocation: https://example.org/\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
     let outgoing = allowing(&[&format!("127.0.0.1:{port}"), "example.org:443"]);
     let answer = asked(&outgoing, question(&format!("https://127.0.0.1:{port}/"), Some(&ca))).await.unwrap();
     assert_eq!(answer.status, 302);
@@ -135,7 +153,8 @@ async fn too_long_an_answer_and_a_slow_one_are_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
     let outgoing = allowing(&[&format!("127.0.0.1:{port}")]);
-    let hurried = Question { timeout: Duration::from_millis(50), ..question(&format!("http://127.0.0.1:{port}/"), None) };
+    let hurried =
+        Question { timeout: Duration::from_millis(50), ..question(&format!("http://127.0.0.1:{port}/"), None) };
     assert_eq!(asked(&outgoing, hurried).await.err(), Some(Reason::Timeout));
     drop(silent);
     let gone = question(&format!("http://127.0.0.1:{port}/"), None);

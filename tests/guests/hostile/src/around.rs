@@ -1,9 +1,7 @@
 //! Exports the engine, but lets one route answer around the SDK.
 
 use innkeeper_guest::bindings::exports::innkeeper::engine::engine::{Descriptor, Guest};
-use innkeeper_guest::bindings::innkeeper::engine::types::{
-    Context, Fault, Lease, Request, Response, TokenWishes,
-};
+use innkeeper_guest::bindings::innkeeper::engine::types::{Context, Fault, Lease, Request, Response, TokenWishes};
 use innkeeper_guest::guest::Adapter;
 
 use crate::{Hostile, not_json_answer};
