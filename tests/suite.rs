@@ -111,6 +111,8 @@ mod startup;
 mod status;
 #[path = "clients/stock.rs"]
 mod stock;
+#[path = "clients/logins.rs"]
+mod stock_logins;
 #[path = "api/stop.rs"]
 mod stop;
 #[path = "isolation/storage.rs"]
