@@ -19,6 +19,8 @@ mod at_rest;
 mod auth;
 #[path = "api/auth_methods.rs"]
 mod auth_methods;
+#[path = "clients/cli.rs"]
+mod cli;
 #[path = "api/connections.rs"]
 mod connections;
 #[path = "isolation/contract.rs"]
@@ -43,6 +45,8 @@ mod identity;
 mod keys;
 #[path = "api/kv.rs"]
 mod kv;
+#[path = "api/leases.rs"]
+mod leases;
 #[path = "isolation/lent_keys.rs"]
 mod lent_keys;
 #[path = "isolation/limits.rs"]
@@ -53,12 +57,16 @@ mod logins;
 mod managed;
 #[path = "api/managed_keys.rs"]
 mod managed_keys;
+#[path = "api/metrics.rs"]
+mod metrics;
 #[path = "api/mounts.rs"]
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
 #[path = "durability/nodes.rs"]
 mod nodes;
+#[path = "api/openapi.rs"]
+mod openapi;
 #[path = "clients/operator.rs"]
 mod operator;
 #[path = "api/pki.rs"]
@@ -95,6 +103,10 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
+#[path = "api/quotas.rs"]
+mod quotas;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]
@@ -121,8 +133,14 @@ mod storage;
 mod ticks;
 #[path = "api/tls.rs"]
 mod tls;
+#[path = "api/token_rights.rs"]
+mod token_rights;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
+#[path = "api/tools.rs"]
+mod tools;
+#[path = "api/wrapping.rs"]
+mod wrapping;
 #[path = "api/tokens.rs"]
 mod tokens;
 #[path = "api/userpass.rs"]

@@ -33,7 +33,8 @@ fn malformed_requests_are_refused_and_the_server_goes_on() {
         (b"CONNECT a:1 HTTP/1.1\r\nConnection: close\r\n\r\n", "405"),
         (b"BREW /v1/a HTTP/1.1\r\nConnection: close\r\n\r\n", "405"),
         (b"OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n", "405"),
-        (b"POST /v1/a HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        // Of two lengths the chunks count, and the connection ends: nothing behind them is taken for a request.
+        (b"POST /v1/a HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "503"),
     ] {
         let answer = server.exchange(request);
         assert!(first_line(&answer).contains(status), "{:?}: {answer:?}", String::from_utf8_lossy(request));
@@ -156,7 +157,8 @@ fn a_listener_may_insist_on_a_header_that_browsers_do_not_send_from_afar() {
         &[],
     );
     let status = format!("{}/v1/sys/seal-status", server.address());
-    for (sent, code) in [("X-Other: true", " 412 "), ("X-Vault-Request: false", " 412 "), ("X-Vault-Request: true", " 200 ")]
+    for (sent, code) in
+        [("X-Other: true", " 412 "), ("X-Vault-Request: false", " 412 "), ("X-Vault-Request: true", " 200 ")]
     {
         assert!(curl(&["-H", sent, &status]).contains(code), "{sent}");
     }
@@ -230,7 +232,8 @@ fn connected(address: &str) -> std::net::TcpStream {
 fn clients_that_do_not_take_their_answers_are_cut_off() {
     let server = generous();
     let body = format!("{{\"times\":100,\"text\":\"{}\"}}", "x".repeat(75_000));
-    let ask = format!("POST /v1/echo/say HTTP/1.1\r\nX-Vault-Token: root\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let ask =
+        format!("POST /v1/echo/say HTTP/1.1\r\nX-Vault-Token: root\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let mut stream = connected(&server.addresses()[1]);
     stream.write_all(ask.repeat(8).as_bytes()).unwrap();
     std::thread::sleep(Duration::from_secs(4));

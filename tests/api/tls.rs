@@ -168,8 +168,7 @@ fn a_clients_certificate_reaches_the_engine_whoever_issued_it_but_not_without_it
 #[test]
 fn a_listener_may_insist_on_certificates_of_an_authority() {
     let files = Certificates::make();
-    let lines =
-        format!("tls_require_and_verify_client_cert = true\n tls_client_ca_file = \"{}\"", files.authority);
+    let lines = format!("tls_require_and_verify_client_cert = true\n tls_client_ca_file = \"{}\"", files.authority);
     let server = files.server(&lines, &[]);
     let status = |client| files.ask(server.address(), "sys/seal-status", client, &[]);
     assert!(status(Some(&files.client)).contains(" 200 "));

@@ -22,7 +22,11 @@ const ROUTES: &[Route] = &[
             Action::update("Answers with the text, as often as asked.", say).fields(Say::FIELDS),
         ],
     ),
-    Route::new("caller", "Who asks.", &[Action::read("Answers with the client's certificate in hex, if it has one.", caller)]),
+    Route::new(
+        "caller",
+        "Who asks.",
+        &[Action::read("Answers with the client's certificate in hex, if it has one.", caller)],
+    ),
     Route::new("notes", "All notes.", &[Action::list("Names the notes.", list)]),
     Route::new(
         "notes/{name}",

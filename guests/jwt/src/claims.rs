@@ -49,7 +49,8 @@ pub(crate) fn check(claims: &Map, role: &Role, issuer: &str, now: u64) -> Result
     check_times(claims, role, now)?;
     for (name, wanted) in &role.bound_claims {
         let found = claim(claims, name);
-        let found = found.ok_or_else(|| Fault::invalid(format!("error validating claims: claim {name:?} is missing")))?;
+        let found =
+            found.ok_or_else(|| Fault::invalid(format!("error validating claims: claim {name:?} is missing")))?;
         if !matches(found, wanted, role.bound_claims_type == "glob") {
             return Err(Fault::invalid(format!(
                 "error validating claims: claim {name:?} does not match any associated bound claim values"

@@ -50,7 +50,7 @@ const ROUTES: &[Route] = &[
         &[
             Action::read("Reads the role.", role::read),
             Action::update("Creates or changes the role.", role::write)
-                .exists(role::exists)
+                .create_unless(role::exists)
                 .fields(fields!(RoleParams, TokenParams)),
             Action::delete("Removes the role.", role::remove),
         ],
@@ -58,6 +58,8 @@ const ROUTES: &[Route] = &[
     Route::new(
         "login",
         "Logins.",
-        &[Action::update("Lets in whoever shows a token.", login::login).unauthenticated().fields(login::Login::FIELDS)],
+        &[Action::update("Lets in whoever shows a token.", login::login)
+            .unauthenticated()
+            .fields(login::Login::FIELDS)],
     ),
 ];

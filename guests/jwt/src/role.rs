@@ -97,7 +97,9 @@ impl Role {
     fn change(&mut self, sent: &Sent) -> Result<(), Fault> {
         let params: RoleParams = sent.read()?;
         if params.role_type.as_deref().unwrap_or("oidc") != "jwt" && (params.role_type.is_some() || self.record == 0) {
-            return Err(Fault::invalid("role_type: must be \"jwt\": logins through a browser (\"oidc\") are not known here"));
+            return Err(Fault::invalid(
+                "role_type: must be \"jwt\": logins through a browser (\"oidc\") are not known here",
+            ));
         }
         self.record = 1;
         for (mine, new) in [
@@ -252,7 +254,10 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(role.bound_audiences, ["a", "b"]);
-        assert_eq!((role.expiration_leeway.or(150), role.clock_skew_leeway.or(60), role.not_before_leeway.or(150)), (0, 90, 150));
+        assert_eq!(
+            (role.expiration_leeway.or(150), role.clock_skew_leeway.or(60), role.not_before_leeway.or(150)),
+            (0, 90, 150)
+        );
         assert_eq!(role.show()["token_policies"], json!(["p", "q"]));
         assert_eq!(role.show()["token_ttl"], json!(3600));
     }
@@ -265,10 +270,22 @@ mod tests {
             (json!({"role_type": "jwt", "bound_subject": "x"}), "a user claim"),
             (json!({"role_type": "jwt", "user_claim": "sub"}), "must have at least one bound constraint"),
             (json!({"role_type": "jwt", "user_claim": "s", "bound_claims": {"a": {"b": 1}}}), "bound_claims:"),
-            (json!({"role_type": "jwt", "user_claim": "s", "bound_claims": {"a": 1}, "bound_claims_type": "glob"}), "bound_claims:"),
-            (json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "bound_claims_type": "regex"}), "bound_claims_type:"),
-            (json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "claim_mappings": {"a": "x", "b": "x"}}), "claim_mappings:"),
-            (json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "clock_skew_leeway": "soon"}), "clock_skew_leeway:"),
+            (
+                json!({"role_type": "jwt", "user_claim": "s", "bound_claims": {"a": 1}, "bound_claims_type": "glob"}),
+                "bound_claims:",
+            ),
+            (
+                json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "bound_claims_type": "regex"}),
+                "bound_claims_type:",
+            ),
+            (
+                json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "claim_mappings": {"a": "x", "b": "x"}}),
+                "claim_mappings:",
+            ),
+            (
+                json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "clock_skew_leeway": "soon"}),
+                "clock_skew_leeway:",
+            ),
         ] {
             let refused = written(body.clone()).unwrap_err();
             assert!(refused.starts_with(says), "{body}: {refused}");

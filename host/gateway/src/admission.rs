@@ -156,13 +156,7 @@ impl Asked<'_> {
     /// The question that policies answer. What may do everything is not shown the parameters.
     fn question<'a>(&'a self, path: &'a str, acl: Option<&Acl>) -> Question<'a> {
         let parameters = acl.filter(|acl| !acl.is_root()).map(|_| self.body.parameters());
-        Question {
-            operation: self.operation,
-            path,
-            parameters,
-            wrap_ttl: self.wrap_ttl,
-            sudo: false,
-        }
+        Question { operation: self.operation, path, parameters, wrap_ttl: self.wrap_ttl, sudo: false }
     }
 }
 

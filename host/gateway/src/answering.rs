@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use model::{Fault, Kind, Operation, Reply};
 use sandbox::{Action, Call, Caller, Grant, Guest, Matched, RawBody, TokenWishes};
 use storage::Transaction;
+use system::Duty;
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
 
 use crate::admission::Known;
 use crate::body::Body;
 use crate::corridor::{Rooms, now, stored};
+use crate::leasing::Loan;
 use crate::login::{self, Door};
 use crate::routing::{Answerer, Routed};
 use crate::{Arrival, help};
@@ -62,6 +64,7 @@ impl<'a> Answering<'a> {
         operation: Operation,
         body: Body,
         admitted: &Admitted,
+        duty: &mut Option<Duty>,
         mut transaction: Transaction,
     ) -> Result<(Reply, Transaction), Fault> {
         let call = system::Call {
@@ -76,6 +79,8 @@ impl<'a> Answering<'a> {
             methods: self,
             deadline: self.deadline,
             now: now(),
+            wrap_ttl: self.arrival.wrap_ttl,
+            duty,
         };
         let reply = self.rooms.system.answer(matched, call).await?;
         Ok((reply, transaction))
@@ -108,6 +113,10 @@ impl<'a> Answering<'a> {
             Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
         };
         let (mut reply, mut transaction) = (answered.reply, answered.transaction);
+        if let Some(lent) = answered.lent {
+            let loan = Loan { mount, path: &routed.path, principal: admitted.principal() };
+            self.rooms.lend(&mut transaction, &mut reply, lent, &loan).await?;
+        }
         if let Some(login) = answered.login {
             let door = Door {
                 rooms: self.rooms,

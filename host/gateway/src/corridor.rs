@@ -7,7 +7,8 @@ use access::policy::{Acl, Policies};
 use access::{Denied, Tokens, Use};
 use arc_swap::ArcSwapOption;
 use keys::{InternalKeys, ManagedKeys};
-use model::{Fault, Kind, Operation, Reply, Stream};
+use meter::Meter;
+use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use outgoing::Outgoing;
 use sandbox::Catalog;
 use storage::barrier::Barrier;
@@ -68,6 +69,7 @@ pub struct Rooms {
 pub struct Gateway {
     pub(crate) front: Front,
     pub(crate) furnish: Furnish,
+    meter: Meter,
     /// None: sealed. Then there is no store, hence no grant, hence no guest runs.
     pub(crate) open: ArcSwapOption<Open>,
     /// Opening and sealing happen one after the other.
@@ -83,8 +85,13 @@ enum Passed {
 
 impl Gateway {
     /// A corridor behind this front, sealed. `furnish` makes the rooms whenever the barrier was opened.
-    pub fn new(front: Front, furnish: Furnish) -> Self {
-        Self { front, furnish, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+    pub fn new(front: Front, furnish: Furnish, meter: Meter) -> Self {
+        Self { front, furnish, meter, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+    }
+
+    /// What counts the requests of this process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
@@ -100,6 +107,7 @@ impl Gateway {
 
     async fn answered(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
+            arrival.led_to.tell("system");
             return self.ask(question, &arrival).await;
         }
         let open = self.open.load_full().ok_or_else(sealed)?;
@@ -148,7 +156,7 @@ pub(crate) fn now() -> u64 {
 impl Rooms {
     async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
         let deadline = Instant::now() + self.request_time;
-        let mut journey = Journey { deadline, counted: false, spent: None };
+        let mut journey = Journey { deadline, weighed: false, counted: false, spent: None };
         let passed = self.run_until_settled(arrival, upload, &mut journey).await;
         if let Some(key) = &journey.spent {
             self.tokens.revoke_now(&self.store, key).await?;
@@ -185,7 +193,12 @@ impl Rooms {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let tree = self.tenancy.tree(&mut transaction).await?;
         let known = self.known(arrival, &tree, &mut transaction, journey).await?;
-        let routed = match self.route(arrival, known.as_ref(), &tree) {
+        let routed = self.route(arrival, known.as_ref(), &tree);
+        if !std::mem::replace(&mut journey.weighed, true) {
+            let namespace = routed.as_ref().ok().map(|routed| &routed.namespace.path);
+            self.quota(arrival, namespace, &mut transaction).await?;
+        }
+        let routed = match routed {
             Ok(routed) => routed,
             // Who may do nothing is not told what is there and what is not.
             Err(fault) => return Err(if known.is_some() { fault } else { Denied::Unknown.into() }),
@@ -196,27 +209,48 @@ impl Rooms {
         let answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline };
         let body = body::Body::read(arrival, routed.takes_raw(arrival.operation))?;
         let (operation, mut transaction) = answering.operation(&routed, known.as_ref(), &body, transaction).await?;
-        let asked = Asked { operation, body: &body, wrap_ttl: None };
+        let asked = Asked { operation, body: &body, wrap_ttl: arrival.wrap_ttl };
         let admitted = self.admit(known.as_ref(), &routed, &asked, &mut transaction).await??;
         match routed.answerer {
+            Answerer::Host(_) if arrival.help => self.system.explain(&arrival.path).map(Passed::Replied),
             Answerer::Host(matched) => {
                 if let Some(upload) = upload.take() {
                     // However long it takes, no view of the store is held for it.
                     drop(transaction);
                     return self.system.restore(&matched, &routed.namespace, upload).await.map(Passed::Replied);
                 }
-                let seals = matched.seals();
+                let (seals, wraps, mut duty) = (matched.seals(), matched.is_wrappable(), None);
                 let at = (Arc::clone(&routed.namespace), matched);
-                let (reply, transaction) = answering.native(at, operation, body, &admitted, transaction).await?;
+                let answered = answering.native(at, operation, body, &admitted, &mut duty, transaction).await?;
+                let (reply, mut transaction) = answering.before_commit(&mut duty, answered).await?;
+                let put_away = wraps.then_some((routed.namespace.id, routed.path.as_str()));
+                let reply = answering.wrap(put_away, reply, &mut transaction).await?;
                 transaction.commit().await.map_err(stored)?;
+                self.after_commit(duty, journey.deadline).await?;
                 Ok(if seals { Passed::Seals } else { Passed::Replied(reply) })
             }
             Answerer::Guest { .. } => {
-                let (reply, transaction) = answering.engine(&routed, operation, &body, &admitted, transaction).await?;
+                let (reply, mut transaction) =
+                    answering.engine(&routed, operation, &body, &admitted, transaction).await?;
+                let at = (routed.namespace.id, routed.path.as_str());
+                let reply = answering.wrap(Some(at), reply, &mut transaction).await?;
                 transaction.commit().await.map_err(stored)?;
                 Ok(Passed::Replied(reply))
             }
         }
+    }
+
+    /// Refuses what a quota does not let through, before anything is done for it.
+    async fn quota(
+        &self,
+        arrival: &Arrival,
+        namespace: Option<&NamespacePath>,
+        transaction: &mut Transaction,
+    ) -> Result<(), Fault> {
+        let (root, header) = (NamespacePath::root(), arrival.namespace.as_deref().unwrap_or_default());
+        let path = format!("{}/{}", header.trim_matches('/'), arrival.path);
+        let (namespace, path) = (namespace.unwrap_or(&root), path.trim_start_matches('/'));
+        self.system.quota(transaction, system::Asking { namespace, path, peer: arrival.peer.ip() }).await
     }
 
     /// Who asks. A token whose uses are counted is used once for each request, however often that is run.
@@ -228,7 +262,9 @@ impl Rooms {
         journey: &mut Journey,
     ) -> Result<Option<Known>, Fault> {
         let known = self.identify(arrival, tree, transaction).await?;
-        if let Some(known) = known.as_ref().filter(|_| !journey.counted) {
+        // What is asked about a wrapping token uses it up by itself, or not at all.
+        let counts = !journey.counted && !System::is_of_wrapping(&arrival.path);
+        if let Some(known) = known.as_ref().filter(|_| counts) {
             if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
                 journey.spent = Some(known.principal().key().to_owned());
             }
@@ -242,6 +278,8 @@ impl Rooms {
 pub(crate) struct Journey {
     /// When it is given up.
     pub(crate) deadline: Instant,
+    /// Quotas let it through.
+    weighed: bool,
     /// The use of its token was counted.
     counted: bool,
     /// The token that this was the last use of.

@@ -56,12 +56,7 @@ impl Directory {
     }
 
     /// The alias of this name at an auth method.
-    pub async fn alias_named(
-        &self,
-        tx: &mut Transaction,
-        accessor: &str,
-        name: &str,
-    ) -> Result<Option<Alias>, Fault> {
+    pub async fn alias_named(&self, tx: &mut Transaction, accessor: &str, name: &str) -> Result<Option<Alias>, Fault> {
         if check_alias(name, accessor).is_err() {
             return Ok(None);
         }

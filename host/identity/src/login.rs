@@ -77,7 +77,8 @@ impl Directory {
                 continue;
             }
             let group = self.group(tx, id).await?;
-            let ours = group.and_then(|group| group.alias).is_some_and(|alias| alias.mount_accessor == arriving.accessor);
+            let ours =
+                group.and_then(|group| group.alias).is_some_and(|alias| alias.mount_accessor == arriving.accessor);
             if ours {
                 self.leave(tx, id, entity).await?;
             }

@@ -54,7 +54,7 @@ impl Builtin {
             config["token_type"] = json!("default-service");
         }
         json!({
-            "type": self.kind, "accessor": format!("{}_{}", self.kind, id.short()), "description": self.description,
+            "type": self.kind, "accessor": self.accessor(namespace), "description": self.description,
             "uuid": id.to_string(), "options": null, "config": config, "local": self.local, "seal_wrap": false,
             "external_entropy_access": false, "plugin_version": "",
             "running_plugin_version": concat!("v", env!("CARGO_PKG_VERSION")), "running_sha256": "",
@@ -68,6 +68,11 @@ impl Builtin {
             "default_lease_ttl": info.default_lease_ttl.min(info.max_lease_ttl), "max_lease_ttl": info.max_lease_ttl,
             "force_no_cache": false, "description": self.description,
         })
+    }
+
+    /// What logs, audit and identity call it.
+    pub(crate) fn accessor(&self, namespace: &Namespace) -> String {
+        format!("{}_{}", self.kind, self.id(namespace).short())
     }
 
     /// Why it cannot be removed.

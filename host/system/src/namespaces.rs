@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Tokens;
 use aws_lc_rs::digest;
 use model::{Fault, NamespacePath, Operation, Reply};
 use serde_json::{Map, Value, json};
@@ -24,7 +25,7 @@ pub(crate) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
     Reply::data(&json!({ "keys": keys, "key_info": info }))
 }
 
-pub(crate) async fn one(call: Call<'_>, below: &str) -> Result<Reply, Fault> {
+pub(crate) async fn one(tokens: &Tokens, call: Call<'_>, below: &str) -> Result<Reply, Fault> {
     let below = NamespacePath::parse(below).map_err(|e| Fault::invalid(e.to_string()))?;
     if below.is_root() {
         return Err(Fault::invalid("namespace path: \"root\" is reserved"));
@@ -48,6 +49,9 @@ pub(crate) async fn one(call: Call<'_>, below: &str) -> Result<Reply, Fault> {
         }
         Operation::Delete => {
             Namespace::delete(call.transaction, call.tree, &path).await?;
+            if let Some(gone) = call.tree.namespace(&path) {
+                tokens.end_namespace(call.transaction, gone.id)?;
+            }
             Ok(Reply::nothing())
         }
         Operation::List | Operation::Create => Err(unsupported()),
@@ -81,9 +85,10 @@ pub(crate) async fn unlock(call: Call<'_>, below: &str) -> Result<Reply, Fault> 
     let Some(locked) = namespace.locked.clone() else {
         return Err(Fault::invalid(format!("namespace {} is not locked", namespace.path)));
     };
-    let root = call.admitted.principal().is_some_and(access::Principal::is_root);
+    let root = call.admitted.principal().is_some_and(|principal| principal.is_root());
     match params::text(&call.body, "unlock_key")? {
-        Some(key) if aws_lc_rs::constant_time::verify_slices_are_equal(hash(key).as_bytes(), locked.as_bytes()).is_ok() => {}
+        Some(key)
+            if aws_lc_rs::constant_time::verify_slices_are_equal(hash(key).as_bytes(), locked.as_bytes()).is_ok() => {}
         None | Some("") if root => {}
         _ => return Err(Fault::invalid("unlock_key: incorrect unlock key")),
     }

@@ -1,7 +1,10 @@
 //! Makes tokens for whoever asks with one.
 
+use std::collections::BTreeMap;
+
 use access::ttl::{self, Wanted};
 use access::{NewToken, Principal};
+use identity::{Arriving, Directory};
 use ipnet::IpNet;
 use model::{Fault, Reply, TokenKind};
 use secrecy::SecretString;
@@ -10,7 +13,8 @@ use serde_json::{Map, Value};
 use super::policies::{self, Asked};
 use super::role::{Role, Sort};
 use super::{bounds, caller, roles, shown, sudo};
-use crate::{Call, System, params};
+use crate::builtin::TOKEN;
+use crate::{Call, System, fresh_id, params};
 
 /// Which of the paths was asked.
 #[derive(Clone, Copy)]
@@ -46,14 +50,17 @@ pub(super) async fn create(system: &System, mut call: Call<'_>, how: How<'_>) ->
         How::Plain | How::Orphan => None,
     };
     let elsewhere = call.namespace.id != parent.namespace;
-    let asking = Asking { how, parent, role, sudo: sudo(&call), elsewhere };
+    let asking = Asking { sudo: sudo(&call), how, parent, role, elsewhere };
     if elsewhere && !asking.sudo {
         let text = "root or sudo privileges required to directly generate a token in a child namespace";
         return Err(Fault::invalid(text));
     }
-    let (new, warnings) = new_token(system, &call, &asking)?;
+    let (mut new, warnings) = new_token(system, &call, &asking)?;
+    if let Some(entity) = entity(&mut call, asking.role.as_ref()).await? {
+        new.entity_id = entity;
+    }
     let (token, principal) = system.tokens.create(call.transaction, new).await?;
-    let mut reply = Reply::auth(shown(token, &principal, call.now));
+    let mut reply = Reply::auth(shown(&mut call, token, &principal).await?);
     reply.warnings = warnings;
     Ok(reply)
 }
@@ -78,7 +85,6 @@ fn new_token(system: &System, call: &Call<'_>, asking: &Asking<'_>) -> Result<(N
     let kind = Sort::choose(role.map(|role| role.token_type), params::text(body, "type")?.unwrap_or_default())?;
     check_batch(body, kind)?;
     let num_uses = num_uses(body, role)?;
-    check_alias(body, role)?;
     let id = id(call, asking)?;
     let policies = policies::choose(&Asked {
         named: params::list(body, "policies")?.unwrap_or_default(),
@@ -150,16 +156,26 @@ fn lesser(one: u64, other: u64) -> u64 {
     if one == 0 || other == 0 { one.max(other) } else { one.min(other) }
 }
 
-/// Entities are not kept yet: no role's alias leads to one.
-fn check_alias(body: &Map<String, Value>, role: Option<&Role>) -> Result<(), Fault> {
-    let Some(alias) = params::text(body, "entity_alias")?.filter(|alias| !alias.is_empty()) else { return Ok(()) };
+/// The entity of the alias that the request names, if it names one that its role allows.
+async fn entity(call: &mut Call<'_>, role: Option<&Role>) -> Result<Option<String>, Fault> {
+    let alias = params::text(&call.body, "entity_alias")?.filter(|alias| !alias.is_empty());
+    let Some(alias) = alias.map(str::to_owned) else { return Ok(None) };
     let Some(role) = role else {
         return Err(Fault::invalid("'entity_alias' is only allowed in combination with token role"));
     };
-    if !role.allows_alias(alias) {
+    if !role.allows_alias(&alias) {
         return Err(Fault::invalid("invalid 'entity_alias' value"));
     }
-    Err(Fault::invalid("entity_alias: this server keeps no identity entities: leave it out"))
+    let arriving = Arriving {
+        accessor: &TOKEN.accessor(&call.namespace),
+        name: &alias,
+        metadata: &BTreeMap::new(),
+        groups: &[],
+        fresh: [fresh_id()?, fresh_id()?],
+        now: call.now,
+    };
+    let entity = Directory::of(call.namespace.id).login(call.transaction, &arriving).await?;
+    Ok(Some(entity.to_string()))
 }
 
 fn id(call: &Call<'_>, asking: &Asking<'_>) -> Result<Option<SecretString>, Fault> {
@@ -248,12 +264,21 @@ fn networks(asking: &Asking<'_>, orphan: bool, ttl: u64) -> Vec<IpNet> {
     }
 }
 
+/// The path of the request.
+fn asked_at(how: How<'_>) -> String {
+    match how {
+        How::Plain => "auth/token/create".to_owned(),
+        How::Orphan => "auth/token/create-orphan".to_owned(),
+        How::ByRole(name) => format!("auth/token/create/{name}"),
+    }
+}
+
+/// The path that the token is known to come from.
 fn path(asking: &Asking<'_>) -> String {
-    match (&asking.role, asking.how) {
-        (Some(role), _) if role.path_suffix.is_empty() => format!("auth/token/create/{}", role.name),
-        (Some(role), _) => format!("auth/token/create/{}/{}", role.name, role.path_suffix),
-        (None, How::Orphan) => "auth/token/create-orphan".to_owned(),
-        (None, _) => "auth/token/create".to_owned(),
+    let path = asked_at(asking.how);
+    match asking.role.as_ref().map(|role| role.path_suffix.as_str()) {
+        None | Some("") => path,
+        Some(suffix) => format!("{path}/{suffix}"),
     }
 }
 

@@ -3,6 +3,7 @@
 use access::Principal;
 use model::Fault;
 use secrecy::SecretString;
+use tenancy::Namespace;
 
 use crate::{Call, System, params};
 
@@ -18,18 +19,18 @@ pub(super) fn required(call: &Call<'_>) -> Result<SecretString, Fault> {
 }
 
 /// A token that somebody knows, in whichever namespace it is.
-pub(super) async fn by_token(
+pub(crate) async fn by_token(
     system: &System,
     call: &mut Call<'_>,
     token: &SecretString,
 ) -> Result<Option<Principal>, Fault> {
     let found = system.tokens.find(call.transaction, token, call.now).await?;
-    Ok(found.filter(|found| call.tree.namespace_by_id(found.namespace).is_some()))
+    Ok(found.filter(|found| home(call, found).is_some()))
 }
 
 /// The token of the accessor in the body, if it is in the namespace of the request or in one below it: an accessor is no
 /// secret, and who has power in one namespace has none over the tokens of others.
-pub(super) async fn by_accessor(system: &System, call: &mut Call<'_>) -> Result<Option<Principal>, Fault> {
+pub(crate) async fn by_accessor(system: &System, call: &mut Call<'_>) -> Result<Option<Principal>, Fault> {
     let accessor = params::text(&call.body, "accessor")?.unwrap_or_default();
     if accessor.is_empty() {
         return Err(Fault::invalid("missing accessor"));
@@ -40,11 +41,15 @@ pub(super) async fn by_accessor(system: &System, call: &mut Call<'_>) -> Result<
 
 /// Whether a token belongs to the namespace of the request, or to one below it.
 pub(super) fn is_within(call: &Call<'_>, principal: &Principal) -> bool {
-    let namespace = call.tree.namespace_by_id(principal.namespace);
-    namespace.is_some_and(|namespace| namespace.path.as_str().starts_with(call.namespace.path.as_str()))
+    home(call, principal).is_some_and(|home| home.path.as_str().starts_with(call.namespace.path.as_str()))
+}
+
+/// The namespace that a token is of, unless that is gone or about to go.
+fn home<'a>(call: &Call<'a>, principal: &Principal) -> Option<&'a Namespace> {
+    call.tree.namespace_by_id(principal.namespace).map(AsRef::as_ref).filter(|home: &&Namespace| !home.tainted)
 }
 
 /// What is told of an accessor that names nothing here.
-pub(super) fn invalid_accessor() -> Fault {
+pub(crate) fn invalid_accessor() -> Fault {
     Fault::invalid("invalid accessor")
 }

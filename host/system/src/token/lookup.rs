@@ -6,31 +6,42 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tenancy::Tree;
 
-use super::{caller, find};
+use super::{caller, find, identity_policies};
 use crate::{Call, System, rfc3339};
 
 /// Most accessors in one answer.
 const LISTED_MAX: usize = 100_000;
 
 pub(super) async fn by_token(system: &System, mut call: Call<'_>) -> Result<Reply, Fault> {
-    let Some(token) = find::sent(&call)? else { return own(call) };
+    let Some(token) = find::sent(&call)? else { return own(call).await };
     let found = find::by_token(system, &mut call, &token).await?;
     let found = found.ok_or_else(|| Fault::new(Kind::Denied, "bad token"))?;
-    Reply::data(&shown(token.expose_secret(), &found, &call)?)
+    shown(call, token.expose_secret(), &found).await
 }
 
 pub(super) async fn by_accessor(system: &System, mut call: Call<'_>) -> Result<Reply, Fault> {
     let found = find::by_accessor(system, &mut call).await?.ok_or_else(find::invalid_accessor)?;
-    Reply::data(&shown("", &found, &call)?)
+    shown(call, "", &found).await
 }
 
 /// The one answer that repeats a token, to whoever sent it.
-pub(super) fn own(call: Call<'_>) -> Result<Reply, Fault> {
+pub(super) async fn own(call: Call<'_>) -> Result<Reply, Fault> {
     let token = call.token.map(ExposeSecret::expose_secret).unwrap_or_default();
-    Reply::data(&shown(token, caller(&call)?, &call)?)
+    let principal = caller(&call)?;
+    shown(call, token, principal).await
 }
 
-fn shown(id: &str, token: &Principal, call: &Call<'_>) -> Result<Value, Fault> {
+async fn shown(mut call: Call<'_>, id: &str, token: &Principal) -> Result<Reply, Fault> {
+    let mut data = fields(id, token, &call)?;
+    let identity_policies = identity_policies(&mut call, token).await?;
+    if !identity_policies.is_empty() {
+        data["identity_policies"] = json!(identity_policies);
+        data["external_namespace_policies"] = json!({});
+    }
+    Reply::data(&data)
+}
+
+fn fields(id: &str, token: &Principal, call: &Call<'_>) -> Result<Value, Fault> {
     let meta = if token.meta.is_empty() { Value::Null } else { json!(token.meta) };
     let mut data = json!({
         "id": id, "accessor": token.accessor, "policies": token.policies, "path": token.path, "meta": meta,

@@ -1,7 +1,7 @@
 //! `auth/token/`: tokens that are made, shown, extended and ended.
 
 mod create;
-mod find;
+pub(crate) mod find;
 mod lookup;
 mod policies;
 mod renew;
@@ -9,8 +9,10 @@ mod revoke;
 mod role;
 mod roles;
 
-use access::{Principal, ttl::Bounds};
-use model::{Auth, Fault, Operation, Reply};
+use access::Principal;
+use access::ttl::Bounds;
+use identity::Directory;
+use model::{Auth, Fault, Id, Operation, Reply};
 use secrecy::SecretString;
 use tenancy::Tree;
 
@@ -47,7 +49,7 @@ pub(crate) async fn answer(system: &System, call: Call<'_>, at: At, name: &str) 
         At::CreateByRole => create::create(system, call, create::How::ByRole(name)).await,
         At::Lookup => lookup::by_token(system, call).await,
         At::LookupAccessor => lookup::by_accessor(system, call).await,
-        At::LookupSelf => lookup::own(call),
+        At::LookupSelf => lookup::own(call).await,
         At::Accessors => lookup::accessors(system, call).await,
         At::Renew => renew::by_token(system, call).await,
         At::RenewAccessor => renew::by_accessor(system, call).await,
@@ -106,7 +108,15 @@ fn bounds_of(system: &System, tree: &Tree, principal: &Principal) -> Bounds {
     )
 }
 
+/// Policies that come with a token's entity and its groups.
+async fn identity_policies(call: &mut Call<'_>, token: &Principal) -> Result<Vec<String>, Fault> {
+    let Some(entity) = Id::parse(&token.entity_id) else { return Ok(Vec::new()) };
+    let facts = Directory::of(token.namespace).facts(call.transaction, entity).await?;
+    Ok(facts.map(|facts| facts.policies).unwrap_or_default())
+}
+
 /// A token as `auth` of an answer shows it.
-fn shown(token: SecretString, principal: &Principal, now: u64) -> Auth {
-    principal.shown(token, Vec::new(), now)
+async fn shown(call: &mut Call<'_>, token: SecretString, principal: &Principal) -> Result<Auth, Fault> {
+    let identity_policies = identity_policies(call, principal).await?;
+    Ok(principal.shown(token, identity_policies, call.now))
 }

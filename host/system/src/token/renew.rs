@@ -37,7 +37,7 @@ async fn extend(
     let wanted = wanted(&mut call, principal, increment).await?;
     let bounds = bounds_of(system, call.tree, principal);
     let (extended, warnings) = system.tokens.renew(call.transaction, principal, bounds, wanted, call.now).await?;
-    let mut reply = Reply::auth(shown(token, &extended, call.now));
+    let mut reply = Reply::auth(shown(&mut call, token, &extended).await?);
     reply.warnings = warnings;
     Ok(reply)
 }
