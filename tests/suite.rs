@@ -11,12 +11,16 @@
 
 #[path = "isolation/answers.rs"]
 mod answers;
+#[path = "api/approle.rs"]
+mod approle;
 #[path = "durability/at_rest.rs"]
 mod at_rest;
 #[path = "api/audit.rs"]
 mod audit;
 #[path = "api/auth.rs"]
 mod auth;
+#[path = "api/auth_methods.rs"]
+mod auth_methods;
 #[path = "clients/cli.rs"]
 mod cli;
 #[path = "api/connections.rs"]
@@ -51,6 +55,8 @@ mod leases;
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "isolation/logins.rs"]
+mod logins;
 #[path = "clients/managed.rs"]
 mod managed;
 #[path = "api/managed_keys.rs"]
@@ -121,6 +127,8 @@ mod startup;
 mod status;
 #[path = "clients/stock.rs"]
 mod stock;
+#[path = "clients/logins.rs"]
+mod stock_logins;
 #[path = "api/stop.rs"]
 mod stop;
 #[path = "isolation/storage.rs"]
@@ -139,3 +147,5 @@ mod tools;
 mod wrapping;
 #[path = "api/tokens.rs"]
 mod tokens;
+#[path = "api/userpass.rs"]
+mod userpass;

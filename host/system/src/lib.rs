@@ -50,11 +50,12 @@ use std::time::Duration;
 use ::audit::Audit;
 use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
+use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::{ManagedKeys, Witness};
 use meter::Meter;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
-use sandbox::Catalog;
+use sandbox::{Catalog, TokenWishes};
 use seal::rekey::Target;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -139,6 +140,8 @@ pub struct Call<'a> {
     pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
     pub transaction: &'a mut Transaction,
+    /// Asks auth methods.
+    pub methods: &'a dyn AskMethod,
     /// When whatever is asked outside must have answered.
     pub deadline: Instant,
     /// Seconds since 1970.
@@ -147,6 +150,13 @@ pub struct Call<'a> {
     pub wrap_ttl: Option<Duration>,
     /// What is left to be done by whoever has the engines.
     pub duty: &'a mut Option<Duty>,
+}
+
+/// Asks an auth method what it alone knows of a token that came of its login.
+#[async_trait]
+pub trait AskMethod: Send + Sync {
+    /// Whether such a token may be renewed, and for how long from now on; a fault refuses.
+    async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault>;
 }
 
 /// A native endpoint that a path matched.
