@@ -13,13 +13,14 @@ use tokio::time::Instant;
 
 use crate::{
     Caller, Curve, Description, Driver, Error, Hash, Input, InternalKey, InternalKeys, KeyType, Libraries, Library,
-    Locator, ManagedKey, ManagedKeys, Place, Policy, Provider, ProviderType, Reason, Scheme, SignRequest, TestSign,
-    Used, Witness,
+    Locator, ManagedKey, ManagedKeys, Material, NewKey, Place, Policy, Provider, ProviderType, Reason, Scheme,
+    SealRequest, Sealing, SignRequest, TestSign, Used, Witness,
 };
 
 static ROOT: NamespacePath = NamespacePath::root();
 const KIND: ProviderType = ProviderType::Pkcs11;
 const SCHEME: Scheme = Scheme::Ecdsa(Hash::Sha256);
+const SEAL: SealRequest<'static> = SealRequest { sealing: Sealing::AesGcm, text: b"m", associated: b"" };
 
 /// A home of one key.
 struct Fake {
@@ -201,13 +202,76 @@ async fn each_use_needs_its_usage() {
         key.verify(&mut transaction, SCHEME, input, b"s", deadline()).await.map(drop),
         key.encrypt(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
         key.decrypt(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
+        key.seal(&mut transaction, SEAL, deadline()).await.map(drop),
+        key.open_sealed(&mut transaction, SEAL, deadline()).await.map(drop),
+        key.mac(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
+        key.verify_mac(&mut transaction, Hash::Sha256, b"m", b"c", deadline()).await.map(drop),
+        key.random(32, deadline()).await.map(drop),
     ];
-    for (refused, word) in refusals.into_iter().zip(["sign", "verify", "encrypt", "decrypt"]) {
+    let words = ["sign", "verify", "encrypt", "decrypt", "encrypt", "decrypt", "mac", "mac", "generate_random"];
+    for (refused, word) in refusals.into_iter().zip(words) {
         let refused = refused.unwrap_err();
         assert_eq!(refused.reason(), Reason::UsageDenied, "{word}");
         assert!(refused.public().contains(&format!("may not be used to {word}")), "{}", refused.public());
     }
     assert_eq!(bench.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_key_pair_seals_and_authenticates_nothing_and_a_home_without_a_generator_says_so() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({ "any_mount": true, "usages": "encrypt,decrypt,mac,generate_random" })).await;
+    let mut transaction = bench.begin().await;
+    let key = bench.keys.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+    let refusals = [
+        key.seal(&mut transaction, SEAL, deadline()).await.map(drop),
+        key.open_sealed(&mut transaction, SealRequest { text: &[0; 64], ..SEAL }, deadline()).await.map(drop),
+        key.mac(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
+        key.random(32, deadline()).await.map(drop),
+    ];
+    for refused in refusals {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.reason(), Reason::Unsupported, "{refused}");
+    }
+    for count in [0, crate::RANDOM_MAX + 1] {
+        assert_eq!(key.random(count, deadline()).await.unwrap_err().reason(), Reason::Invalid);
+    }
+}
+
+#[tokio::test]
+async fn keys_are_made_stored_and_replaced_with_leave_only_and_else_the_home_is_asked_nothing() {
+    let bench = Bench::new().await;
+    bench.fake.present.store(false, Ordering::Relaxed);
+    let place = Place { namespace: Id::nil(), path: &ROOT };
+    let secret = Material::secret_key(&"AAAAAAAAAAAAAAAAAAAAAA==".to_owned().into()).unwrap();
+    let put = async |new: NewKey<'_>, replace| {
+        bench.keys.put(&mut bench.begin().await, place, (KIND, "k"), new, replace, deadline()).await
+    };
+    bench.register(&ROOT, json!({})).await;
+    bench.calls();
+    for (new, replace, flag) in [
+        (NewKey::Made, false, "allow_generate_key"),
+        (NewKey::Made, true, "allow_generate_key"),
+        (NewKey::Given(&secret), false, "allow_store_key"),
+        (NewKey::Given(&secret), true, "allow_store_key"),
+    ] {
+        let refused = put(new, replace).await.unwrap_err();
+        assert!(refused.public().contains(&format!("{flag}: is not set")), "{}", refused.public());
+    }
+    bench.register(&ROOT, json!({ "allow_generate_key": true, "allow_store_key": true })).await;
+    bench.calls();
+    for new in [NewKey::Made, NewKey::Given(&secret)] {
+        let refused = put(new, true).await.unwrap_err();
+        assert!(refused.public().contains("allow_replace_key: is not set"), "{}", refused.public());
+    }
+    assert_eq!(bench.calls(), [""; 0]);
+    let refused = put(NewKey::Given(&secret), false).await.unwrap_err();
+    assert!(refused.public().contains("storing a key in a home of this type"), "{}", refused.public());
+    assert_eq!(bench.calls(), ["describe"]);
+    put(NewKey::Made, false).await.unwrap();
+    assert_eq!(bench.calls(), ["describe", "describe", "generate"]);
+    let refused = put(NewKey::Made, false).await.unwrap_err();
+    assert!(matches!(&refused, Error::Of { source, .. } if matches!(**source, Error::Present)), "{refused}");
 }
 
 #[tokio::test]
