@@ -107,10 +107,10 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
-#[path = "api/quotas.rs"]
-mod quotas;
 #[path = "api/policies.rs"]
 mod policies;
+#[path = "api/quotas.rs"]
+mod quotas;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]
@@ -141,11 +141,11 @@ mod tls;
 mod token_rights;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
-#[path = "api/tools.rs"]
-mod tools;
-#[path = "api/wrapping.rs"]
-mod wrapping;
 #[path = "api/tokens.rs"]
 mod tokens;
+#[path = "api/tools.rs"]
+mod tools;
 #[path = "api/userpass.rs"]
 mod userpass;
+#[path = "api/wrapping.rs"]
+mod wrapping;

@@ -10,19 +10,19 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
-mod cubbyhole;
 mod config_state;
 mod cors;
+mod cubbyhole;
 mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod help;
+mod host_info;
 mod identity;
 mod leases;
 pub mod lockout;
-mod help;
-mod host_info;
 mod managed_keys;
 mod metrics;
 mod mounts;
@@ -68,10 +68,10 @@ pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use cors::{CrossOrigin, cross_origin};
 pub use front::{Answer, Founded, Front, Question};
+pub use leases::{Duty, Renewal};
 pub use metrics::text as metrics_text;
 pub use quotas::Asking;
 use quotas::Quotas;
-pub use leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
 pub use wrapping::Wish;
@@ -178,7 +178,20 @@ impl System {
         let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
         let policies = Arc::new(Policies::new());
         let configured = Value::Null;
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, audit, snapshots, policies, routes, meter, quotas, configured })
+        Ok(Self {
+            info,
+            barrier,
+            tokens,
+            catalog,
+            managed_keys,
+            audit,
+            snapshots,
+            policies,
+            routes,
+            meter,
+            quotas,
+            configured,
+        })
     }
 
     /// The same, showing what this meter counts.
