@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Tokens;
-use access::policy::{Acl, Policies};
+use access::policy::Acl;
 use async_trait::async_trait;
 use audit::Audit;
 use gateway::{Furnish, Gateway, Rooms};
