@@ -13,8 +13,12 @@
 mod answers;
 #[path = "durability/at_rest.rs"]
 mod at_rest;
+#[path = "api/audit.rs"]
+mod audit;
 #[path = "api/auth.rs"]
 mod auth;
+#[path = "clients/cli.rs"]
+mod cli;
 #[path = "api/connections.rs"]
 mod connections;
 #[path = "isolation/contract.rs"]
@@ -39,6 +43,8 @@ mod identity;
 mod keys;
 #[path = "api/kv.rs"]
 mod kv;
+#[path = "api/leases.rs"]
+mod leases;
 #[path = "isolation/lent_keys.rs"]
 mod lent_keys;
 #[path = "isolation/limits.rs"]
@@ -47,12 +53,16 @@ mod limits;
 mod managed;
 #[path = "api/managed_keys.rs"]
 mod managed_keys;
+#[path = "api/metrics.rs"]
+mod metrics;
 #[path = "api/mounts.rs"]
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
 #[path = "durability/nodes.rs"]
 mod nodes;
+#[path = "api/openapi.rs"]
+mod openapi;
 #[path = "clients/operator.rs"]
 mod operator;
 #[path = "api/pki.rs"]
@@ -89,6 +99,10 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
+#[path = "api/quotas.rs"]
+mod quotas;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]
@@ -117,5 +131,9 @@ mod tls;
 mod token_rights;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
+#[path = "api/tools.rs"]
+mod tools;
+#[path = "api/wrapping.rs"]
+mod wrapping;
 #[path = "api/tokens.rs"]
 mod tokens;

@@ -33,7 +33,8 @@ fn malformed_requests_are_refused_and_the_server_goes_on() {
         (b"CONNECT a:1 HTTP/1.1\r\nConnection: close\r\n\r\n", "405"),
         (b"BREW /v1/a HTTP/1.1\r\nConnection: close\r\n\r\n", "405"),
         (b"OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n", "405"),
-        (b"POST /v1/a HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        // Of two lengths the chunks count, and the connection ends: nothing behind them is taken for a request.
+        (b"POST /v1/a HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "503"),
     ] {
         let answer = server.exchange(request);
         assert!(first_line(&answer).contains(status), "{:?}: {answer:?}", String::from_utf8_lossy(request));

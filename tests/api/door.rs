@@ -76,8 +76,8 @@ fn headers_that_make_no_sense_are_refused() {
         ("X-Vault-Token", " ", &[403]),
         ("Authorization", "Bearer", &[403]),
         ("Authorization", "Basic dGVzdC1yb290", &[403]),
-        ("X-Vault-Namespace", "../..", &[400]),
-        ("X-Vault-Namespace", "a//b", &[400, 403, 404]),
+        ("X-Vault-Namespace", "../..", &[403]),
+        ("X-Vault-Namespace", "a//b", &[403]),
     ] {
         let status = harness::try_send(server.address(), "GET", "echo/say", &[(name, value)], Vec::new());
         let status = status.map_or(0, |answer| answer.status);

@@ -15,15 +15,17 @@ mod client;
 mod idle_connections;
 mod idle_memory;
 mod issue;
+mod leases;
 mod many;
 mod measure;
+mod policy;
 mod start_up;
 mod stored;
 mod through_the_sandbox;
 mod token;
 
 /// Those that are run by name only, because they take minutes, or many of the machine's files.
-const LONG: &[&str] = &["certificates", "idle-connections"];
+const LONG: &[&str] = &["certificates", "idle-connections", "leases"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
@@ -36,7 +38,9 @@ const ALL: &[(&str, fn())] = &[
     ("idle-connections", idle_connections::run),
     ("stored", stored::run),
     ("many", many::run),
+    ("policy", policy::run),
     ("certificates", certificates::run),
+    ("leases", leases::run),
 ];
 
 fn main() {

@@ -50,7 +50,7 @@ const ROUTES: &[Route] = &[
         &[
             Action::read("Reads the role.", role::read),
             Action::update("Creates or changes the role.", role::write)
-                .exists(role::exists)
+                .create_unless(role::exists)
                 .fields(fields!(RoleParams, TokenParams)),
             Action::delete("Removes the role.", role::remove),
         ],

@@ -57,10 +57,12 @@ impl<E: Engine> wit::Guest for Adapter<E> {
     }
 
     fn revoke(context: wit::Context, lease: wit::Lease) -> Result<(), wit::Fault> {
+        std::panic::set_hook(Box::new(log_panic));
         E::revoke(&Context(context), &lease.into()).map_err(Into::into)
     }
 
     fn renew(context: wit::Context, lease: wit::Lease) -> Result<wit::Lease, wit::Fault> {
+        std::panic::set_hook(Box::new(log_panic));
         E::renew(&Context(context), &lease.into()).map(Lease::into).map_err(Into::into)
     }
 

@@ -6,13 +6,16 @@ use access::Admitted;
 use model::{Fault, Kind, Operation, Reply};
 use sandbox::{Action, Call, Caller, Grant, Guest, Matched, RawBody};
 use storage::Transaction;
+use system::Duty;
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
 
 use crate::admission::Known;
 use crate::body::Body;
 use crate::corridor::{Rooms, now};
+use crate::leasing::Loan;
 use crate::login::{self, Door};
+use crate::recording::Recorder;
 use crate::routing::{Answerer, Routed};
 use crate::{Arrival, help};
 
@@ -22,6 +25,8 @@ pub(crate) struct Answering<'a> {
     pub(crate) arrival: &'a Arrival,
     pub(crate) tree: &'a Tree,
     pub(crate) deadline: Instant,
+    /// Is told of each use of a managed key.
+    pub(crate) recorder: Arc<Recorder>,
 }
 
 /// An engine at a path.
@@ -57,23 +62,27 @@ impl<'a> Answering<'a> {
     /// An answer of the host itself.
     pub(crate) async fn native(
         &self,
-        (namespace, matched): (Arc<Namespace>, system::Matched),
+        (namespace, matched): (&Arc<Namespace>, &system::Matched),
         operation: Operation,
         body: Body,
         admitted: &Admitted,
+        duty: &mut Option<Duty>,
         mut transaction: Transaction,
     ) -> Result<(Reply, Transaction), Fault> {
         let call = system::Call {
             request: &self.arrival.id,
             operation,
-            namespace,
+            namespace: Arc::clone(namespace),
             tree: self.tree,
             body: body.into_fields(),
             admitted,
+            witness: self.recorder.witness(),
             token: self.arrival.token.as_ref(),
             transaction: &mut transaction,
             deadline: self.deadline,
             now: now(),
+            wrap_ttl: self.arrival.wrap_ttl,
+            duty,
         };
         let reply = self.rooms.system.answer(matched, call).await?;
         Ok((reply, transaction))
@@ -106,6 +115,10 @@ impl<'a> Answering<'a> {
             Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
         };
         let (mut reply, mut transaction) = (answered.reply, answered.transaction);
+        if let Some(lent) = answered.lent {
+            let loan = Loan { mount, path: &routed.path, principal: admitted.principal() };
+            self.rooms.lend(&mut transaction, &mut reply, lent, &loan).await?;
+        }
         if let Some(login) = answered.login {
             let lease_ttls = self.rooms.system.lease_ttls(mount);
             let door = Door { mount, path: &routed.path, lease_ttls, now: now() };
@@ -127,7 +140,7 @@ impl<'a> Answering<'a> {
             mount: Arc::clone(engine.mount),
             default_lease_ttl,
             max_lease_ttl,
-            managed_keys: self.rooms.managed_keys.clone(),
+            managed_keys: self.recorder.keys(&self.rooms.managed_keys),
             internal_keys: self.rooms.internal_keys.clone(),
             outgoing: Arc::clone(&self.rooms.outgoing),
             deadline: self.deadline,

@@ -58,7 +58,7 @@ pub(crate) fn fields(arrival: &Arrival) -> Result<Map<String, Value>, Fault> {
 }
 
 /// Query parameters: a text each, a list where repeated.
-fn query(arrival: &Arrival) -> Map<String, Value> {
+pub(crate) fn query(arrival: &Arrival) -> Map<String, Value> {
     let mut fields: Map<String, Value> = Map::new();
     for (name, value) in &arrival.query {
         let value = Value::String(value.clone());

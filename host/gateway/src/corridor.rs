@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::policy::{Acl, Policies};
 use access::{Denied, Tokens, Use};
 use arc_swap::ArcSwapOption;
+use audit::Audit;
 use keys::{InternalKeys, ManagedKeys};
-use model::{Fault, Kind, Operation, Reply, Stream};
-use outgoing::Outgoing;
+use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use sandbox::Catalog;
+use outgoing::Outgoing;
+use meter::Meter;
 use storage::barrier::Barrier;
 use storage::{Store, Transaction};
 use system::{Front, System};
@@ -54,6 +56,8 @@ pub struct Rooms {
     pub internal_keys: InternalKeys,
     /// Asks other servers for auth methods.
     pub outgoing: Arc<Outgoing>,
+    /// Who did what.
+    pub audit: Arc<Audit>,
     /// The engines.
     pub catalog: Catalog,
     /// What the host itself answers.
@@ -68,6 +72,7 @@ pub struct Rooms {
 pub struct Gateway {
     pub(crate) front: Front,
     pub(crate) furnish: Furnish,
+    meter: Meter,
     /// None: sealed. Then there is no store, hence no grant, hence no guest runs.
     pub(crate) open: ArcSwapOption<Open>,
     /// Opening and sealing happen one after the other.
@@ -75,7 +80,7 @@ pub struct Gateway {
 }
 
 /// What came of a request that passed the corridor.
-enum Passed {
+pub(crate) enum Passed {
     Replied(Reply),
     /// It was admitted to seal the node.
     Seals,
@@ -83,8 +88,13 @@ enum Passed {
 
 impl Gateway {
     /// A corridor behind this front, sealed. `furnish` makes the rooms whenever the barrier was opened.
-    pub fn new(front: Front, furnish: Furnish) -> Self {
-        Self { front, furnish, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+    pub fn new(front: Front, furnish: Furnish, meter: Meter) -> Self {
+        Self { front, furnish, meter, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+    }
+
+    /// What counts the requests of this process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
@@ -100,6 +110,7 @@ impl Gateway {
 
     async fn answered(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
+            arrival.led_to.tell("system");
             return self.ask(question, &arrival).await;
         }
         let open = self.open.load_full().ok_or_else(sealed)?;
@@ -129,7 +140,7 @@ impl Gateway {
 
 /// How long a request rests that lost against another: longer each time, up to [`REST_MAX`], and not the same for two
 /// requests, or those who lost together would meet again. A request's identifier is random.
-fn rest(id: &str, run: u32) -> Duration {
+pub(crate) fn rest(id: &str, run: u32) -> Duration {
     let digits = id.bytes().filter_map(|digit| char::from(digit).to_digit(16));
     let random = digits.skip(run as usize).take(3).fold(0, |number, digit| number * 16 + digit);
     let longest = FIRST_REST.saturating_mul(1 << run.min(16)).min(REST_MAX);
@@ -143,109 +154,6 @@ pub(crate) fn sealed() -> Fault {
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-impl Rooms {
-    async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
-        let deadline = Instant::now() + self.request_time;
-        let mut journey = Journey { deadline, counted: false, spent: None };
-        let passed = self.run_until_settled(arrival, upload, &mut journey).await;
-        if let Some(key) = &journey.spent {
-            self.tokens.revoke_now(&self.store, key).await?;
-        }
-        passed
-    }
-
-    async fn run_until_settled(
-        &self,
-        arrival: &Arrival,
-        upload: &mut Option<Stream>,
-        journey: &mut Journey,
-    ) -> Result<Passed, Fault> {
-        for run in 0..=RERUNS_MAX {
-            match self.run(arrival, upload, journey).await {
-                Err(fault) if fault.kind == Kind::Conflict => {
-                    tracing::debug!(request = arrival.id, run, "lost against another request");
-                    tokio::time::sleep(rest(&arrival.id, run)).await;
-                }
-                done => return done,
-            }
-        }
-        Err(Fault::new(Kind::Unavailable, "the request kept losing against others that change the same records"))
-    }
-
-    /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
-    /// is no transaction and is not run again.
-    async fn run(
-        &self,
-        arrival: &Arrival,
-        upload: &mut Option<Stream>,
-        journey: &mut Journey,
-    ) -> Result<Passed, Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
-        let tree = self.tenancy.tree(&mut transaction).await?;
-        let known = self.known(arrival, &tree, &mut transaction, journey).await?;
-        let routed = match self.route(arrival, known.as_ref(), &tree) {
-            Ok(routed) => routed,
-            // Who may do nothing is not told what is there and what is not.
-            Err(fault) => return Err(if known.is_some() { fault } else { Denied::Unknown.into() }),
-        };
-        if !routed.unlocks() {
-            tree.expect_unlocked(&routed.namespace)?;
-        }
-        let answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline };
-        let body = body::Body::read(arrival, routed.takes_raw(arrival.operation))?;
-        let (operation, mut transaction) = answering.operation(&routed, known.as_ref(), &body, transaction).await?;
-        let asked = Asked { operation, body: &body, wrap_ttl: None };
-        let admitted = self.admit(known.as_ref(), &routed, &asked, &mut transaction).await??;
-        match routed.answerer {
-            Answerer::Host(matched) => {
-                if let Some(upload) = upload.take() {
-                    // However long it takes, no view of the store is held for it.
-                    drop(transaction);
-                    return self.system.restore(&matched, &routed.namespace, upload).await.map(Passed::Replied);
-                }
-                let seals = matched.seals();
-                let at = (Arc::clone(&routed.namespace), matched);
-                let (reply, transaction) = answering.native(at, operation, body, &admitted, transaction).await?;
-                transaction.commit().await.map_err(stored)?;
-                Ok(if seals { Passed::Seals } else { Passed::Replied(reply) })
-            }
-            Answerer::Guest { .. } => {
-                let (reply, transaction) = answering.engine(&routed, operation, &body, &admitted, transaction).await?;
-                transaction.commit().await.map_err(stored)?;
-                Ok(Passed::Replied(reply))
-            }
-        }
-    }
-
-    /// Who asks. A token whose uses are counted is used once for each request, however often that is run.
-    async fn known(
-        &self,
-        arrival: &Arrival,
-        tree: &Tree,
-        transaction: &mut Transaction,
-        journey: &mut Journey,
-    ) -> Result<Option<Known>, Fault> {
-        let known = self.identify(arrival, tree, transaction).await?;
-        if let Some(known) = known.as_ref().filter(|_| !journey.counted) {
-            if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
-                journey.spent = Some(known.principal().key().to_owned());
-            }
-            journey.counted = true;
-        }
-        Ok(known)
-    }
-}
-
-/// What lasts over all runs of a request.
-pub(crate) struct Journey {
-    /// When it is given up.
-    pub(crate) deadline: Instant,
-    /// The use of its token was counted.
-    counted: bool,
-    /// The token that this was the last use of.
-    spent: Option<String>,
 }
 
 /// Whether the body of such a request is an upload, see [`Arrival::upload`]. The path is as in [`Arrival::path`].

@@ -10,14 +10,19 @@ mod answering;
 mod arrival;
 mod body;
 mod corridor;
+mod expiry;
 mod help;
 mod json;
+mod leasing;
 mod login;
 mod opening;
 mod routing;
+mod passage;
+mod recording;
 mod ticks;
+mod wrapping;
 
-pub use arrival::Arrival;
+pub use arrival::{Arrival, LedTo};
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;
 

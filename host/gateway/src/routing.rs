@@ -57,11 +57,20 @@ impl Rooms {
         let (namespace, path) = (place.namespace, place.path);
         let unsupported = || Fault::new(Kind::NotFound, "unsupported path");
         let (answerer, demands) = match place.target {
-            Target::System => host(self.system.find(&namespace, &place.rest).ok_or_else(unsupported)?),
-            Target::Token => host(self.system.find_token(&place.rest).ok_or_else(unsupported)?),
+            Target::System => {
+                arrival.led_to.tell("system");
+                host(self.system.find(&namespace, &place.rest).ok_or_else(unsupported)?)
+            }
+            Target::Token => {
+                arrival.led_to.tell("token");
+                host(self.system.find_token(&place.rest).ok_or_else(unsupported)?)
+            }
             Target::Identity => host(self.system.find_identity(&place.rest)),
             Target::Cubbyhole => host(self.system.find_cubbyhole(&place.rest)),
-            Target::Mount(mount) => self.engine(arrival, mount, &place.rest)?,
+            Target::Mount(mount) => {
+                arrival.led_to.tell(&mount.kind);
+                self.engine(arrival, mount, &place.rest)?
+            }
         };
         Ok(Routed { namespace, path, answerer, demands })
     }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::corridor::{Rooms, now, stored};
 use crate::opening::Open;
+use crate::recording;
 
 /// How often a mount's work is due, in seconds.
 const EVERY: u64 = 60;
@@ -105,15 +106,17 @@ impl Rooms {
         let namespace =
             tree.namespace_by_id(mount.namespace).ok_or_else(|| Fault::internal("a mount of no namespace"))?;
         let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(mount);
+        let request_id = format!("tick-{}", mount.accessor);
+        let recorder = recording::unasked(&self.audit, &transaction, &request_id, namespace, mount).await?;
         let grant = Grant {
-            request_id: format!("tick-{}", mount.accessor),
+            request_id,
             transaction,
             namespace: Arc::clone(namespace),
             above: tree.above(&namespace.path),
             mount: Arc::clone(mount),
             default_lease_ttl,
             max_lease_ttl,
-            managed_keys: self.managed_keys.clone(),
+            managed_keys: recorder.keys(&self.managed_keys),
             internal_keys: self.internal_keys.clone(),
             outgoing: Arc::clone(&self.outgoing),
             deadline: Instant::now() + self.request_time.min(Duration::from_secs(EVERY)),

@@ -115,9 +115,9 @@ impl<'a> Scanner<'a> {
             let (at, rest) = (self.at, self.rest());
             if rest.starts_with('#') || rest.starts_with("//") {
                 self.take_while(|c| c != '\n');
-            } else if rest.starts_with("/*") {
-                // Not before the third character: `/*/` does not end itself.
-                let end = rest[2..].find("*/").ok_or_else(|| Error::new(at, "comment not terminated"))?;
+            } else if let Some(inside) = rest.strip_prefix("/*") {
+                // `/*/` does not end itself.
+                let end = inside.find("*/").ok_or_else(|| Error::new(at, "comment not terminated"))?;
                 let after = self.offset + 2 + end + 2;
                 while self.offset < after {
                     self.advance();

@@ -6,25 +6,27 @@ fn read(text: &str) -> Vec<Entry> {
 
 /// The entries without their places, in one line.
 fn shown(text: &str) -> String {
-    fn value(value: &Value) -> String {
-        match value {
-            Value::Text(text) => format!("{text:?}"),
-            Value::Integer(number) => number.to_string(),
-            Value::Float(number) => format!("{number:?}"),
-            Value::Flag(flag) => flag.to_string(),
-            Value::Null => "null".into(),
-            Value::List(values) => format!("[{}]", values.iter().map(self::value).collect::<Vec<_>>().join(",")),
-            Value::Object(entries) => format!("{{{}}}", self::entries(entries)),
-        }
+    line(&read(text))
+}
+
+fn line(entries: &[Entry]) -> String {
+    let one = |entry: &Entry| {
+        let keys: Vec<_> = entry.keys.iter().map(|key| key.text.as_str()).collect();
+        format!("{}={}", keys.join(" "), value(&entry.value))
+    };
+    entries.iter().map(one).collect::<Vec<_>>().join(";")
+}
+
+fn value(found: &Value) -> String {
+    match found {
+        Value::Text(text) => format!("{text:?}"),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => format!("{number:?}"),
+        Value::Flag(flag) => flag.to_string(),
+        Value::Null => "null".into(),
+        Value::List(values) => format!("[{}]", values.iter().map(value).collect::<Vec<_>>().join(",")),
+        Value::Object(entries) => format!("{{{}}}", line(entries)),
     }
-    fn entries(entries: &[Entry]) -> String {
-        let one = |entry: &Entry| {
-            let keys: Vec<_> = entry.keys.iter().map(|key| key.text.as_str()).collect();
-            format!("{}={}", keys.join(" "), value(&entry.value))
-        };
-        entries.iter().map(one).collect::<Vec<_>>().join(";")
-    }
-    entries(&read(text))
 }
 
 #[test]

@@ -25,13 +25,12 @@ pub const POLICIES_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Directory {
     pub(crate) drawer: Drawer,
-    pub(crate) namespace: Id,
 }
 
 impl Directory {
     /// The directory of a namespace.
     pub fn of(namespace: Id) -> Self {
-        Self { drawer: tenancy::namespace_drawer(namespace, "identity"), namespace }
+        Self { drawer: tenancy::namespace_drawer(namespace, "identity") }
     }
 
     pub(crate) async fn read<T: DeserializeOwned>(&self, tx: &mut Transaction, key: &str) -> Result<Option<T>, Fault> {

@@ -164,14 +164,11 @@ impl Directory {
         if group.member_entity_ids.len() + group.member_group_ids.len() > MEMBERS_MAX {
             return Err(Fault::invalid("member_entity_ids: a group has at most 10000 members"));
         }
-        match &group.alias {
-            Some(alias) => {
-                check_alias(&alias.name, &alias.mount_accessor)?;
-                if !group.external {
-                    return Err(Fault::invalid("type: only external groups have aliases"));
-                }
+        if let Some(alias) = &group.alias {
+            check_alias(&alias.name, &alias.mount_accessor)?;
+            if !group.external {
+                return Err(Fault::invalid("type: only external groups have aliases"));
             }
-            None => {}
         }
         for entity in &group.member_entity_ids {
             if self.entity(tx, *entity).await?.is_none() {

@@ -22,6 +22,8 @@ pub(crate) const AT: &str = "at/";
 pub(crate) const EXPIRY: &str = "expiry/";
 /// Where leases lie, by the token they end with.
 pub(crate) const TOKEN: &str = "token/";
+/// Where leases of secrets lie, by the mount that gave them.
+pub(crate) const MOUNT: &str = "mount/";
 /// Where leases lie that were given up, by their namespace.
 pub(crate) const IRREVOCABLE: &str = "irrevocable/";
 
@@ -123,6 +125,11 @@ pub(crate) fn expiry(due: u64, lease: &Lease) -> String {
 /// The key in the index by token.
 pub(crate) fn token(key: &str, lease: &Lease) -> String {
     format!("{TOKEN}{key}/{}", short(lease))
+}
+
+/// The key in the index by mount.
+pub(crate) fn mount(id: Id, lease: &Lease) -> String {
+    format!("{MOUNT}{id}/{}", short(lease))
 }
 
 /// The key in the index of those that were given up.

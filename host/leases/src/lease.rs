@@ -53,6 +53,9 @@ pub struct Lease {
     pub retry_at: Option<u64>,
     /// Somebody asked for its end: it counts as gone, even if taking it back takes longer.
     pub revoked: bool,
+    /// It is forgotten even if it cannot be taken back.
+    #[serde(default)]
+    pub forced: bool,
 }
 
 /// What a lease is of.
@@ -121,6 +124,7 @@ impl Lease {
             attempts: 0,
             retry_at: None,
             revoked: false,
+            forced: false,
         };
         lease.check()?;
         Ok(lease)

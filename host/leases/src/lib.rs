@@ -11,6 +11,7 @@ mod error;
 mod keys;
 mod lease;
 mod shelf;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +19,4 @@ pub use error::Error;
 pub use keys::{ID_MAX, namespace_of};
 pub use lease::{Held, Lease, NewLease};
 pub use shelf::{Leases, PAGE_MAX};
+pub use sweep::Sweep;

@@ -3,18 +3,18 @@
 use model::Id;
 use storage::{Drawer, Transaction};
 
-use crate::keys::{self, EXPIRY, IRREVOCABLE, TOKEN};
-use crate::{Error, ID_MAX, Lease};
+use crate::keys::{self, EXPIRY, IRREVOCABLE, MOUNT, TOKEN};
+use crate::{Error, Held, ID_MAX, Lease};
 
 /// Most leases that one question answers.
 pub const PAGE_MAX: usize = 1000;
 
-/// The leases of the store. A record lies at `at/<namespace>/<id>`; `expiry/<time>/…`, `token/<key>/…` and
-/// `irrevocable/<namespace>/…` name where. All of them change in the caller's transaction, so none is ever missing.
+/// The leases of the store. A record lies at `at/<namespace>/<id>`; `expiry/<time>/…`, `token/<key>/…`, `mount/<id>/…`
+/// and `irrevocable/<namespace>/…` name where. All of them change in the caller's transaction, so none is ever missing.
 #[derive(Clone, Copy, Debug)]
 pub struct Leases;
 
-fn drawer() -> Drawer {
+pub(crate) fn drawer() -> Drawer {
     Drawer::new(&["lease"])
 }
 
@@ -106,6 +106,17 @@ impl Leases {
         Self::indexed(transaction, &format!("{TOKEN}{token}/"), after, limit).await
     }
 
+    /// Leases that a mount gave, wherever it was mounted then, at most `limit` of them, those behind `after`.
+    pub async fn of_mount(
+        transaction: &mut Transaction,
+        mount: Id,
+        after: Option<&Lease>,
+        limit: usize,
+    ) -> Result<Vec<Lease>, Error> {
+        let after = after.map(|lease| keys::mount(mount, lease));
+        Self::indexed(transaction, &format!("{MOUNT}{mount}/"), after, limit).await
+    }
+
     /// Leases of a namespace that were given up, at most `limit` of them, those behind `after`.
     pub async fn irrevocable(
         transaction: &mut Transaction,
@@ -145,7 +156,7 @@ impl Leases {
                     found.push(lease);
                 }
             }
-            if !full || !found.is_empty() {
+            if !full || found.len() >= limit {
                 return Ok(found);
             }
             after = last;
@@ -220,6 +231,10 @@ fn time(index: &str) -> Option<&str> {
 fn indexes(lease: &Lease) -> Vec<String> {
     let due = lease.due().map(|due| keys::expiry(due, lease));
     let token = lease.token.as_deref().map(|token| keys::token(token, lease));
+    let mount = match &lease.held {
+        Held::Secret { mount, .. } => Some(keys::mount(*mount, lease)),
+        Held::Token(_) => None,
+    };
     let given_up = lease.irrevocable.as_ref().map(|_| keys::irrevocable(lease));
-    [due, token, given_up].into_iter().flatten().collect()
+    [due, token, mount, given_up].into_iter().flatten().collect()
 }

@@ -4,7 +4,7 @@ use model::Id;
 use storage::memory::Memory;
 use storage::{Store, Transaction};
 
-use crate::{Held, Lease, Leases, NewLease};
+use crate::{Held, Lease, Leases, NewLease, Sweep};
 
 const NOON: u64 = 1_800_000_000;
 
@@ -166,6 +166,35 @@ async fn what_cannot_be_taken_back_rests_longer_each_time_and_is_given_up_in_the
     assert_eq!(due(&store, now).await.len(), 2);
     let mut tx = begin(&store).await;
     assert!(Leases::irrevocable(&mut tx, Id::nil(), None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_sweep_ends_all_leases_below_a_path_in_steps_and_goes_on_where_it_stopped() {
+    let store = Store::new(Memory::new());
+    let mut kept: Vec<Lease> = (0..25).map(|n| lease(Id::nil(), "pki/issue/web", n, Some(NOON + 99))).collect();
+    kept.push(lease(Id::nil(), "pki/sign/web", 30, Some(NOON + 99)));
+    let mut later = lease(Id::nil(), "pki/issue/web", 31, Some(NOON + 99));
+    later.issued = NOON + 2;
+    kept.push(later.clone());
+    keep(&store, &kept).await;
+    let mut tx = begin(&store).await;
+    let mut sweep = Sweep::new(Id::from_random([1; 16]), Id::nil(), "pki/issue", false, NOON + 1);
+    assert_eq!(sweep.step(&mut tx, NOON + 1, 10).await.unwrap().len(), 10);
+    tx.commit().await.unwrap();
+    drop(sweep);
+    let mut steps = 0;
+    loop {
+        let mut tx = begin(&store).await;
+        let Some(mut sweep) = Sweep::all(&mut tx, 10).await.unwrap().pop() else { break };
+        sweep.step(&mut tx, NOON + 1, 10).await.unwrap();
+        tx.commit().await.unwrap();
+        steps += 1;
+    }
+    assert_eq!((steps, due(&store, NOON + 1).await.len()), (2, 25));
+    let mut tx = begin(&store).await;
+    for (id, over) in [(&kept[0].id, true), (&kept[25].id, false), (&later.id, false)] {
+        assert_eq!(Leases::get(&mut tx, Id::nil(), id).await.unwrap().unwrap().is_over(NOON + 1), over, "{id}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 mod auth;
 mod chunks;
 mod class;
+pub mod envelope;
 mod id;
 mod kind;
 mod operation;

@@ -75,3 +75,14 @@ pub struct Caller {
     /// The IP address that the request came from.
     pub remote_address: Option<String>,
 }
+
+/// What an engine lent with an answer, and wants back. What it keeps with it is not for clients or logs.
+#[derive(Clone)]
+pub struct Lent {
+    /// Seconds from now; 0 means the mount's default.
+    pub ttl: u64,
+    /// Whether its holder may extend it.
+    pub renewable: bool,
+    /// What the engine keeps with it: a JSON object in text, at most [`crate::LEASE_INTERNAL_MAX`] bytes.
+    pub internal: String,
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use meter::Meter;
 use model::MountClass;
 use tenancy::Mount;
 use tokio::time::Instant;
@@ -24,6 +25,7 @@ pub struct Guest {
     pub descriptor: Descriptor,
     pub(crate) instance: AuthMethodPre<State>,
     pub(crate) engine: Engine,
+    pub(crate) meter: Meter,
 }
 
 /// The guests that mounts can be made of, by what they are and their names.
@@ -55,6 +57,12 @@ impl Catalog {
 }
 
 impl Guest {
+    /// The same, telling this meter how entries end.
+    #[must_use]
+    pub fn observed(self, meter: Meter) -> Self {
+        Self { meter, ..self }
+    }
+
     pub(crate) async fn describe(
         engine: &Engine,
         linker: &Linker<State>,
@@ -66,7 +74,7 @@ impl Guest {
         let mut store = store(engine, State::new(None, Instant::now() + DESCRIBE_MAX));
         let running = instance.instantiate_async(&mut store).await.map_err(misfit)?;
         let raw = running.innkeeper_engine_engine().call_describe(&mut store).await.map_err(misfit)?;
-        Ok(Self { descriptor: Descriptor::check(raw)?, instance, engine: engine.clone() })
+        Ok(Self { descriptor: Descriptor::check(raw)?, instance, engine: engine.clone(), meter: Meter::default() })
     }
 }
 

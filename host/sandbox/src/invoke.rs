@@ -1,5 +1,6 @@
 //! One entry into a guest: in with a grant, out with an outcome.
 
+use meter::Entry;
 use model::{Fault, Kind, MountClass, Reply};
 use serde_json::value::RawValue;
 use storage::Transaction;
@@ -8,9 +9,9 @@ use tokio::time::error::Elapsed;
 use wasmtime::Store;
 
 use crate::bindings::innkeeper::engine::types as wit;
-use crate::grant::{Call, Grant};
+use crate::grant::{Call, Grant, Lent};
 use crate::guest::{Guest, store};
-use crate::limits::{BODY_MAX, HEADERS_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
+use crate::limits::{BODY_MAX, HEADERS_MAX, LEASE_INTERNAL_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
 use crate::login::{Attempt, Login, TokenWishes};
 use crate::services::convert;
 use crate::state::{Ended, State};
@@ -28,7 +29,7 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_handle(&mut store, &request).await
         };
-        let (response, state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        let (response, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store)?;
         Ok(answered(response, mount_type, may_log_in, state)?)
     }
 
@@ -46,7 +47,7 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_exists(&mut store, &request).await
         };
-        let (exists, state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        let (exists, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         Ok((exists, transaction(state)?))
     }
 
@@ -59,8 +60,36 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_tick(&mut store, &context).await
         };
-        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        let ((), state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         transaction(state)
+    }
+
+    /// Lets the guest take back what it lent. Only success gives the transaction back.
+    pub async fn revoke(&self, grant: Grant, lent: Lent) -> Result<Transaction, Fault> {
+        let deadline = grant.deadline;
+        let context = context(&grant);
+        let lease = wit::Lease::from(lent);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_revoke(&mut store, &context, &lease).await
+        };
+        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        transaction(state)
+    }
+
+    /// Lets the guest extend what it lent, for as long as `lent` asks; the answer says for how long it does.
+    pub async fn renew(&self, grant: Grant, lent: Lent) -> Result<(Lent, Transaction), Fault> {
+        let deadline = grant.deadline;
+        let context = context(&grant);
+        let lease = wit::Lease::from(lent);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_renew(&mut store, &context, &lease).await
+        };
+        let (lease, state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        Ok((lent_by(lease).map_err(out_of_bounds)?, transaction(state)?))
     }
 
     /// Asks an auth method whether the token of a login may be renewed, and for how long. `internal` is what the login
@@ -73,8 +102,26 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_renew_token(&mut store, &context, internal).await
         };
-        let (wishes, state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        let (wishes, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         Ok((TokenWishes::check(wishes).map_err(out_of_bounds)?, transaction(state)?))
+    }
+
+    /// How an entry ended: with the guest's own result and the state it left, or with a fault.
+    fn left<T>(
+        &self,
+        result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
+        store: Store<State>,
+    ) -> Result<(T, State), Refusal> {
+        let state = store.into_data();
+        state.tell_dropped_lines();
+        let (entry, left) = match result {
+            Ok(Ok(Ok(value))) => (Entry::Answered, Ok((value, state))),
+            Ok(Ok(Err(fault))) => (Entry::Refused, Err(refused(fault))),
+            Ok(Err(trap)) => (Entry::Trapped, Err(trapped(&trap, &state).into())),
+            Err(_elapsed) => (Entry::Late, Err(ended(&Ended::Deadline).into())),
+        };
+        self.meter.entered(&self.descriptor.name, entry);
+        left
     }
 }
 
@@ -82,6 +129,8 @@ impl Guest {
 pub struct Answered {
     /// For the client.
     pub reply: Reply,
+    /// What is owed back.
+    pub lent: Option<Lent>,
     /// A login: the host makes a token of it before it replies.
     pub login: Option<Login>,
     /// With the writes that wait in it.
@@ -100,21 +149,6 @@ pub struct Refusal {
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         Self { fault, attempt: None }
-    }
-}
-
-/// How an entry ended: with the guest's own result and the state it left, or with a fault.
-fn left<T>(
-    result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
-    store: Store<State>,
-) -> Result<(T, State), Refusal> {
-    let state = store.into_data();
-    state.tell_dropped_lines();
-    match result {
-        Ok(Ok(Ok(value))) => Ok((value, state)),
-        Ok(Ok(Err(fault))) => Err(refused(fault)),
-        Ok(Err(trap)) => Err(trapped(&trap, &state).into()),
-        Err(_elapsed) => Err(ended(&Ended::Deadline).into()),
     }
 }
 
@@ -172,8 +206,27 @@ fn answered(
             None
         }
     };
+    let lent = response.lease.take().map(lent_by).transpose().map_err(out_of_bounds)?;
     let reply = reply(response, mount_type).map_err(out_of_bounds)?;
-    Ok(Answered { reply, login, transaction: transaction(state)? })
+    Ok(Answered { reply, lent, login, transaction: transaction(state)? })
+}
+
+fn lent_by(lease: wit::Lease) -> Result<Lent, &'static str> {
+    if lease.internal.len() > LEASE_INTERNAL_MAX {
+        return Err("more than 64 KiB kept with a lease");
+    }
+    // Only checked, not taken apart: it is the engine's own.
+    data(lease.internal).map(|internal| Lent {
+        ttl: lease.ttl,
+        renewable: lease.renewable,
+        internal: Box::<str>::from(internal).into(),
+    })
+}
+
+impl From<Lent> for wit::Lease {
+    fn from(lent: Lent) -> Self {
+        Self { ttl: lent.ttl, renewable: lent.renewable, internal: lent.internal }
+    }
 }
 
 /// The client is told which bound it was, never what was answered.

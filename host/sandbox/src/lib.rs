@@ -22,7 +22,7 @@ pub mod tuning;
 pub use descriptor::{Action, Descriptor, Field, FieldKind, Matched, Route};
 pub use engine::Sandbox;
 pub use error::LoadError;
-pub use grant::{Call, Caller, Grant, RawBody};
+pub use grant::{Call, Caller, Grant, Lent, RawBody};
 pub use guest::{Catalog, Guest};
 pub use invoke::{Answered, Refusal};
 pub use limits::*;

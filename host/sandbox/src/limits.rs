@@ -50,5 +50,7 @@ pub const MESSAGES_MAX: usize = 16;
 pub const WARNINGS_MAX: usize = 64;
 /// Most response headers of an answer.
 pub const HEADERS_MAX: usize = 16;
+/// Largest text that an engine keeps with a lease, in bytes.
+pub const LEASE_INTERNAL_MAX: usize = 64 << 10;
 /// Most table elements of one instance.
 pub const TABLE_ELEMENTS_MAX: usize = 20_000;

@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::Tokens;
 use access::policy::{Acl, Policies};
 use async_trait::async_trait;
+use audit::Audit;
 use gateway::{Furnish, Gateway, Rooms};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
+use meter::Meter;
 use model::Fault;
 use outgoing::Outgoing;
 use sandbox::{Catalog, Guest, Sandbox};
@@ -19,6 +21,7 @@ use tenancy::Tenancy;
 use tokio::task::JoinSet;
 
 use crate::config::{self, Config};
+use crate::observed::Observed;
 
 /// Longest time that one request may take.
 const REQUEST_TIME: Duration = Duration::from_secs(90);
@@ -94,7 +97,9 @@ impl House {
 /// Puts a house together over a store, sealed. `more` are guests beside the built-in ones.
 pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) -> Result<House, Fault> {
     let sandbox = Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?;
-    let catalog = Catalog::new(guests(&sandbox, more).await?);
+    let meter = Meter::default();
+    let guests = guests(&sandbox, more).await?;
+    let catalog = Catalog::new(guests.into_iter().map(|guest| guest.observed(meter.clone())));
     let info = Info {
         reported_version: config.reported_version.clone(),
         cluster_name: config.cluster_name.clone(),
@@ -116,16 +121,20 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let front = Front::new(info.clone(), Arc::clone(&lock));
     let reopen = Arc::new(Reopen::default());
     let hook = Arc::clone(&reopen);
-    let drivers = drivers(config, driver)?;
+    let observed =
+        |(kind, driver)| (kind, Arc::new(Observed::new(driver, kind, meter.clone())) as Arc<dyn keys::Driver>);
+    let drivers: Drivers = drivers(config, driver)?.into_iter().map(observed).collect();
     let limits = Limits::new(libraries, config.managed_keys.namespaces.values().cloned());
     let outgoing = Arc::new(Outgoing::new(config.http_out.clone()));
+    let (counted, configured) = (meter.clone(), config.shown());
     let furnish: Furnish = Box::new(move |barrier| {
         let claims = Some(Store::new(Arc::clone(&barrier)));
         let keys = ManagedKeys::with_limits(limits.clone(), drivers.clone(), claims);
         let rooms = (catalog.clone(), keys, Arc::clone(&outgoing));
-        Box::pin(furnish(barrier, info.clone(), rooms, Arc::clone(&hook)))
+        let (meter, configured) = (counted.clone(), configured.clone());
+        Box::pin(furnish(barrier, (info.clone(), configured), rooms, Arc::clone(&hook), meter))
     });
-    let gateway = Arc::new(Gateway::new(front, furnish));
+    let gateway = Arc::new(Gateway::new(front, furnish, meter));
     drop(reopen.0.set(Arc::downgrade(&gateway)));
     Ok(House { gateway, sandbox, lock, pkcs11 })
 }
@@ -146,15 +155,18 @@ fn drivers(config: &Config, pkcs11: Arc<dyn keys::Driver>) -> Result<Drivers, Fa
 /// The rooms of an open node.
 async fn furnish(
     barrier: Arc<Barrier>,
-    info: Info,
+    (info, configured): (Info, serde_json::Value),
     (catalog, managed_keys, outgoing): (Catalog, ManagedKeys, Arc<Outgoing>),
     reopen: Arc<Reopen>,
+    meter: Meter,
 ) -> Result<Rooms, Fault> {
-    let store = Store::new(Arc::clone(&barrier));
+    let store = Store::new(Arc::clone(&barrier)).observed(meter.clone());
     let tokens = Arc::new(Tokens::open(&store).await?);
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
-    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), snapshots)?;
+    let audit = Arc::new(Audit::new());
+    let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), Arc::clone(&audit), snapshots)?;
+    let system = system.observed(meter).configured(configured);
     let mut tasks = JoinSet::new();
     tasks.spawn(sweep(store.clone(), Arc::clone(&tokens)));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
@@ -162,13 +174,14 @@ async fn furnish(
         cluster_id: system::cluster_id(&store).await?,
         tenancy: Tenancy::open(&store).await?,
         tokens,
-        policies: Arc::new(Policies::new()),
+        policies: Arc::clone(system.policies()),
         root_acl: Arc::new(Acl::root()),
         barrier,
         store,
         managed_keys,
         internal_keys: InternalKeys::new(),
         outgoing,
+        audit,
         catalog,
         system,
         request_time: REQUEST_TIME,

@@ -5,6 +5,7 @@ mod library;
 mod listener;
 mod managed_keys;
 mod seal;
+mod shown;
 mod storage;
 
 use std::path::{Path, PathBuf};
@@ -177,6 +178,9 @@ fn misread(error: &hcl::Error) -> String {
     }
 }
 
+/// Takes a block: its label and its body.
+type Take<R> = fn(&mut R, &str, &Map<String, Value>) -> Result<(), Error>;
+
 struct Reader<'a> {
     file: &'a str,
     config: &'a mut Config,
@@ -222,7 +226,7 @@ impl Reader<'_> {
         key: &str,
         value: &Value,
         labels: &[&str],
-        take: fn(&mut Self, &str, &Map<String, Value>) -> Result<(), Error>,
+        take: Take<Self>,
     ) -> Result<(), Error> {
         for labelled in flat(value) {
             let Value::Object(labelled) = labelled else { return Err(self.wrong(key, "must be a block with a label")) };

@@ -85,9 +85,10 @@ pub async fn serve(door: Door, gateway: Arc<Gateway>, stop: watch::Receiver<bool
             patience: door.patience,
             stop: stop.clone(),
         };
+        let connected = gateway.meter().connected();
         tokio::spawn(async move {
             connection.run(wire).await;
-            drop(permit);
+            drop((permit, connected));
         });
     }
     drop(door.socket);

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use secrecy::{ExposeSecret, SecretString};
-use server::args::{Arguments, Command, Server, normalise};
+use server::args::{Arguments, Command, Server};
 use server::compose::{House, compose};
 use server::config::{self, Config, Listener, Storage};
 use server::listener::{Door, Socket, serve};
@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     if let Some(ended) = pkcs11::worker(std::env::args_os()) {
         return ended;
     }
-    let arguments = match Arguments::try_parse_from(normalise(std::env::args_os())) {
+    let matches = cli::grouped(Arguments::command()).try_get_matches_from(cli::normalise(std::env::args_os()));
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
@@ -51,13 +52,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Server(options) => run(&options),
-        Command::Operator(command) => match cli::run(&command) {
-            Ok(done) => {
-                println!("{done}");
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        },
+        Command::Client(command) => return cli::run(&command, Arguments::command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -136,7 +131,8 @@ async fn open(options: &Server, config: &Config, level: &Level) -> Result<(), Fa
     Ok(())
 }
 
-/// Unseals where the seal does that by itself, and answers SIGHUP: certificates and the level of the log are read again.
+/// Unseals where the seal does that by itself, and answers SIGHUP: certificates and the level of the log are read again,
+/// and audit devices open their files anew.
 async fn wait(house: &House, options: &Server, level: &Level, identities: Vec<Arc<Identity>>) -> Result<(), Failure> {
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut unsealing = std::pin::pin!(house.unseal_by_itself());
@@ -144,7 +140,10 @@ async fn wait(house: &House, options: &Server, level: &Level, identities: Vec<Ar
     loop {
         tokio::select! {
             () = &mut unsealing, if !open => open = true,
-            _ = hang_up.recv() => reload(options, level, &identities),
+            _ = hang_up.recv() => {
+                house.gateway.reopen_audit();
+                reload(options, level, &identities);
+            }
         }
     }
 }

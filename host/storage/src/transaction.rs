@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use meter::{Commit, Meter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -30,10 +31,11 @@ pub struct Transaction {
     listed_names: usize,
     writes: BTreeMap<String, Option<Value>>,
     written_bytes: usize,
+    meter: Meter,
 }
 
 impl Transaction {
-    pub(crate) fn new(driver: Arc<dyn Driver>, snapshot: Box<dyn Snapshot>) -> Self {
+    pub(crate) fn new(driver: Arc<dyn Driver>, snapshot: Box<dyn Snapshot>, meter: Meter) -> Self {
         Self {
             driver,
             snapshot,
@@ -43,6 +45,7 @@ impl Transaction {
             listed_names: 0,
             writes: BTreeMap::new(),
             written_bytes: 0,
+            meter,
         }
     }
 
@@ -272,7 +275,13 @@ impl Transaction {
         let lists = listed.into_iter().map(|(listing, page)| Expectation::Listing { listing, page });
         let batch = Batch { expectations: keys.chain(lists).collect(), writes: std::mem::take(&mut self.writes) };
         self.forget();
-        self.driver.commit(batch).await
+        let committed = self.driver.commit(batch).await;
+        self.meter.committed(match &committed {
+            Ok(()) => Commit::Done,
+            Err(Error::Conflict) => Commit::Lost,
+            Err(_) => Commit::Failed,
+        });
+        committed
     }
 
     fn forget(&mut self) {

@@ -5,22 +5,33 @@
 //! [`System`], [`Call`]. **Errors:** [`model::Fault`].
 #![forbid(unsafe_code)]
 
+mod audit;
 mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
 mod cubbyhole;
+mod config_state;
+mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
 mod identity;
+mod leases;
 pub mod lockout;
+mod help;
+mod host_info;
 mod managed_keys;
+mod metrics;
 mod mounts;
 mod namespaces;
+mod openapi;
 mod params;
+mod password_policies;
+mod policies;
 mod preflight;
+mod quotas;
 mod rekey;
 mod remount;
 mod rotate;
@@ -29,12 +40,18 @@ mod snapshot;
 mod spool;
 mod status;
 mod token;
+mod tools;
+mod wrapping;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use ::audit::Audit;
+use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use keys::ManagedKeys;
+use keys::{ManagedKeys, Witness};
+use meter::Meter;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
 use sandbox::Catalog;
 use seal::rekey::Target;
@@ -45,10 +62,16 @@ use storage::barrier::Barrier;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
+pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use front::{Answer, Founded, Front, Question};
+pub use metrics::text as metrics_text;
+pub use quotas::Asking;
+use quotas::Quotas;
+pub use leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
+pub use wrapping::Wish;
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
@@ -85,8 +108,13 @@ pub struct System {
     tokens: Arc<Tokens>,
     catalog: Catalog,
     managed_keys: ManagedKeys,
+    audit: Arc<Audit>,
     snapshots: Snapshots,
+    policies: Arc<Policies>,
     routes: Routes,
+    meter: Meter,
+    quotas: Quotas,
+    configured: Value,
 }
 
 /// One request for the host itself.
@@ -103,6 +131,8 @@ pub struct Call<'a> {
     pub body: Map<String, Value>,
     /// Who asks.
     pub admitted: &'a Admitted,
+    /// Is told of each use of a managed key.
+    pub witness: Option<Arc<dyn Witness>>,
     /// The token that was sent. Only the answer to its own holder may repeat it.
     pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
@@ -111,6 +141,10 @@ pub struct Call<'a> {
     pub deadline: Instant,
     /// Seconds since 1970.
     pub now: u64,
+    /// The answer is to be wrapped, for so long.
+    pub wrap_ttl: Option<Duration>,
+    /// What is left to be done by whoever has the engines.
+    pub duty: &'a mut Option<Duty>,
 }
 
 /// A native endpoint that a path matched.
@@ -126,9 +160,30 @@ impl System {
         (barrier, tokens): (Arc<Barrier>, Arc<Tokens>),
         catalog: Catalog,
         managed_keys: ManagedKeys,
+        audit: Arc<Audit>,
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, snapshots, routes: Routes::new()? })
+        let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
+        let policies = Arc::new(Policies::new());
+        let configured = Value::Null;
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, audit, snapshots, policies, routes, meter, quotas, configured })
+    }
+
+    /// The same, showing what this meter counts.
+    #[must_use]
+    pub fn observed(self, meter: Meter) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// The same, showing this configuration, which holds no secrets.
+    #[must_use]
+    pub fn configured(self, configured: Value) -> Self {
+        Self { configured, ..self }
+    }
+
+    /// What people may do, for whoever decides.
+    pub fn policies(&self) -> &Arc<Policies> {
+        &self.policies
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -158,6 +213,12 @@ impl System {
         EVERYWHERE.contains(&path) || path == "cubbyhole" || path.starts_with("cubbyhole/")
     }
 
+    /// Whether a path asks about a wrapping token, which may be the very token that was sent. The endpoint itself uses it
+    /// up, or not: that the token was sent is not counted.
+    pub fn is_of_wrapping(path: &str) -> bool {
+        ["sys/wrapping/lookup", "sys/wrapping/rewrap", "sys/wrapping/unwrap"].contains(&path.trim_end_matches('/'))
+    }
+
     /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
     /// it has read any of it.
     pub fn takes_upload(operation: Operation, path: &str) -> bool {
@@ -176,10 +237,24 @@ impl System {
         Ok(Reply::nothing())
     }
 
+    /// Explains a path below `sys/` or `auth/token/`, instead of doing anything.
+    pub fn explain(&self, path: &str) -> Result<Reply, Fault> {
+        help::explain(path)
+    }
+
     /// Answers a request that was admitted.
-    pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
+    pub async fn answer(&self, matched: &Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
+        let managed_keys = match &call.witness {
+            Some(witness) => self.managed_keys.witnessed(Arc::clone(witness)),
+            None => self.managed_keys.clone(),
+        };
         match matched.endpoint {
+            Endpoint::Audit => audit::all(&self.audit, call).await,
+            Endpoint::AuditDevice => audit::one(&self.audit, call, at).await,
+            Endpoint::AuditHash => audit::hash(&self.audit, call, at).await,
+            Endpoint::AuditHeaders => audit::headers(&self.audit, call).await,
+            Endpoint::AuditHeader => audit::header(&self.audit, call, at).await,
             Endpoint::GenerateRoot => generate_root::attempt(call).await,
             Endpoint::GenerateRootUpdate => generate_root::update(&self.tokens, call).await,
             Endpoint::KeyStatus => rotate::key_status(&self.barrier, call).await,
@@ -192,8 +267,8 @@ impl System {
             Endpoint::Seal => seal_up(&call),
             Endpoint::Snapshot => self.snapshots.save(call).await,
             Endpoint::SnapshotForce => Err(unsupported()),
-            Endpoint::ExternalKeys => external_keys::at(&self.managed_keys, call, at).await,
-            Endpoint::ManagedKeys => managed_keys::at(&self.managed_keys, call, at).await,
+            Endpoint::ExternalKeys => external_keys::at(&managed_keys, call, at).await,
+            Endpoint::ManagedKeys => managed_keys::at(&managed_keys, call, at).await,
             Endpoint::Auth => mounts::all(self, call, MountClass::Auth),
             Endpoint::AuthMethod => mounts::one(self, call, MountClass::Auth, at).await,
             Endpoint::Mounts => mounts::all(self, call, MountClass::Secret),
@@ -202,15 +277,39 @@ impl System {
             Endpoint::LockedUser => lockout::unlock(call, at).await,
             Endpoint::Remount => remount::start(call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
+            Endpoint::InFlight => metrics::in_flight(self, &call),
+            Endpoint::Metrics => metrics::metrics(self, &call),
+            Endpoint::Quotas => quotas::at(self, call, at).await,
+            Endpoint::ConfigState => config_state::read(self, &call),
+            Endpoint::HostInfo => host_info::read(&call),
+            Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
             Endpoint::Namespace => namespaces::one(&self.tokens, call, at).await,
+            Endpoint::Capabilities(whose) => capabilities::of(self, call, whose).await,
+            Endpoint::PasswordPolicies => password_policies::all(call).await,
+            Endpoint::PasswordPolicy => password_policies::one(call, at).await,
+            Endpoint::Policies(dialect) => policies::all(self, call, dialect).await,
+            Endpoint::Policy(dialect) => policies::one(self, call, dialect, at).await,
             Endpoint::NamespaceLock => namespaces::lock(call, at).await,
             Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
             Endpoint::UiNamespaces => namespaces::below(&call),
             Endpoint::Identity => identity::at(call, at).await,
-            Endpoint::CapabilitiesSelf => capabilities::own(&call),
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
+            Endpoint::Leases => leases::all(call).await,
+            Endpoint::LeaseCount => leases::count(call).await,
+            Endpoint::LeaseLookup => leases::lookup(call, at).await,
+            Endpoint::LeaseRenew => leases::renew(call, at).await,
+            Endpoint::LeaseRevoke => leases::revoke(call, at).await,
+            Endpoint::LeaseRevokePrefix => leases::revoke_below(call, at, false).await,
+            Endpoint::LeaseRevokeForce => leases::revoke_below(call, at, true).await,
+            Endpoint::LeaseTidy => leases::tidy(&call),
+            Endpoint::Wrap => wrapping::wrap(&call),
+            Endpoint::Unwrap => wrapping::unwrap(&self.tokens, call).await,
+            Endpoint::Rewrap => wrapping::rewrap(&self.tokens, call).await,
+            Endpoint::WrappingLookup => wrapping::lookup(&self.tokens, call).await,
+            Endpoint::ToolsHash => tools::hash(&call, at),
+            Endpoint::ToolsRandom => tools::random(&call, at),
             Endpoint::Token(what) => token::answer(self, call, what, at).await,
             Endpoint::Cubbyhole => cubbyhole::at(call, at).await,
         }
@@ -221,11 +320,20 @@ impl Matched {
     /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
     pub fn unlocks(&self) -> bool {
         matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    /// Whether answering it may change what requests are recorded with. The answer is then recorded with the devices that
+    /// there are afterwards, too.
+    pub fn changes_audit(&self) -> bool {
+        matches!(self.endpoint, Endpoint::AuditDevice)
     }
 
     /// Whether the node is to be sealed once this was answered.
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
+    }
+
+    /// Whether its answer is wrapped when that is asked for.
+    pub fn is_wrappable(&self) -> bool {
+        !matches!(self.endpoint, Endpoint::Unwrap | Endpoint::Rewrap | Endpoint::WrappingLookup)
     }
 }
 
@@ -243,6 +351,12 @@ fn random<const N: usize>() -> Result<[u8; N], Fault> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
     Ok(bytes)
+}
+
+/// A time as clients read it.
+fn rfc3339(seconds: u64) -> Result<String, Fault> {
+    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a record has a time outside of time"))
 }
 
 fn stored(error: storage::Error) -> Fault {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tenancy::{AUTH, ListingVisibility, Mount, MountConfig};
 
 use crate::builtin::{self, Builtin};
-use crate::{Call, Info, System, auth, fresh_id, params, unsupported};
+use crate::{Call, Info, System, auth, fresh_id, leases, params, unsupported};
 
 /// Most entries in one list of a mount's configuration.
 const LIST_MAX: usize = 256;
@@ -70,7 +70,7 @@ pub(crate) fn all(system: &System, call: Call<'_>, class: MountClass) -> Result<
     Ok(Reply::flattened(listed(system, &call, class)))
 }
 
-pub(crate) async fn one(system: &System, call: Call<'_>, class: MountClass, at: &str) -> Result<Reply, Fault> {
+pub(crate) async fn one(system: &System, mut call: Call<'_>, class: MountClass, at: &str) -> Result<Reply, Fault> {
     if let Some(path) = at.strip_suffix("/tune") {
         // Clients tune auth methods on either path.
         let of_auth = path.strip_prefix(AUTH).filter(|_| class == MountClass::Secret);
@@ -93,6 +93,7 @@ pub(crate) async fn one(system: &System, call: Call<'_>, class: MountClass, at: 
         Operation::Update => enable(system, call, at).await,
         Operation::Delete => {
             if let Some(mount) = at.find(&call) {
+                leases::end_logins(&mut call, &mount).await?;
                 mount.delete(call.transaction).await?;
             }
             Ok(Reply::nothing())

@@ -85,7 +85,7 @@ pub(crate) async fn unlock(call: Call<'_>, below: &str) -> Result<Reply, Fault> 
     let Some(locked) = namespace.locked.clone() else {
         return Err(Fault::invalid(format!("namespace {} is not locked", namespace.path)));
     };
-    let root = call.admitted.principal().is_some_and(access::Principal::is_root);
+    let root = call.admitted.principal().is_some_and(|principal| principal.is_root());
     match params::text(&call.body, "unlock_key")? {
         Some(key)
             if aws_lc_rs::constant_time::verify_slices_are_equal(hash(key).as_bytes(), locked.as_bytes()).is_ok() => {}

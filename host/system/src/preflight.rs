@@ -11,9 +11,15 @@ pub(crate) fn all(system: &System, call: &Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Read {
         return Err(unsupported());
     }
-    let of = |class| match call.admitted.principal() {
+    let of = |class| match call.admitted.acl() {
         None => listed_for_all(call, class),
-        Some(_) => mounts::listed(system, call, class),
+        Some(acl) => {
+            let below = if class == MountClass::Auth { "auth/" } else { "" };
+            let seen = |shown: &str| acl.reaches(&format!("{}{below}{shown}", call.namespace.path));
+            let mut all = mounts::listed(system, call, class);
+            all.retain(|shown, _| seen(shown));
+            all
+        }
     };
     Reply::data(&json!({ "secret": of(MountClass::Secret), "auth": of(MountClass::Auth) }))
 }
@@ -36,7 +42,11 @@ pub(crate) fn one(system: &System, call: &Call<'_>, path: &str) -> Result<Reply,
     if call.operation != Operation::Read {
         return Err(unsupported());
     }
-    let Some((at, mut shown)) = leads_to(system, call, path) else {
+    let seen = |(at, _): &(String, Value)| {
+        let whole = format!("{}{at}", call.namespace.path);
+        call.admitted.acl().is_some_and(|acl| acl.reaches(&whole))
+    };
+    let Some((at, mut shown)) = leads_to(system, call, path).filter(seen) else {
         let text = format!(
             "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}/\""
         );

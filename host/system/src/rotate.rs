@@ -43,7 +43,7 @@ pub(crate) async fn key_status(barrier: &Barrier, call: Call<'_>) -> Result<Repl
     let (term, encryptions) = rotation::status(call.transaction, barrier).await?;
     let fields = [
         ("term", json!(term.number)),
-        ("install_time", Value::String(rfc3339(term.installed)?)),
+        ("install_time", Value::String(crate::rfc3339(term.installed)?)),
         ("encryptions", json!(encryptions)),
     ];
     Ok(Reply::flattened(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))

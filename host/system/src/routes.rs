@@ -5,43 +5,74 @@ use matchit::Router;
 use model::Fault;
 
 use crate::Matched;
+use crate::capabilities::Whose;
+use crate::policies::Dialect;
 use crate::token::At;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
+    Audit,
+    AuditDevice,
+    AuditHash,
+    AuditHeader,
+    AuditHeaders,
     Auth,
     AuthMethod,
-    CapabilitiesSelf,
+    Capabilities(Whose),
     Cubbyhole,
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
     Identity,
+    ConfigState,
+    HostInfo,
+    InFlight,
     KeyStatus,
+    LeaseCount,
+    LeaseLookup,
+    LeaseRenew,
+    LeaseRevoke,
+    LeaseRevokeForce,
+    LeaseRevokePrefix,
+    LeaseTidy,
+    Leases,
     LockedUser,
     LockedUsers,
     ManagedKeys,
+    Metrics,
     Mount,
     Mounts,
     Namespace,
     NamespaceLock,
     NamespaceUnlock,
     Namespaces,
+    OpenApi,
+    Quotas,
+    PasswordPolicies,
+    PasswordPolicy,
+    Policies(Dialect),
+    Policy(Dialect),
     Rekey,
     RekeyBackup,
     RekeyRecovery,
     RekeyRecoveryBackup,
     Remount,
     RemountStatus,
+    Rewrap,
     Rotate,
     RotateConfig,
     Seal,
     Snapshot,
     SnapshotForce,
     Token(At),
+    ToolsHash,
+    ToolsRandom,
     UiMount,
     UiMounts,
     UiNamespaces,
+    Unwrap,
+    Wrap,
+    WrappingLookup,
 }
 
 impl Endpoint {
@@ -49,9 +80,19 @@ impl Endpoint {
     pub(crate) fn is_of_the_root(self) -> bool {
         matches!(
             self,
-            Self::GenerateRoot
+            Self::ConfigState
+            Self::Audit
+                | Self::AuditDevice
+                | Self::AuditHash
+                | Self::AuditHeader
+                | Self::AuditHeaders
+                | Self::GenerateRoot
                 | Self::GenerateRootUpdate
+                | Self::HostInfo
+                | Self::InFlight
                 | Self::KeyStatus
+                | Self::Metrics
+                | Self::Quotas
                 | Self::Rekey
                 | Self::RekeyBackup
                 | Self::RekeyRecovery
@@ -76,6 +117,13 @@ const SUDO: Demands = Demands { unauthenticated: false, sudo: true };
 impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
         let system = [
+        let mut router = Router::new();
+        for (template, endpoint, demands) in [
+            ("audit", Endpoint::Audit, SUDO),
+            ("audit/{*path}", Endpoint::AuditDevice, SUDO),
+            ("audit-hash/{*path}", Endpoint::AuditHash, TOKEN),
+            ("config/auditing/request-headers", Endpoint::AuditHeaders, SUDO),
+            ("config/auditing/request-headers/{name}", Endpoint::AuditHeader, SUDO),
             ("generate-root/attempt", Endpoint::GenerateRoot, OPEN),
             ("generate-root/update", Endpoint::GenerateRootUpdate, OPEN),
             ("key-status", Endpoint::KeyStatus, TOKEN),
@@ -86,8 +134,8 @@ impl Routes {
             ("rekey-recovery-key/{*path}", Endpoint::RekeyRecovery, OPEN),
             ("rotate", Endpoint::Rotate, SUDO),
             ("rotate/keyring", Endpoint::Rotate, SUDO),
-            ("rotate/config", Endpoint::RotateConfig, SUDO),
-            ("rotate/keyring/config", Endpoint::RotateConfig, SUDO),
+            ("rotate/config", Endpoint::RotateConfig, TOKEN),
+            ("rotate/keyring/config", Endpoint::RotateConfig, TOKEN),
             ("seal", Endpoint::Seal, SUDO),
             ("external-keys/configs", Endpoint::ExternalKeys, TOKEN),
             ("external-keys/configs/{*path}", Endpoint::ExternalKeys, TOKEN),
@@ -99,18 +147,57 @@ impl Routes {
             ("locked-users", Endpoint::LockedUsers, TOKEN),
             ("locked-users/{*path}", Endpoint::LockedUser, TOKEN),
             ("remount", Endpoint::Remount, SUDO),
-            ("remount/status/{id}", Endpoint::RemountStatus, SUDO),
+            ("remount/status/{id}", Endpoint::RemountStatus, TOKEN),
             ("namespaces", Endpoint::Namespaces, TOKEN),
             ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
+            ("capabilities-self", Endpoint::Capabilities(Whose::Own), TOKEN),
+            ("capabilities", Endpoint::Capabilities(Whose::Token), TOKEN),
+            ("capabilities-accessor", Endpoint::Capabilities(Whose::Accessor), TOKEN),
+            ("policies/acl", Endpoint::Policies(Dialect::Current), TOKEN),
+            ("policies/acl/{*name}", Endpoint::Policy(Dialect::Current), TOKEN),
+            ("policies/password", Endpoint::PasswordPolicies, TOKEN),
+            ("policies/password/{*path}", Endpoint::PasswordPolicy, TOKEN),
+            ("policy", Endpoint::Policies(Dialect::Old), TOKEN),
+            ("policy/{*name}", Endpoint::Policy(Dialect::Old), TOKEN),
             ("namespaces/api-lock/lock", Endpoint::NamespaceLock, TOKEN),
             ("namespaces/api-lock/lock/{*path}", Endpoint::NamespaceLock, TOKEN),
             ("namespaces/api-lock/unlock", Endpoint::NamespaceUnlock, TOKEN),
             ("namespaces/api-lock/unlock/{*path}", Endpoint::NamespaceUnlock, TOKEN),
             ("internal/ui/namespaces", Endpoint::UiNamespaces, TOKEN),
-            ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
+            ("config/state/sanitized", Endpoint::ConfigState, SUDO),
+            ("host-info", Endpoint::HostInfo, SUDO),
+            ("in-flight-req", Endpoint::InFlight, SUDO),
+            ("metrics", Endpoint::Metrics, TOKEN),
+            ("quotas/{*path}", Endpoint::Quotas, TOKEN),
+            ("internal/specs/openapi", Endpoint::OpenApi, TOKEN),
+            ("leases", Endpoint::Leases, SUDO),
+            ("leases/count", Endpoint::LeaseCount, TOKEN),
+            ("leases/lookup", Endpoint::LeaseLookup, TOKEN),
+            ("leases/lookup/{*path}", Endpoint::LeaseLookup, SUDO),
+            ("leases/renew", Endpoint::LeaseRenew, TOKEN),
+            ("leases/renew/{*path}", Endpoint::LeaseRenew, TOKEN),
+            ("renew", Endpoint::LeaseRenew, TOKEN),
+            ("renew/{*path}", Endpoint::LeaseRenew, TOKEN),
+            ("leases/revoke", Endpoint::LeaseRevoke, TOKEN),
+            ("leases/revoke/{*path}", Endpoint::LeaseRevoke, TOKEN),
+            ("revoke", Endpoint::LeaseRevoke, TOKEN),
+            ("revoke/{*path}", Endpoint::LeaseRevoke, TOKEN),
+            ("leases/revoke-prefix/{*path}", Endpoint::LeaseRevokePrefix, SUDO),
+            ("revoke-prefix/{*path}", Endpoint::LeaseRevokePrefix, SUDO),
+            ("leases/revoke-force/{*path}", Endpoint::LeaseRevokeForce, SUDO),
+            ("revoke-force/{*path}", Endpoint::LeaseRevokeForce, SUDO),
+            ("leases/tidy", Endpoint::LeaseTidy, TOKEN),
+            ("wrapping/wrap", Endpoint::Wrap, TOKEN),
+            ("wrapping/unwrap", Endpoint::Unwrap, OPEN),
+            ("wrapping/rewrap", Endpoint::Rewrap, OPEN),
+            ("wrapping/lookup", Endpoint::WrappingLookup, OPEN),
+            ("tools/hash", Endpoint::ToolsHash, TOKEN),
+            ("tools/hash/{*path}", Endpoint::ToolsHash, TOKEN),
+            ("tools/random", Endpoint::ToolsRandom, TOKEN),
+            ("tools/random/{*path}", Endpoint::ToolsRandom, TOKEN),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
         ];

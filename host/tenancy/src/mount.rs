@@ -15,6 +15,8 @@ const RESERVED: [&str; 5] = ["sys/", AUTH, "cubbyhole/", "identity/", "audit/"];
 pub const AUTH: &str = "auth/";
 /// Where the token store answers in every namespace.
 const TOKEN: &str = "auth/token/";
+/// Mounts that were removed, as long as what they lent is not all taken back.
+const LEAVING: &str = "leaving/mounts/";
 /// Most options of a mount, as the contract bounds them.
 const OPTIONS_MAX: usize = 64;
 
@@ -249,11 +251,33 @@ impl Mount {
         cache::note(transaction, Note::Mount(self.id)).await
     }
 
-    /// Removes the mount, and in time everything it kept.
+    /// Removes the mount: nothing leads to it from now on. What it kept stays until [`Self::doom`] is called, for the
+    /// sake of what it lent.
     pub async fn delete(&self, transaction: &mut Transaction) -> Result<(), Error> {
         transaction.delete(&cache::drawer(), &format!("mounts/{}", self.id))?;
-        transaction.put(&cache::drawer(), &format!("doomed/mounts/{}", self.id), Vec::new())?;
+        transaction.put_json(&cache::drawer(), &format!("{LEAVING}{}", self.id), self)?;
         cache::note(transaction, Note::Mount(self.id)).await
+    }
+
+    /// Mounts that were removed and still keep what they kept, at most `limit` of them.
+    pub async fn leaving(transaction: &mut Transaction, limit: usize) -> Result<Vec<Self>, Error> {
+        let names = transaction.list(&cache::drawer(), LEAVING, None, limit).await?.names;
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(transaction.get_json(&cache::drawer(), &format!("{LEAVING}{name}")).await?);
+        }
+        Ok(found)
+    }
+
+    /// A mount that was removed and still keeps what it kept.
+    pub async fn left(transaction: &mut Transaction, id: Id) -> Result<Option<Self>, Error> {
+        Ok(transaction.get_json(&cache::drawer(), &format!("{LEAVING}{id}")).await?)
+    }
+
+    /// Lets everything go that a removed mount kept: the next [`crate::sweep`] clears it away.
+    pub fn doom(&self, transaction: &mut Transaction) -> Result<(), Error> {
+        transaction.delete(&cache::drawer(), &format!("{LEAVING}{}", self.id))?;
+        Ok(transaction.put(&cache::drawer(), &format!("doomed/mounts/{}", self.id), Vec::new())?)
     }
 
     /// Expects, in this transaction, that the mount is still as it was read: a request that raced with its removal or

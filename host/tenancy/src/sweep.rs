@@ -7,8 +7,8 @@ use crate::namespace::MOUNTS_AT_ONCE;
 use crate::{Error, Namespace, cache, mount, namespace};
 
 /// Removes everything that doomed mounts and namespaces kept. They became unreachable in the transaction that removed
-/// them; this frees the space, in batches, and goes on where it stopped after an error or a restart. Says how many it
-/// finished.
+/// them, and mounts are doomed once what they lent is taken back ([`crate::Mount::doom`]). This frees the space, in
+/// batches, and goes on where it stopped after an error or a restart. Says how many it finished.
 pub async fn sweep(store: &Store) -> Result<usize, Error> {
     let tainted = store.begin().await?.list(&cache::drawer(), "doomed/namespaces/", None, 0).await?.names;
     for id in tainted.iter().filter_map(|name| Id::parse(name)) {
@@ -159,6 +159,11 @@ mod tests {
         tx.commit().await.unwrap();
         let mut tx = store.begin().await.unwrap();
         assert!(tenancy.tree(&mut tx).await.unwrap().resolve(&path("a"), "pki/deep/x").is_err());
+        assert_eq!(sweep(&store).await.unwrap(), 0, "what it lent may still need its data");
+        let leaving = Mount::leaving(&mut tx, 10).await.unwrap();
+        assert_eq!(leaving.iter().map(|mount| mount.id).collect::<Vec<_>>(), [mount.id]);
+        leaving[0].doom(&mut tx).unwrap();
+        tx.commit().await.unwrap();
         assert_eq!(sweep(&store).await.unwrap(), 1);
         let mut tx = store.begin().await.unwrap();
         assert!(tx.list(&mount::whole(mount.id), "", None, 0).await.unwrap().names.is_empty());

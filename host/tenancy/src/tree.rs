@@ -170,7 +170,7 @@ impl Tree {
             .map(|(_, mount)| mount)
     }
 
-    /// The mount with an id.
+    /// The mount with an id, wherever it is.
     pub fn mount_by_id(&self, id: Id) -> Option<&Arc<Mount>> {
         self.mounts.get(self.mount_paths.get(&id)?)
     }

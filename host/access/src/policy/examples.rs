@@ -237,7 +237,8 @@ fn a_mount_is_reached_when_anything_below_it_may_be_done() {
         ("+/a", true),
         ("+/*", true),
         ("+/a/*", true),
-        ("kv", false),
+        ("kv", true),
+        ("kv/a", true),
         ("kvx/*", false),
         ("other/+", false),
     ] {

@@ -22,6 +22,8 @@ mod template;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod kept_tests;
+#[cfg(test)]
 mod model_check;
 
 pub use acl::{Acl, Granting, Question, Source, Verdict};

@@ -132,8 +132,8 @@ fn fits(pattern: &str, path: &str) -> bool {
     if found.len() < wanted.len() || !glob && found.len() > wanted.len() {
         return false;
     }
-    wanted.iter().zip(&found).enumerate().all(|(at, (wanted, found))| {
-        *wanted == "+" || wanted == found || glob && at + 1 == wanted.len() && found.starts_with(wanted)
+    wanted.iter().zip(&found).enumerate().all(|(at, (segment, found))| {
+        *segment == "+" || segment == found || glob && at + 1 == wanted.len() && found.starts_with(segment)
     })
 }
 
@@ -284,7 +284,8 @@ fn the_decision_is_that_of_a_plain_reading_of_the_rules() {
             let text = written(&rules);
             let policy = Policy::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
             policies.push((policy, NamespacePath::parse(namespace).unwrap()));
-            all.extend(rules.into_iter().map(|said| (format!("{namespace}{}", said.path), said)));
+            let below = |said: &Said| said.path.strip_prefix('/').unwrap_or(&said.path).to_owned();
+            all.extend(rules.into_iter().map(|said| (format!("{namespace}{}", below(&said)), said)));
         }
         let sources = policies.iter().map(|(policy, path)| Source { policy, name: "p", namespace: Id::nil(), path });
         let acl = Acl::new(sources, &Subject::default(), 0);

@@ -54,7 +54,7 @@ impl Parameters {
             values.is_empty()
                 || listed(&value)
                 || matches!(*value, Value::Array(_)) && split.is_empty()
-                || !split.is_empty() && split.iter().all(|element| listed(element))
+                || !split.is_empty() && split.iter().all(listed)
         })
     }
 }

@@ -120,9 +120,8 @@ impl Policy {
     fn rule(&mut self, label: &str, bodies: Vec<&[Entry]>) -> Result<(), Malformed> {
         for body in bodies {
             known_keys(body, &KEYS, &format!("path {label:?}: "))?;
-            let path = label.strip_prefix('/').unwrap_or(label);
-            pattern::check(path)?;
-            let path = Template::read(path).map_err(|text| Malformed(text.to_owned()))?;
+            pattern::check(label)?;
+            let path = Template::read(label).map_err(|text| Malformed(text.to_owned()))?;
             let body = Body { label, entries: body };
             for key in ["mfa_methods", "control_group"] {
                 if body.values(key)?.next().is_some() && !self.without_effect.contains(&key) {
@@ -158,7 +157,7 @@ fn known_keys(entries: &[Entry], known: &[&str], prefix: &str) -> Result<(), Mal
     for entry in entries.iter().filter(|entry| !known.contains(&entry.name())) {
         count += 1;
         // Writing to a text does not fail.
-        let _ = write!(listed, "\t* {prefix}invalid key {:?} on line {}\n", entry.name(), entry.at().line);
+        let _ = writeln!(listed, "\t* {prefix}invalid key {:?} on line {}", entry.name(), entry.at().line);
     }
     match count {
         0 => Ok(()),

@@ -5,7 +5,7 @@ use model::Id;
 use super::Subject;
 use super::pattern::PATTERN_MAX;
 
-/// A path as it was written, without a leading slash.
+/// A path as it was written.
 #[derive(Clone, Debug)]
 pub(crate) struct Template(Vec<Part>);
 
@@ -42,8 +42,8 @@ impl Template {
         self.0.len() == 1
     }
 
-    /// The path for one who asks; `None` if a value is not known, or would be more than a name: a value that holds a
-    /// wildcard would make the rule say more than its author wrote.
+    /// The path for one who asks, without the slash that may stand in front; `None` if a value is not known, or would be
+    /// more than a name: a value that holds a wildcard would make the rule say more than its author wrote.
     pub(crate) fn path(&self, subject: &Subject, namespace: Id) -> Option<String> {
         let mut path = String::new();
         for part in &self.0 {

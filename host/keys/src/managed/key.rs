@@ -7,14 +7,17 @@ use storage::Transaction;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{Entry, Inner};
+use super::{Entry, Inner, unwitnessed};
 use crate::registry::{self, Record};
-use crate::{Description, Driver, Error, Hash, Input, KeyType, Scheme, SignRequest, Usage, Usages, internal, verify};
+use crate::{Act, Description, Driver, Error, Hash, Input, KeyType, Scheme, SignRequest, Usage, Usages, Used, Witness};
+use crate::{internal, verify};
 
 /// A managed key that is lent to a mount for one request.
 #[derive(Clone)]
 pub struct ManagedKey {
     pub(super) service: Arc<Inner>,
+    /// Is told of each use.
+    pub(super) witness: Option<Arc<dyn Witness>>,
     /// The namespace that it is registered in, which may lie above the mount's.
     pub(super) namespace: Id,
     pub(super) entry: Entry,
@@ -76,7 +79,17 @@ impl ManagedKey {
 
     /// The public key as DER SubjectPublicKeyInfo.
     pub async fn public_key(&self, transaction: &mut Transaction, deadline: Instant) -> Result<Vec<u8>, Error> {
-        Ok(self.describe(transaction, deadline).await?.public_key.clone())
+        let description = self.describe(transaction, deadline).await?;
+        self.must_be_pair(&description)?;
+        Ok(description.public_key.clone())
+    }
+
+    fn must_be_pair(&self, description: &Description) -> Result<(), Error> {
+        if description.key_type.is_pair() {
+            return Ok(());
+        }
+        let what = format!("this use of an {} key: it is symmetric and has no public half", description.key_type);
+        Err(Error::Unsupported(what).of(self.name()))
     }
 
     /// What the key is.
@@ -97,21 +110,42 @@ impl ManagedKey {
         input: Input<'_>,
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
+        let mut digest = None;
+        let signed = self.sign_alone(transaction, scheme, input, &mut digest, deadline).await;
+        let used = Used {
+            scheme: Some(scheme),
+            digest: digest.as_deref(),
+            input_length: Some(input.len()),
+            ..self.use_of(Act::Sign)
+        };
+        self.witness(used, signed).await
+    }
+
+    /// The signing without the witness. Leaves the digest for it.
+    async fn sign_alone(
+        &self,
+        transaction: &mut Transaction,
+        scheme: Scheme,
+        input: Input<'_>,
+        digest: &mut Option<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
         self.may(Usage::Sign)?;
         scheme.check(input).map_err(|error| error.of(self.name()))?;
         let description = self.describe(transaction, deadline).await?;
         if !description.schemes.contains(&scheme) {
             return Err(Error::UnsupportedScheme { scheme, able: description.schemes.clone() }.of(self.name()));
         }
-        let mut digest = match scheme.hash() {
-            Some(hash) => Some(input.digest(hash).map_err(|error| error.of(self.name()))?),
-            None => None,
-        };
-        if let (Some(digest), KeyType::Ec(curve)) = (&mut digest, description.key_type) {
-            // ECDSA begins with this cut (FIPS 186-5 section 6.4.1), and not every token takes a longer digest.
-            digest.truncate(curve.field_len());
+        if let Some(hash) = scheme.hash() {
+            *digest = Some(input.digest(hash).map_err(|error| error.of(self.name()))?);
         }
-        let (input, public_key) = (digest.as_deref().map_or(input, Input::Digest), Some(&description.public_key[..]));
+        let cut = match description.key_type {
+            // ECDSA begins with this cut (FIPS 186-5 section 6.4.1), and not every token takes a longer digest.
+            KeyType::Ec(curve) => curve.field_len(),
+            _ => usize::MAX,
+        };
+        let digest = digest.as_deref().map(|digest| &digest[..digest.len().min(cut)]);
+        let (input, public_key) = (digest.map_or(input, Input::Digest), Some(&description.public_key[..]));
         let request = SignRequest { scheme, input, public_key };
         let locator = self.entry.record.locator.pinned(&description);
         let signed = self.driver()?.sign(&self.entry.provider, &locator, request, deadline).await;
@@ -129,6 +163,7 @@ impl ManagedKey {
     ) -> Result<bool, Error> {
         self.may(Usage::Verify)?;
         let description = self.describe(transaction, deadline).await?;
+        self.must_be_pair(&description)?;
         verify(&description.public_key, scheme, input, signature).map_err(|error| error.of(self.name()))
     }
 
@@ -141,7 +176,9 @@ impl ManagedKey {
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
         self.may(Usage::Encrypt)?;
+        self.must_be_hash_of_oaep(hash)?;
         let description = self.describe(transaction, deadline).await?;
+        self.must_be_pair(&description)?;
         internal::encrypt(&description.public_key, hash, plaintext).map_err(|error| error.of(self.name()))
     }
 
@@ -153,8 +190,22 @@ impl ManagedKey {
         ciphertext: &[u8],
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let opened = self.decrypt_alone(transaction, hash, ciphertext, deadline).await;
+        let used = Used { hash: Some(hash), input_length: Some(ciphertext.len()), ..self.use_of(Act::Decrypt) };
+        self.witness(used, opened).await
+    }
+
+    async fn decrypt_alone(
+        &self,
+        transaction: &mut Transaction,
+        hash: Hash,
+        ciphertext: &[u8],
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.may(Usage::Decrypt)?;
+        self.must_be_hash_of_oaep(hash)?;
         let description = self.describe(transaction, deadline).await?;
+        self.must_be_pair(&description)?;
         if let KeyType::Rsa { bits } = description.key_type
             && ciphertext.len() != bits.div_ceil(8) as usize
         {
@@ -165,6 +216,44 @@ impl ManagedKey {
         let locator = self.entry.record.locator.pinned(&description);
         let opened = cipher.decrypt(&self.entry.provider, &locator, hash, ciphertext, deadline).await;
         opened.map_err(|error| error.of(self.name()))
+    }
+
+    /// The one hash of RSAES-OAEP that the record names, if it names one.
+    pub fn oaep_hash(&self) -> Option<Hash> {
+        self.entry.record.locator.oaep_hash()
+    }
+
+    fn must_be_hash_of_oaep(&self, hash: Hash) -> Result<(), Error> {
+        match self.oaep_hash().filter(|own| *own != hash) {
+            None => Ok(()),
+            Some(own) => {
+                let what = format!("RSA OAEP with {}: the key's rsa_oaep_hash is {}", hash.name(), own.name());
+                Err(Error::Unsupported(what).of(self.name()))
+            }
+        }
+    }
+
+    /// A use of this key.
+    pub(super) fn use_of(&self, act: Act) -> Used<'_> {
+        let record = &self.entry.record;
+        let slot = self.version.map(|version| (record.uuid, version));
+        let cached = slot.and_then(|slot| self.service.descriptions.get(&slot));
+        let known = cached.as_deref().or(record.description.as_ref());
+        Used {
+            uuid: Some(record.uuid),
+            home: Some(self.entry.provider.kind()),
+            key_type: known.map(|description| description.key_type),
+            ..Used::new(act, &record.name)
+        }
+    }
+
+    /// Gives out what came of a use once the witness, if there is one, has taken note of it.
+    pub(super) async fn witness<T>(&self, used: Used<'_>, came: Result<T, Error>) -> Result<T, Error> {
+        if let Some(witness) = &self.witness {
+            let told = witness.used(Used { error: came.as_ref().err(), ..used }).await;
+            told.map_err(|fault| unwitnessed(&fault).of(self.name()))?;
+        }
+        came
     }
 
     pub(super) fn driver(&self) -> Result<&Arc<dyn Driver>, Error> {

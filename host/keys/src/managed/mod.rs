@@ -4,18 +4,20 @@ mod acts;
 mod external;
 mod key;
 mod making;
+mod putting;
+mod symmetric;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 
-use model::{Id, NamespacePath};
+use model::{Fault, Id, NamespacePath};
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 use storage::{Page, Store, Transaction};
 use tokio::sync::Mutex;
 
 use crate::registry::{self, Home, Provider, ProviderType, Record};
-use crate::{Description, Driver, Error, Libraries, Limits};
+use crate::{Act, Description, Driver, Error, Libraries, Limits, Used, Witness};
 
 pub use acts::{Health, TestSign};
 pub use key::ManagedKey;
@@ -54,7 +56,7 @@ pub struct Replaced(Option<Provider>);
 
 /// The service. Cloning shares it.
 #[derive(Clone)]
-pub struct ManagedKeys(Arc<Inner>);
+pub struct ManagedKeys(Arc<Inner>, Option<Arc<dyn Witness>>);
 
 /// A key's record and its provider.
 #[derive(Clone)]
@@ -110,7 +112,7 @@ impl ManagedKeys {
         drivers: impl IntoIterator<Item = (ProviderType, Arc<dyn Driver>)>,
         claims: Option<Store>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             limits,
             drivers: drivers.into_iter().collect(),
             records: Cache::new(CACHE_ITEMS),
@@ -118,7 +120,14 @@ impl ManagedKeys {
             descriptions: Cache::new(CACHE_ITEMS),
             making: Lock::default(),
             claims,
-        }))
+        };
+        Self(Arc::new(inner), None)
+    }
+
+    /// The same service, which tells this witness of each use of its keys.
+    #[must_use]
+    pub fn witnessed(&self, witness: Arc<dyn Witness>) -> Self {
+        Self(Arc::clone(&self.0), Some(witness))
     }
 
     /// Creates or updates a managed key. An update keeps the UUID and every field that is not given. Nothing is asked
@@ -198,24 +207,47 @@ impl ManagedKeys {
         caller: &Caller<'_>,
         reference: &str,
     ) -> Result<ManagedKey, Error> {
+        let mut found = None;
+        let opened = self.find(transaction, caller, reference, &mut found).await;
+        if let (Err(error), Some(witness)) = (&opened, &self.1)
+            && !matches!(error, Error::Storage(_))
+        {
+            let named = shown(reference);
+            let used = match &found {
+                Some(key) => key.use_of(Act::Open),
+                None => Used::new(Act::Open, &named),
+            };
+            witness.used(Used { error: Some(error), ..used }).await.map_err(|fault| unwitnessed(&fault))?;
+        }
+        opened?;
+        found.ok_or_else(|| Error::NotInNamespace(shown(reference)))
+    }
+
+    /// Leaves the key in `found` even if the caller may not use it.
+    async fn find(
+        &self,
+        transaction: &mut Transaction,
+        caller: &Caller<'_>,
+        reference: &str,
+        found: &mut Option<ManagedKey>,
+    ) -> Result<(), Error> {
         let own = (caller.namespace, caller.path);
         let above = caller.above.iter().map(|(namespace, path)| (*namespace, path));
-        let mut found = None;
+        let mut place = None;
         for (namespace, path) in std::iter::once(own).chain(above) {
             let key = self.by_reference(transaction, namespace, reference).await?;
             let seen = key.filter(|key| namespace == caller.namespace || key.entry.record.inherits);
             if let Some(key) = seen {
-                found = Some((key, path));
+                place = Some((found.insert(key), path));
                 break;
             }
         }
-        let (key, path) = found.ok_or_else(|| Error::NotInNamespace(shown(reference)))?;
+        let (key, path) = place.ok_or_else(|| Error::NotInNamespace(shown(reference)))?;
         let is_lent = |name: &String| registry::canonical(name) == Some(key.name());
         if !key.entry.record.any_mount && !caller.allowed_managed_keys.iter().any(is_lent) {
             return Err(Error::NotGranted(key.name().to_owned()));
         }
-        self.0.limits.check_use(key.name(), &key.entry.provider, path)?;
-        Ok(key)
+        self.0.limits.check_use(key.name(), &key.entry.provider, path)
     }
 
     /// The key of this name, else of this UUID: a name wins.
@@ -257,7 +289,8 @@ impl ManagedKeys {
         };
         let provider = provider.ok_or_else(|| Error::Internal("a key without a provider".into()))?;
         let entry = Entry { record: parsed.record, provider };
-        Ok(Some(ManagedKey { service: Arc::clone(&self.0), namespace, entry, version: stored.version }))
+        let (service, witness) = (Arc::clone(&self.0), self.1.clone());
+        Ok(Some(ManagedKey { service, witness, namespace, entry, version: stored.version }))
     }
 
     /// The provider of a config.
@@ -284,6 +317,11 @@ fn remember<T: Clone>(cache: &Cache<Slot, T>, slot: Option<Slot>, value: &T) {
 /// A reference as it may be repeated in an error.
 fn shown(reference: &str) -> String {
     reference.chars().take(model::NAME_MAX).collect()
+}
+
+/// A use of which nobody took note: what came of it stays here.
+fn unwitnessed(fault: &Fault) -> Error {
+    Error::Internal(format!("the use of the key was not recorded: {fault}"))
 }
 
 impl Inner {

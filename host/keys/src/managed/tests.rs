@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{Id, NamespacePath};
+use model::{Fault, Id, NamespacePath};
 use serde_json::{Map, Value, json};
 use storage::memory::Memory;
 use storage::{Drawer, Store, Transaction};
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::{
     Caller, Curve, Description, Driver, Error, Hash, Input, InternalKey, InternalKeys, KeyType, Libraries, Library,
     Locator, ManagedKey, ManagedKeys, Place, Policy, Provider, ProviderType, Reason, Scheme, SignRequest, TestSign,
+    Used, Witness,
 };
 
 static ROOT: NamespacePath = NamespacePath::root();
@@ -34,12 +35,7 @@ impl Fake {
     }
 
     fn description(&self) -> Description {
-        Description {
-            public_key: self.key.public_key().to_vec(),
-            key_type: self.key.key_type(),
-            schemes: self.key.schemes(),
-            version: None,
-        }
+        Description::pair(self.key.public_key().to_vec(), self.key.key_type(), self.key.schemes())
     }
 }
 
@@ -372,4 +368,67 @@ fn public_texts_are_bounded_and_keep_the_inside_to_themselves() {
         let text = error.of("k").public();
         assert!(!text.contains("CKR_") && !text.contains("/usr"), "{text}");
     }
+}
+
+/// Writes down what it is told, unless it is broken.
+#[derive(Default)]
+struct Notes {
+    told: Mutex<Vec<String>>,
+    broken: AtomicBool,
+}
+
+#[async_trait]
+impl Witness for Notes {
+    async fn used(&self, used: Used<'_>) -> Result<(), Fault> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(Fault::internal("the disk is full"));
+        }
+        let digest = used.digest.map_or(0, <[u8]>::len);
+        let outcome = used.error.map_or("done".to_owned(), |error| format!("{:?}", error.reason()));
+        let kind = used.key_type.map_or("?".to_owned(), |kind| kind.to_string());
+        let line = format!("{} {} {kind} {digest} {outcome}", used.act.name(), used.key);
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        Ok(())
+    }
+}
+
+impl Notes {
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[tokio::test]
+async fn a_witness_is_told_of_each_use_and_of_each_refusal() {
+    let mut bench = Bench::new().await;
+    let notes = Arc::new(Notes::default());
+    bench.register(&ROOT, json!({ "allow_generate_key": true })).await;
+    bench.fake.present.store(false, Ordering::Relaxed);
+    bench.keys = bench.keys.witnessed(Arc::clone(&notes) as _);
+    let lent = ["k".to_owned()];
+    bench.sign(&caller(&lent), "k").await.unwrap();
+    assert_eq!(notes.told(), ["generate k ecdsa-p256 0 done", "sign k ecdsa-p256 32 done"]);
+    bench.fake.busy.store(true, Ordering::Relaxed);
+    bench.sign(&caller(&lent), "k").await.unwrap_err();
+    bench.sign(&caller(&[]), "k").await.unwrap_err();
+    bench.sign(&caller(&lent), "stranger").await.unwrap_err();
+    bench.register(&ROOT, json!({ "usages": "verify" })).await;
+    bench.sign(&caller(&lent), "k").await.unwrap_err();
+    let told = notes.told();
+    let refused = ["sign k ecdsa-p256 32 Unavailable", "open k ecdsa-p256 0 NotGranted", "open stranger ? 0 NotFound"];
+    assert_eq!(told[..3], refused);
+    assert!(told[3].starts_with("sign k ") && told[3].ends_with(" UsageDenied"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_signature_that_nobody_took_note_of_is_not_given_out() {
+    let mut bench = Bench::new().await;
+    let notes = Arc::new(Notes::default());
+    notes.broken.store(true, Ordering::Relaxed);
+    bench.register(&ROOT, json!({ "any_mount": true })).await;
+    bench.keys = bench.keys.witnessed(Arc::clone(&notes) as _);
+    let kept = bench.sign(&caller(&[]), "k").await.unwrap_err();
+    assert_eq!(kept.reason(), Reason::Internal);
+    assert!(!kept.public().contains("disk"), "{}", kept.public());
+    assert_eq!(bench.calls(), ["describe", "sign"]);
 }

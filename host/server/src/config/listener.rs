@@ -158,7 +158,7 @@ impl Reader<'_> {
             "tls_key_file" => said.key = Some(PathBuf::from(self.text(&key, value)?)),
             "tls_min_version" => said.tls.only_1_3 = self.one_of(&key, value, &["tls12", "tls13"])? == "tls13",
             "tls_cipher_suites" => {
-                let names = self.texts(&key, value)?;
+                let names = self.words(&key, value)?;
                 said.tls.ciphers = Some(tls::ciphers(&names).map_err(|wanted| self.wrong(&key, wanted))?);
             }
             "tls_disable_client_certs" => said.no_client_certificates = self.switch(&key, value)?,
@@ -244,7 +244,7 @@ impl Reader<'_> {
     }
 
     /// A list of texts, or one text with commas.
-    fn texts(&self, key: &str, value: &Value) -> Result<Vec<String>, Error> {
+    fn words(&self, key: &str, value: &Value) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         for entry in flat(value) {
             let text = self.text(key, entry)?;
@@ -255,7 +255,7 @@ impl Reader<'_> {
 
     /// Networks, or single addresses.
     fn networks(&self, key: &str, value: &Value) -> Result<Vec<IpNet>, Error> {
-        let texts = self.texts(key, value)?;
+        let texts = self.words(key, value)?;
         if texts.is_empty() || texts.len() > NETWORKS_MAX {
             return Err(self.wrong(key, "must be 1 to 256 addresses or networks such as \"10.0.0.0/8\""));
         }

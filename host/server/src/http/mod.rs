@@ -2,7 +2,6 @@
 
 mod body;
 mod download;
-mod envelope;
 mod forwarded;
 mod request;
 mod response;
@@ -11,10 +10,10 @@ mod upload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use gateway::{Arrival, Gateway};
+use gateway::{Arrival, Gateway, LedTo};
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
@@ -31,6 +30,8 @@ pub use response::AnswerBody;
 
 /// When to come back after too many requests were under way.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
+/// Where the meter is read.
+const METRICS: &str = "/v1/sys/metrics";
 /// What watches a server must be answered however busy it is.
 const HEALTH: &str = "/v1/sys/health";
 
@@ -41,6 +42,7 @@ pub struct Terms {
     under_way: Arc<Semaphore>,
     require_request_header: bool,
     forwarded: Option<Forwarded>,
+    open_metrics: bool,
 }
 
 /// Who is at the other end of a connection.
@@ -63,6 +65,7 @@ impl Terms {
             under_way: Arc::new(Semaphore::new(settings.max_requests)),
             require_request_header: settings.require_request_header,
             forwarded: settings.forwarded.clone(),
+            open_metrics: settings.open_metrics,
         }
     }
 
@@ -85,7 +88,7 @@ pub async fn answer(
     let started = std::time::Instant::now();
     let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let (operation, result) = served(gateway, request, &id, client, terms).await;
+    let Served { operation, led_to, result } = served(gateway, request, &id, client, terms).await;
     if let Err(fault) = &result {
         note(&id, fault);
     }
@@ -94,37 +97,60 @@ pub async fn answer(
         behead(&mut response);
     }
     let status = response.status().as_u16();
+    gateway.meter().answered(operation, led_to.mount_type(), status, started.elapsed());
     tracing::debug!(request = id, %method, path, status, micros = started.elapsed().as_micros() as u64, "served");
     response
 }
 
-/// What a request wants, as far as that is known, and what came of it.
-async fn served(
-    gateway: &Gateway,
-    request: Request<Incoming>,
-    id: &str,
-    client: &Client,
-    terms: &Terms,
-) -> (Operation, Result<Reply, Fault>) {
+/// What a request wanted, as far as that is known, where it led, and what came of it.
+struct Served {
+    operation: Operation,
+    led_to: LedTo,
+    result: Result<Reply, Fault>,
+}
+
+impl Served {
+    /// What the door itself answers.
+    fn here(result: Result<Reply, Fault>) -> Self {
+        Self { operation: Operation::Read, led_to: LedTo::default(), result }
+    }
+}
+
+async fn served(gateway: &Gateway, request: Request<Incoming>, id: &str, client: &Client, terms: &Terms) -> Served {
     if terms.require_request_header && !has_request_header(&request) {
-        return (Operation::Read, Ok(response::missing_request_header()));
+        return Served::here(Ok(response::missing_request_header()));
+    }
+    if terms.open_metrics && request.uri().path() == METRICS && request.method() == Method::GET {
+        return Served::here(Ok(system::metrics_text(gateway.meter())));
     }
     let _turn = match terms.turn(request.uri().path()) {
         Ok(turn) => turn,
-        Err(fault) => return (Operation::Read, Err(fault)),
+        Err(fault) => return Served::here(Err(fault)),
     };
     let (arrival, _room) = match arrival(request, id, client, terms).await {
         Ok(arrived) => arrived,
-        Err(fault) => return (Operation::Read, Err(fault)),
+        Err(fault) => return Served::here(Err(fault)),
     };
-    let operation = arrival.operation;
+    let (operation, led_to) = (arrival.operation, arrival.led_to.clone());
+    let _under_way = gateway.meter().begin(under_way(&arrival));
+    let result = in_time(gateway, arrival, terms).await;
+    Served { operation, led_to, result }
+}
+
+async fn in_time(gateway: &Gateway, arrival: Arrival, terms: &Terms) -> Result<Reply, Fault> {
     // How long an upload may take is a matter of its size.
     if arrival.upload.is_some() {
-        return (operation, gateway.serve(arrival).await);
+        return gateway.serve(arrival).await;
     }
     let late = || Fault::new(Kind::Unavailable, format!("the request took longer than {:?}", terms.duration));
     let result = tokio::time::timeout(terms.duration, gateway.serve(arrival)).await;
-    (operation, result.unwrap_or_else(|_elapsed| Err(late())))
+    result.unwrap_or_else(|_elapsed| Err(late()))
+}
+
+fn under_way(arrival: &Arrival) -> meter::Request {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (id, path) = (arrival.id.clone(), arrival.path.clone());
+    meter::Request { id, path, operation: arrival.operation.name(), peer: arrival.peer, since }
 }
 
 /// Reads a request, and its body where that is taken whole; and what the body takes of the room for all of them.

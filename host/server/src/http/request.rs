@@ -1,9 +1,12 @@
 //! Reads an HTTP request into an [`Arrival`]: everything in it is bounded and checked here.
 
-use gateway::Arrival;
+use std::time::Duration;
+
+use gateway::{Arrival, LedTo};
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
 use hyper::http::request::Parts;
+use jiff::SignedDuration;
 use model::{Fault, Kind, Operation, Stream};
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
@@ -17,6 +20,7 @@ const TOKEN_MAX: usize = 8192;
 const HEADERS_MAX: usize = 64;
 /// Most query parameters.
 const QUERY_MAX: usize = 1024;
+const WRAP_TTL: &str = "x-vault-wrap-ttl";
 const FORM: &str = "application/x-www-form-urlencoded";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -30,6 +34,7 @@ pub struct Head {
     content_type: String,
     media: String,
     headers: Vec<(String, String)>,
+    wrap_ttl: Option<Duration>,
     help: bool,
 }
 
@@ -57,7 +62,8 @@ impl Head {
         let namespace = head.headers.get("x-vault-namespace");
         let namespace = namespace.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let headers = handed_on(&head.headers);
-        Ok(Self { operation, path, namespace, token, query, content_type, media, headers, help })
+        let wrap_ttl = wrap_ttl(&head.headers)?;
+        Ok(Self { operation, path, namespace, token, query, content_type, media, headers, wrap_ttl, help })
     }
 
     /// Whether the body is taken piece by piece, by whoever is asked.
@@ -67,7 +73,7 @@ impl Head {
 
     /// The request with its body, or what brings it.
     pub fn arrival(self, id: String, client: Client, body: Vec<u8>, upload: Option<Stream>) -> Result<Arrival, Fault> {
-        let Self { operation, path, namespace, token, query, content_type, media, headers, help } = self;
+        let Self { operation, path, namespace, token, query, content_type, media, headers, wrap_ttl, help } = self;
         // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
         let is_form = media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{");
         let body = if is_form { form_body(&body)? } else { body };
@@ -85,7 +91,9 @@ impl Head {
             headers,
             peer,
             client_certificate,
+            wrap_ttl,
             help,
+            led_to: LedTo::default(),
         })
     }
 }
@@ -190,6 +198,32 @@ fn token(headers: &HeaderMap) -> Result<Option<SecretString>, Fault> {
     }
 }
 
+/// For how long the answer is to be wrapped, if at all.
+fn wrap_ttl(headers: &HeaderMap) -> Result<Option<Duration>, Fault> {
+    let Some(text) = text_header(headers, WRAP_TTL)? else { return Ok(None) };
+    let ttl = go_duration(text.trim()).ok_or_else(|| {
+        Fault::invalid("X-Vault-Wrap-TTL: must be seconds, or a duration such as \"5m\" or \"1h30m\", not negative")
+    })?;
+    let format = text_header(headers, "x-vault-wrap-format")?.unwrap_or_default();
+    if !ttl.is_zero() && format.eq_ignore_ascii_case("jwt") {
+        return Err(Fault::invalid("X-Vault-Wrap-Format: wrapping tokens are not given as JWT here; leave it out"));
+    }
+    Ok(Some(ttl).filter(|ttl| !ttl.is_zero()))
+}
+
+/// A duration as clients of the Vault API write it, in whole seconds: parts of a second count as one.
+fn go_duration(text: &str) -> Option<Duration> {
+    if text.is_empty() {
+        return Some(Duration::ZERO);
+    }
+    let days = |text: &str| text.strip_suffix('d')?.parse::<u64>().ok()?.checked_mul(86_400);
+    if let Some(seconds) = text.parse().ok().or_else(|| days(text)) {
+        return Some(Duration::from_secs(seconds));
+    }
+    let duration = Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()?;
+    Some(Duration::from_secs(duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))))
+}
+
 fn text_header(headers: &HeaderMap, name: &str) -> Result<Option<String>, Fault> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match value.to_str() {
@@ -220,6 +254,26 @@ mod tests {
         }
         assert!(path(&format!("/v1/{}", "a".repeat(model::PATH_MAX))).is_ok());
         assert!(path(&format!("/v1/{}", "a".repeat(model::PATH_MAX + 1))).is_err());
+    }
+
+    #[test]
+    fn the_time_that_an_answer_is_wrapped_for_reads_seconds_and_durations_and_is_never_negative() {
+        for (text, seconds) in [
+            ("", 0),
+            ("0", 0),
+            ("0s", 0),
+            ("300", 300),
+            ("5m", 300),
+            ("1h30m", 5400),
+            ("1.5h", 5400),
+            ("2d", 172_800),
+            ("5ms", 1),
+        ] {
+            assert_eq!(go_duration(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["-1", "-5s", "soon", "5x", "m", "1h-5m", "99999999999999999999h"] {
+            assert_eq!(go_duration(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -5,12 +5,12 @@ use http_body_util::{Either, Full};
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
 use hyper::{Response, StatusCode};
+use model::envelope::{Beside, Envelope, flattened};
 use model::{Fault, Kind, Operation, Payload, Reply};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::envelope::{Beside, Envelope, flattened};
 use super::{download, status};
 
 /// The body of an answer: all of it, or as it is made.

@@ -26,6 +26,9 @@ pub(super) struct Patience {
     pub(super) idle: Duration,
 }
 
+/// How long a connection that was told to leave, and has nothing open, may take to say so.
+const LEAVING_MAX: Duration = Duration::from_secs(1);
+
 /// Why a connection is not held any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -64,20 +67,23 @@ impl Pulse {
         Answering { pulse: Arc::clone(self), id, body: None }
     }
 
-    /// Ends when the connection should. One that is leaving is idle no more.
+    /// Ends when the connection should. One that is leaving is waited for no longer than what it has open, and a little.
     pub(super) async fn watch(&self, patience: Patience, leaving: bool) -> Verdict {
         let began = Instant::now();
         loop {
             let spoken = self.spoken.load(Ordering::Relaxed);
+            let patience = if leaving { Patience { idle: Duration::ZERO, ..patience } } else { patience };
             let next = match self.with(|state| state.due(patience)) {
                 _ if !spoken && began.elapsed() >= patience.head => return Verdict::Hopeless,
                 _ if !spoken => began + patience.head,
                 Ok(due) => due,
-                Err(Verdict::Idle) if leaving => Instant::now() + patience.idle,
+                Err(Verdict::Idle) if leaving && began.elapsed() < LEAVING_MAX => began + LEAVING_MAX,
+                Err(Verdict::Idle) if leaving => return Verdict::Hopeless,
                 Err(verdict) => return verdict,
             };
             // A request may begin meanwhile, which is due earlier than rest would be.
-            sleep_until(next.min(Instant::now() + patience.taking)).await;
+            let often = if leaving { LEAVING_MAX } else { patience.taking };
+            sleep_until(next.min(Instant::now() + often)).await;
         }
     }
 

@@ -140,7 +140,7 @@ pub(super) async fn show(call: Call<'_>, directory: &Directory, entity: Entity) 
     let facts = directory.facts(&mut *call.transaction, entity.id).await?.ok_or_else(Fault::absent)?;
     let aliases: Vec<Value> = facts.aliases.iter().map(|alias| super::alias::show(&call, alias)).collect();
     let direct = directory.groups_of(call.transaction, entity.id).await?;
-    let (direct, inherited): (Vec<_>, Vec<_>) = facts.groups.keys().partition(|group| direct.contains(group));
+    let inherited: Vec<&Id> = facts.groups.keys().filter(|group| !direct.contains(group)).collect();
     Ok(json!({
         "id": entity.id, "name": entity.name, "metadata": entity.metadata, "policies": entity.policies,
         "disabled": entity.disabled, "aliases": aliases, "merged_entity_ids": entity.merged,

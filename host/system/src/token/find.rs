@@ -19,7 +19,7 @@ pub(super) fn required(call: &Call<'_>) -> Result<SecretString, Fault> {
 }
 
 /// A token that somebody knows, in whichever namespace it is.
-pub(super) async fn by_token(
+pub(crate) async fn by_token(
     system: &System,
     call: &mut Call<'_>,
     token: &SecretString,
@@ -30,7 +30,7 @@ pub(super) async fn by_token(
 
 /// The token of the accessor in the body, if it is in the namespace of the request or in one below it: an accessor is no
 /// secret, and who has power in one namespace has none over the tokens of others.
-pub(super) async fn by_accessor(system: &System, call: &mut Call<'_>) -> Result<Option<Principal>, Fault> {
+pub(crate) async fn by_accessor(system: &System, call: &mut Call<'_>) -> Result<Option<Principal>, Fault> {
     let accessor = params::text(&call.body, "accessor")?.unwrap_or_default();
     if accessor.is_empty() {
         return Err(Fault::invalid("missing accessor"));
@@ -50,6 +50,6 @@ fn home<'a>(call: &Call<'a>, principal: &Principal) -> Option<&'a Namespace> {
 }
 
 /// What is told of an accessor that names nothing here.
-pub(super) fn invalid_accessor() -> Fault {
+pub(crate) fn invalid_accessor() -> Fault {
     Fault::invalid("invalid accessor")
 }

@@ -1,7 +1,7 @@
 //! `auth/token/`: tokens that are made, shown, extended and ended.
 
 mod create;
-mod find;
+pub(crate) mod find;
 mod lookup;
 mod policies;
 mod renew;

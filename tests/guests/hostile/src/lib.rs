@@ -12,6 +12,7 @@ mod huge_answer;
 mod huge_key;
 mod huge_value;
 mod keep_key;
+mod lending;
 mod log_flood;
 mod loop_forever;
 mod loop_in_host_calls;
@@ -51,6 +52,7 @@ impl Engine for Hostile {
         huge_key::ROUTES,
         huge_value::ROUTES,
         keep_key::ROUTES,
+        lending::ROUTES,
         log_flood::ROUTES,
         loop_forever::ROUTES,
         loop_in_host_calls::ROUTES,
@@ -72,6 +74,14 @@ impl Engine for Hostile {
 
     fn tick(_context: &Context) -> Result<(), Fault> {
         ticked::tick()
+    }
+
+    fn revoke(_context: &Context, lease: &Lease) -> Result<(), Fault> {
+        lending::revoke(lease)
+    }
+
+    fn renew(_context: &Context, lease: &Lease) -> Result<Lease, Fault> {
+        lending::renew(lease)
     }
 }
 

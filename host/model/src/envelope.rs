@@ -2,24 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use model::{Auth, LeaseInfo, WrapInfo};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::{Auth, LeaseInfo, WrapInfo};
+
 /// What an answer says beside its data.
-pub(super) struct Beside<'a> {
-    pub(super) id: &'a str,
-    pub(super) warnings: &'a [String],
-    pub(super) mount_type: &'a str,
-    pub(super) auth: Option<&'a Auth>,
-    pub(super) lease: Option<&'a LeaseInfo>,
-    pub(super) wrap_info: Option<&'a WrapInfo>,
+pub struct Beside<'a> {
+    /// Identifies the request.
+    pub id: &'a str,
+    /// Shown to the client.
+    pub warnings: &'a [String],
+    /// The type of the mount that answered.
+    pub mount_type: &'a str,
+    /// The token that it gives out or renews.
+    pub auth: Option<&'a Auth>,
+    /// What it lends.
+    pub lease: Option<&'a LeaseInfo>,
+    /// Where it was put.
+    pub wrap_info: Option<&'a WrapInfo>,
 }
 
+/// An answer as clients read it.
 #[derive(Serialize)]
-pub(super) struct Envelope<'a> {
+pub struct Envelope<'a> {
     request_id: &'a str,
     lease_id: &'a str,
     renewable: bool,
@@ -63,7 +71,7 @@ struct Wrapped<'a> {
 
 impl<'a> Envelope<'a> {
     /// Of an answer that was wrapped, only where it was put is shown: not even which request it answered.
-    pub(super) fn new(data: &'a RawValue, beside: &Beside<'a>) -> Self {
+    pub fn new(data: &'a RawValue, beside: &Beside<'a>) -> Self {
         let warnings = (!beside.warnings.is_empty()).then_some(beside.warnings);
         if let Some(info) = beside.wrap_info {
             return Self { warnings, ..Self::bare("", RawValue::NULL, Some(wrapped(info))) };
@@ -125,7 +133,7 @@ fn wrapped(info: &WrapInfo) -> Wrapped<'_> {
 }
 
 /// The envelope with its data also at the top level. The envelope's own keys win.
-pub(super) fn flattened(fields: Map<String, Value>, warnings: &[String], id: &str) -> Map<String, Value> {
+pub fn flattened(fields: Map<String, Value>, warnings: &[String], id: &str) -> Map<String, Value> {
     let mut whole = fields.clone();
     for (key, value) in [
         ("request_id", json!(id)),
@@ -144,9 +152,8 @@ pub(super) fn flattened(fields: Map<String, Value>, warnings: &[String], id: &st
 
 #[cfg(test)]
 mod tests {
-    use model::TokenKind;
-
     use super::*;
+    use crate::TokenKind;
 
     fn auth() -> Auth {
         Auth {

@@ -1,0 +1,82 @@
+//! Who is told of each use of a managed key.
+
+use async_trait::async_trait;
+use model::{Fault, Id};
+
+use crate::{Error, Hash, KeyType, ProviderType, Scheme};
+
+/// Is told of what a managed key's home was asked, and of refusals to ask it. What is done with the public half alone,
+/// verifying and encrypting, is no use of the key.
+#[async_trait]
+pub trait Witness: Send + Sync {
+    /// Takes note. A failure keeps what came of the use from whoever asked for it.
+    async fn used(&self, used: Used<'_>) -> Result<(), Fault>;
+}
+
+/// What was done with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A mount asked for the key and was refused.
+    Open,
+    /// Signed.
+    Sign,
+    /// Decrypted.
+    Decrypt,
+    /// Made the key.
+    Generate,
+}
+
+impl Act {
+    /// The name in entries.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Sign => "sign",
+            Self::Decrypt => "decrypt",
+            Self::Generate => "generate",
+        }
+    }
+}
+
+/// One use, or one that was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Used<'a> {
+    /// What was done.
+    pub act: Act,
+    /// The key's name; where there is no such key, what it was called.
+    pub key: &'a str,
+    /// Its UUID, when there is such a key.
+    pub uuid: Option<Id>,
+    /// Where it lives, when there is such a key.
+    pub home: Option<ProviderType>,
+    /// What it is, when that is known.
+    pub key_type: Option<KeyType>,
+    /// How it signed.
+    pub scheme: Option<Scheme>,
+    /// How it decrypted.
+    pub hash: Option<Hash>,
+    /// What it signed, as its scheme hashes it; `None` where a scheme hashes nothing.
+    pub digest: Option<&'a [u8]>,
+    /// How many bytes it was given.
+    pub input_length: Option<usize>,
+    /// Why nothing came of it.
+    pub error: Option<&'a Error>,
+}
+
+impl<'a> Used<'a> {
+    /// A use of a key of this name, of which no more is known yet.
+    pub(crate) fn new(act: Act, key: &'a str) -> Self {
+        Self {
+            act,
+            key,
+            uuid: None,
+            home: None,
+            key_type: None,
+            scheme: None,
+            hash: None,
+            digest: None,
+            input_length: None,
+            error: None,
+        }
+    }
+}
