@@ -99,10 +99,10 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
-#[path = "api/quotas.rs"]
-mod quotas;
 #[path = "api/policies.rs"]
 mod policies;
+#[path = "api/quotas.rs"]
+mod quotas;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]
@@ -131,9 +131,9 @@ mod tls;
 mod token_rights;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
+#[path = "api/tokens.rs"]
+mod tokens;
 #[path = "api/tools.rs"]
 mod tools;
 #[path = "api/wrapping.rs"]
 mod wrapping;
-#[path = "api/tokens.rs"]
-mod tokens;

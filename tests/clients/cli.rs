@@ -224,8 +224,18 @@ fn a_chain_is_made_from_a_managed_key_and_certificates_go_to_files() {
     let eve = Person::new(server.address());
     let pin = eve.home.write("pin", PIN);
     let create = [
-        "managed-keys", "create", "pkcs11", "root-key", "library=hsm", "token_label=cli", &format!("pin=@{pin}"),
-        "key_label=root-key", "mechanism=0x1041", "curve=P256", "allow_generate_key=true", "any_mount=true",
+        "managed-keys",
+        "create",
+        "pkcs11",
+        "root-key",
+        "library=hsm",
+        "token_label=cli",
+        &format!("pin=@{pin}"),
+        "key_label=root-key",
+        "mechanism=0x1041",
+        "curve=P256",
+        "allow_generate_key=true",
+        "any_mount=true",
     ];
     eve.says(&create);
     assert_eq!(eve.says(&["managed-keys", "list", "pkcs11"]), "Keys\n----\nroot-key\n");

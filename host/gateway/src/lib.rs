@@ -16,9 +16,9 @@ mod json;
 mod leasing;
 mod login;
 mod opening;
-mod routing;
 mod passage;
 mod recording;
+mod routing;
 mod ticks;
 mod wrapping;
 

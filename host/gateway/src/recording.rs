@@ -229,10 +229,7 @@ impl<'a> Facts<'a> {
         self.operation = operation;
         let granting = admitted.granting().iter().map(|granting| Policy {
             name: granting.name.clone(),
-            namespace: audit::Namespace {
-                id: granting.namespace_id.clone(),
-                path: granting.namespace_path.clone(),
-            },
+            namespace: audit::Namespace { id: granting.namespace_id.clone(), path: granting.namespace_path.clone() },
         });
         self.decision = self.known.map(|_| (true, granting.collect()));
     }
