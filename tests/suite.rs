@@ -11,18 +11,24 @@
 
 #[path = "isolation/answers.rs"]
 mod answers;
+#[path = "api/approle.rs"]
+mod approle;
 #[path = "durability/at_rest.rs"]
 mod at_rest;
 #[path = "api/audit.rs"]
 mod audit;
 #[path = "api/auth.rs"]
 mod auth;
+#[path = "api/auth_methods.rs"]
+mod auth_methods;
 #[path = "clients/cli.rs"]
 mod cli;
 #[path = "api/connections.rs"]
 mod connections;
 #[path = "isolation/contract.rs"]
 mod contract;
+#[path = "api/cors.rs"]
+mod cors;
 #[path = "durability/crash.rs"]
 mod crash;
 #[path = "api/cubbyhole.rs"]
@@ -49,6 +55,8 @@ mod leases;
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "isolation/logins.rs"]
+mod logins;
 #[path = "clients/managed.rs"]
 mod managed;
 #[path = "api/managed_keys.rs"]
@@ -119,6 +127,8 @@ mod startup;
 mod status;
 #[path = "clients/stock.rs"]
 mod stock;
+#[path = "clients/logins.rs"]
+mod stock_logins;
 #[path = "api/stop.rs"]
 mod stop;
 #[path = "isolation/storage.rs"]
@@ -137,3 +147,5 @@ mod tokens;
 mod tools;
 #[path = "api/wrapping.rs"]
 mod wrapping;
+#[path = "api/userpass.rs"]
+mod userpass;

@@ -13,6 +13,7 @@ mod access;
 mod certificates;
 mod client;
 mod idle_connections;
+mod homes;
 mod idle_memory;
 mod issue;
 mod leases;
@@ -25,7 +26,8 @@ mod through_the_sandbox;
 mod token;
 
 /// Those that are run by name only, because they take minutes, or many of the machine's files.
-const LONG: &[&str] = &["certificates", "idle-connections", "leases"];
+const LONG: &[&str] =
+    &["certificates", "idle-connections", "leases", "token-clients", "token-crowds", "token-hangs"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
@@ -41,6 +43,9 @@ const ALL: &[(&str, fn())] = &[
     ("policy", policy::run),
     ("certificates", certificates::run),
     ("leases", leases::run),
+    ("token-clients", homes::clients),
+    ("token-crowds", homes::crowds),
+    ("token-hangs", homes::hanging),
 ];
 
 fn main() {

@@ -156,7 +156,7 @@ fn secrets_are_kept_in_both_versions_of_kv() {
     eve.says(&["secrets", "enable", "-path=old", "kv"]);
     assert!(eve.says(&["secrets", "list"]).lines().any(|line| line.starts_with("secret/ ")));
     let put = eve.types(&["kv", "put", "secret/app", "user=eve", "password=-"], "word\nof two lines");
-    assert!(put.output.contains("== Secret Path ==\nsecret/data/app\n"), "{}{}", put.output, put.errors);
+    assert!(put.output.contains("= Secret Path =\nsecret/data/app\n"), "{}{}", put.output, put.errors);
     assert_eq!(eve.says(&["kv", "get", "-field=password", "secret/app"]), "word\nof two lines");
     let shown = eve.says(&["kv", "get", "-mount=secret", "app"]);
     assert!(shown.contains("======= Metadata =======\n") && shown.contains("user        eve"), "{shown}");

@@ -223,7 +223,7 @@ impl Rooms {
 
     fn guest(&self, mount: &Mount) -> Result<&Arc<Guest>, Fault> {
         let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-        self.catalog.get(&mount.kind).ok_or_else(missing)
+        self.catalog.of(mount).ok_or_else(missing)
     }
 
     fn lease_grant(

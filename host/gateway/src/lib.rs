@@ -11,6 +11,7 @@ mod arrival;
 mod body;
 mod corridor;
 mod expiry;
+mod cors;
 mod help;
 mod json;
 mod leasing;

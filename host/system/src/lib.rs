@@ -12,6 +12,7 @@ mod capabilities;
 mod cluster;
 mod cubbyhole;
 mod config_state;
+mod cors;
 mod documented;
 mod external_keys;
 mod front;
@@ -49,11 +50,12 @@ use std::time::Duration;
 use ::audit::Audit;
 use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
+use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::{ManagedKeys, Witness};
 use meter::Meter;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
-use sandbox::Catalog;
+use sandbox::{Catalog, TokenWishes};
 use seal::rekey::Target;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -64,6 +66,7 @@ use tokio::time::Instant;
 
 pub use capabilities::subject;
 pub use cluster::cluster_id;
+pub use cors::{CrossOrigin, cross_origin};
 pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
 pub use quotas::Asking;
@@ -137,6 +140,8 @@ pub struct Call<'a> {
     pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
     pub transaction: &'a mut Transaction,
+    /// Asks auth methods.
+    pub methods: &'a dyn AskMethod,
     /// When whatever is asked outside must have answered.
     pub deadline: Instant,
     /// Seconds since 1970.
@@ -145,6 +150,13 @@ pub struct Call<'a> {
     pub wrap_ttl: Option<Duration>,
     /// What is left to be done by whoever has the engines.
     pub duty: &'a mut Option<Duty>,
+}
+
+/// Asks an auth method what it alone knows of a token that came of its login.
+#[async_trait]
+pub trait AskMethod: Send + Sync {
+    /// Whether such a token may be renewed, and for how long from now on; a fault refuses.
+    async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault>;
 }
 
 /// A native endpoint that a path matched.
@@ -281,6 +293,7 @@ impl System {
             Endpoint::Metrics => metrics::metrics(self, &call),
             Endpoint::Quotas => quotas::at(self, call, at).await,
             Endpoint::ConfigState => config_state::read(self, &call),
+            Endpoint::Cors => cors::at(call).await,
             Endpoint::HostInfo => host_info::read(&call),
             Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),

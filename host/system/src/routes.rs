@@ -20,6 +20,7 @@ pub(crate) enum Endpoint {
     AuthMethod,
     Capabilities(Whose),
     Cubbyhole,
+    Cors,
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
@@ -86,6 +87,7 @@ impl Endpoint {
                 | Self::AuditHash
                 | Self::AuditHeader
                 | Self::AuditHeaders
+                | Self::Cors
                 | Self::GenerateRoot
                 | Self::GenerateRootUpdate
                 | Self::HostInfo
@@ -167,6 +169,7 @@ impl Routes {
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
+            ("config/cors", Endpoint::Cors, SUDO),
             ("config/state/sanitized", Endpoint::ConfigState, SUDO),
             ("host-info", Endpoint::HostInfo, SUDO),
             ("in-flight-req", Endpoint::InFlight, SUDO),
