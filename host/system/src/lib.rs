@@ -71,7 +71,7 @@ pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
 pub use quotas::Asking;
 use quotas::Quotas;
-pub use leases::{Duty, Renewal};
+pub use self::leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
 pub use wrapping::Wish;
