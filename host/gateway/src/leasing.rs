@@ -35,14 +35,6 @@ pub(crate) struct Loan<'a> {
     pub(crate) principal: Option<&'a Principal>,
 }
 
-/// How taking a lease back went.
-enum Gone {
-    /// It is gone, through this call or another's.
-    Yes,
-    /// It was extended meanwhile.
-    Lives,
-}
-
 impl Rooms {
     /// Keeps what an engine lent with its answer, and says so in the answer.
     pub(crate) async fn lend(
@@ -114,8 +106,7 @@ impl Rooms {
             }
         };
         match done {
-            Ok(Gone::Yes) => Ok(()),
-            Ok(Gone::Lives) => Ok(()),
+            Ok(()) => Ok(()),
             // Others are at it, or nothing can be done for any lease now.
             Err(fault) if matches!(fault.kind, Kind::Conflict | Kind::Sealed) => Err(fault),
             Err(fault) => {
@@ -126,13 +117,11 @@ impl Rooms {
         }
     }
 
-    async fn taken_back(&self, lease: &Lease) -> Result<Gone, Fault> {
+    /// One that is gone through another, or was extended meanwhile, is left alone.
+    async fn taken_back(&self, lease: &Lease) -> Result<(), Fault> {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let found = Leases::get(&mut transaction, lease.namespace, &lease.id).await?;
-        let Some(lease) = found else { return Ok(Gone::Yes) };
-        if !lease.is_over(now()) {
-            return Ok(Gone::Lives);
-        }
+        let Some(lease) = found.filter(|lease| lease.is_over(now())) else { return Ok(()) };
         let mut transaction = match &lease.held {
             Held::Token(key) => {
                 self.tokens.revoke(&mut transaction, key).await?;
@@ -144,8 +133,7 @@ impl Rooms {
             }
         };
         Leases::remove(&mut transaction, &lease).await?;
-        transaction.commit().await.map_err(stored)?;
-        Ok(Gone::Yes)
+        transaction.commit().await.map_err(stored)
     }
 
     /// Lets the engine of a mount take back what it lent. A mount that was removed does so as long as its data is there;
