@@ -412,7 +412,7 @@ async fn a_witness_is_told_of_each_use_and_of_each_refusal() {
     bench.keys = bench.keys.witnessed(Arc::clone(&notes) as _);
     let lent = ["k".to_owned()];
     bench.sign(&caller(&lent), "k").await.unwrap();
-    assert_eq!(notes.told(), ["generate k ecdsa-p256 0 done", "sign k ecdsa-p256 32 done"]);
+    assert_eq!(notes.told(), ["generate k EC P256 0 done", "sign k EC P256 32 done"]);
     bench.fake.busy.store(true, Ordering::Relaxed);
     bench.sign(&caller(&lent), "k").await.unwrap_err();
     bench.sign(&caller(&[]), "k").await.unwrap_err();
@@ -420,7 +420,7 @@ async fn a_witness_is_told_of_each_use_and_of_each_refusal() {
     bench.register(&ROOT, json!({ "usages": "verify" })).await;
     bench.sign(&caller(&lent), "k").await.unwrap_err();
     let told = notes.told();
-    let refused = ["sign k ecdsa-p256 32 Unavailable", "open k ecdsa-p256 0 NotGranted", "open stranger ? 0 NotFound"];
+    let refused = ["sign k EC P256 32 Unavailable", "open k EC P256 0 NotGranted", "open stranger ? 0 NotFound"];
     assert_eq!(told[..3], refused);
     assert!(told[3].starts_with("sign k ") && told[3].ends_with(" UsageDenied"), "{told:?}");
 }
