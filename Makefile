@@ -17,16 +17,17 @@ demo: build
 test: build
 	cargo test --release --locked --workspace
 
-# Kills the server and the store under load 200 times each.
+# Kills the server and the store under load 200 times each, and compares ten million decisions of policies.
 soak: build
-	INNKEEPER_CRASH_ROUNDS=200 cargo test --release --locked --workspace -- --nocapture crash acknowledged killed
+	INNKEEPER_CRASH_ROUNDS=200 INNKEEPER_POLICY_CASES=10000000 cargo test --release --locked --workspace -- \
+	    --nocapture crash acknowledged killed plain_reading
 
 bench: build
 	cargo bench --locked --workspace --bench bench
 
 # Each target for a minute. Wants a nightly compiler (rustup toolchain install nightly) and cargo-fuzz.
 fuzz: setup
-	cd tests && for target in certification_request certificate pem role public_key archive pgp_key; do \
+	cd tests && for target in arrival json_body certification_request certificate pem role public_key archive pgp_key policy; do \
 	    cargo +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=60 || exit 1; \
 	done
 

@@ -11,18 +11,28 @@
 
 #[path = "isolation/answers.rs"]
 mod answers;
+#[path = "api/approle.rs"]
+mod approle;
 #[path = "durability/at_rest.rs"]
 mod at_rest;
 #[path = "api/audit.rs"]
 mod audit;
 #[path = "api/auth.rs"]
 mod auth;
+#[path = "api/auth_methods.rs"]
+mod auth_methods;
+#[path = "clients/cli.rs"]
+mod cli;
 #[path = "api/connections.rs"]
 mod connections;
 #[path = "isolation/contract.rs"]
 mod contract;
+#[path = "api/cors.rs"]
+mod cors;
 #[path = "durability/crash.rs"]
 mod crash;
+#[path = "api/cubbyhole.rs"]
+mod cubbyhole;
 #[path = "api/door.rs"]
 mod door;
 #[path = "api/external_keys.rs"]
@@ -33,24 +43,34 @@ mod faults;
 mod golden;
 #[path = "isolation/hostile.rs"]
 mod hostile;
+#[path = "api/identity.rs"]
+mod identity;
 #[path = "isolation/keys.rs"]
 mod keys;
 #[path = "api/kv.rs"]
 mod kv;
+#[path = "api/leases.rs"]
+mod leases;
 #[path = "isolation/lent_keys.rs"]
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "isolation/logins.rs"]
+mod logins;
 #[path = "clients/managed.rs"]
 mod managed;
 #[path = "api/managed_keys.rs"]
 mod managed_keys;
+#[path = "api/metrics.rs"]
+mod metrics;
 #[path = "api/mounts.rs"]
 mod mounts;
 #[path = "api/namespaces.rs"]
 mod namespaces;
 #[path = "durability/nodes.rs"]
 mod nodes;
+#[path = "api/openapi.rs"]
+mod openapi;
 #[path = "clients/operator.rs"]
 mod operator;
 #[path = "api/pki.rs"]
@@ -87,6 +107,10 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
+#[path = "api/quotas.rs"]
+mod quotas;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]
@@ -103,6 +127,8 @@ mod startup;
 mod status;
 #[path = "clients/stock.rs"]
 mod stock;
+#[path = "clients/logins.rs"]
+mod stock_logins;
 #[path = "api/stop.rs"]
 mod stop;
 #[path = "isolation/storage.rs"]
@@ -111,5 +137,15 @@ mod storage;
 mod ticks;
 #[path = "api/tls.rs"]
 mod tls;
+#[path = "api/token_rights.rs"]
+mod token_rights;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
+#[path = "api/tools.rs"]
+mod tools;
+#[path = "api/wrapping.rs"]
+mod wrapping;
+#[path = "api/tokens.rs"]
+mod tokens;
+#[path = "api/userpass.rs"]
+mod userpass;

@@ -12,8 +12,14 @@ mod tuning;
 use components::{Failure, components};
 
 /// The crates to bundle and their folders; each becomes a constant of src/lib.rs.
-const GUESTS: [(&str, &str); 4] =
-    [("echo", "guests/echo"), ("kv", "guests/kv"), ("pki", "guests/pki"), ("signer", "guests/signer")];
+const GUESTS: [(&str, &str); 6] = [
+    ("approle", "guests/approle"),
+    ("echo", "guests/echo"),
+    ("kv", "guests/kv"),
+    ("pki", "guests/pki"),
+    ("signer", "guests/signer"),
+    ("userpass", "guests/userpass"),
+];
 
 fn main() -> Result<(), Failure> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);

@@ -337,3 +337,37 @@ fn health_is_told_of_one_key_and_of_all_and_a_key_is_made_by_request() {
     bench.patch(&format!("{CONFIGS}/hsm/keys/new"), json!({"allow_generate_key": false}));
     refused(&bench.call("POST", "sys/managed-keys/pkcs11/hsm:new/generate", json!({})), 400, "allow_generate_key");
 }
+
+#[test]
+fn a_key_needs_no_mechanism_and_a_token_is_known_by_its_serial_number_too() {
+    let bench = Bench::with_key();
+    bench.done("POST", "sys/mounts/signer", json!({"type": "signer"}));
+    // Made with a mechanism, found without one.
+    bench.done("POST", &format!("{CONFIGS}/hsm/keys/made"), key("plain", json!({})));
+    let plain = format!("{CONFIGS}/hsm/keys/plain");
+    bench.done("POST", &plain, json!({"label": "plain", "any_mount": true}));
+    let read = bench.data("GET", &plain, Value::Null);
+    assert_eq!((read.get("mechanism"), &read["label"]), (None, &json!("plain")), "{read}");
+    bench.done("POST", "signer/keys/plain", json!({"external_key_ref": "hsm:plain"}));
+    let signed = bench.data("POST", "signer/sign/plain", json!({"input": "aGVsbG8="}));
+    assert_eq!(signed["scheme"], "ecdsa/sha2-256");
+    let unsaid = json!({"label": "x", "allow_generate_key": true});
+    refused(&bench.call("POST", &plain, unsaid), 400, "mechanism: is required: it says what key is to be made");
+    bench.done("POST", &plain, json!({"label": "plain", "rsa_oaep_hash": "SHA384", "any_mount": true}));
+    assert_eq!(bench.data("GET", &plain, Value::Null)["rsa_oaep_hash"], "sha384");
+    refused(&bench.call("POST", &plain, json!({"label": "plain", "rsa_oaep_hash": "md5"})), 400, "rsa_oaep_hash:");
+
+    let serial = bench.token.serial();
+    for over in [
+        json!({"token_label": "", "serial": serial}),
+        json!({"serial": serial}),
+        json!({"token_label": "", "token_serial": serial}),
+    ] {
+        bench.done("POST", &format!("{CONFIGS}/hsm"), config(over));
+        let read = bench.data("GET", &format!("{CONFIGS}/hsm"), Value::Null);
+        assert_eq!(read["serial"], json!(serial), "{read}");
+        bench.data("POST", "signer/sign/plain", json!({"input": "aGVsbG8="}));
+    }
+    let wrong = config(json!({"serial": "0000"}));
+    refused(&bench.call("POST", &format!("{CONFIGS}/hsm"), wrong), 503, "cannot be reached now");
+}

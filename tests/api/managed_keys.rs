@@ -320,3 +320,110 @@ fn a_library_is_open_to_the_namespaces_of_its_stanza_only() {
     assert_refused(&server.call("POST", &path, parameters(json!({}))), 400, "library: \"hsm\" is not open");
     assert_eq!(server.call_in("team", "POST", &path, parameters(json!({}))).status, 204);
 }
+
+/// A private key that openssl makes, and its public half.
+fn made_outside(algorithm: &str, option: &str) -> (String, String) {
+    let private = harness::openssl(&["genpkey", "-algorithm", algorithm, "-pkeyopt", option], "");
+    let public = harness::openssl(&["pkey", "-pubout"], &private);
+    (private, public)
+}
+
+#[test]
+fn a_private_key_is_handed_over_once_and_signs_in_the_token_from_then_on() {
+    let (token, server) = with_token();
+    for (name, over, algorithm, option) in [
+        ("ec", json!({}), "EC", "ec_paramgen_curve:P-256"),
+        ("rsa", json!({ "mechanism": "1", "curve": "" }), "RSA", "rsa_keygen_bits:2048"),
+    ] {
+        let (private, public) = made_outside(algorithm, option);
+        let mut over = over;
+        over["key_label"] = json!(name);
+        register(&server, name, over.clone());
+        let import = |body: Value| server.call("POST", &format!("{PATH}/{name}/import"), body);
+        let body = json!({ "private_key": private });
+        assert_refused(&import(body.clone()), 400, "allow_store_key: is not set");
+        over["allow_store_key"] = json!(true);
+        register(&server, name, over.clone());
+        let before = token.private_keys();
+        let stored = import(body.clone());
+        assert_eq!(stored.status, 200, "{}", stored.text);
+        assert_eq!(stored.json["data"]["public_key"], public);
+        assert!(!stored.text.contains("PRIVATE"), "{}", stored.text);
+        assert_eq!(token.private_keys(), before + 1);
+        assert_eq!(test_sign(&server, name, json!({})).status, 204);
+        // Not over the one that is there, unless that is asked for and allowed.
+        assert_refused(&import(body.clone()), 400, "the key is there already");
+        let again = json!({ "private_key": made_outside(algorithm, option).0, "replace": true });
+        assert_refused(&import(again.clone()), 400, "allow_replace_key: is not set");
+        assert_eq!(token.private_keys(), before + 1);
+        over["allow_replace_key"] = json!(true);
+        register(&server, name, over);
+        assert_eq!(test_sign(&server, name, json!({})).status, 204);
+        let replaced = import(again);
+        assert_eq!(replaced.status, 200, "{}", replaced.text);
+        assert_ne!(replaced.json["data"]["public_key"], public);
+        assert_eq!(token.private_keys(), before + 2, "the old key stays in the token");
+        assert_eq!(test_sign(&server, name, json!({})).status, 204);
+    }
+}
+
+#[test]
+fn what_cannot_be_stored_is_refused_by_name_and_not_repeated() {
+    let (token, server) = with_token();
+    register(&server, "k", json!({ "allow_store_key": true }));
+    register(&server, "gcm", json!({ "allow_store_key": true, "mechanism": "0x1087", "key_label": "gcm" }));
+    let rsa = made_outside("RSA", "rsa_keygen_bits:2048").0;
+    let small = made_outside("RSA", "rsa_keygen_bits:1024").0;
+    let secret = "c2VjcmV0IHNlY3JldCBz";
+    for (name, body, says) in [
+        ("k", json!({}), "private_key or secret_key: give one"),
+        ("k", json!({ "private_key": "x", "secret_key": "y" }), "private_key or secret_key: give one"),
+        ("k", json!({ "private_key": 7 }), "private_key: must be a string"),
+        ("k", json!({ "private_key": secret }), "private key cannot be read"),
+        ("k", json!({ "private_key": "-----BEGIN PRIVATE KEY-----" }), "private_key: must be PEM"),
+        ("k", json!({ "private_key": rsa }), "private_key: mechanism 0x1041 is not for RSA-2048 keys"),
+        ("k", json!({ "private_key": small }), "RSA keys < 2048 bits"),
+        ("k", json!({ "secret_key": "AAAAAAAAAAAAAAAAAAAAAA==" }), "secret_key: mechanism 0x1041 is for key pairs"),
+        ("gcm", json!({ "private_key": rsa }), "mechanism is for symmetric keys"),
+        ("gcm", json!({ "secret_key": "AAAA" }), "secret_key: must be base64 of 16 to 64 bytes"),
+        ("gcm", json!({ "secret_key": "AAAAAAAAAAAAAAAAAAAAAAAAAAA=" }), "an AES key has 16, 24 or 32 bytes"),
+        ("none", json!({ "private_key": rsa }), ""),
+    ] {
+        let answer = server.call("POST", &format!("{PATH}/{name}/import"), body.clone());
+        let status = if name == "none" { 404 } else { 400 };
+        assert_refused(&answer, status, says);
+        assert!(!answer.text.contains(secret) && !answer.text.contains("MII"), "{}", answer.text);
+    }
+    assert_eq!(server.call("GET", &format!("{PATH}/k/import"), Value::Null).status, 405);
+    assert_eq!(token.private_keys(), 0);
+    let stored =
+        server.call("POST", &format!("{PATH}/gcm/import"), json!({ "secret_key": "AAAAAAAAAAAAAAAAAAAAAA==" }));
+    assert_eq!((stored.status, &stored.json["data"]["key_type"]), (200, &json!("AES-128")), "{}", stored.text);
+    assert_eq!(stored.json["data"].get("public_key"), None);
+}
+
+#[test]
+fn another_key_is_made_in_a_keys_place_when_that_is_asked_and_mounts_use_it_at_once() {
+    let (token, server) = with_token();
+    register(&server, "k", json!({ "allow_generate_key": true, "any_mount": true }));
+    let generate = |body: Value| server.call("POST", &format!("{PATH}/k/generate"), body);
+    let first = generate(json!({}));
+    assert_eq!(first.status, 200, "{}", first.text);
+    assert_refused(&generate(json!({})), 400, "the key is there already");
+    assert_refused(&generate(json!({ "replace": true })), 400, "allow_replace_key: is not set");
+    assert_refused(&generate(json!({ "replace": "perhaps" })), 400, "replace");
+    assert_eq!(server.call("POST", "sys/mounts/signer", json!({ "type": "signer" })).status, 204);
+    assert_eq!(server.call("POST", "signer/keys/k", json!({ "managed_key_name": "k" })).status, 204);
+    let public = || server.call("GET", "signer/keys/k", Value::Null).json["data"]["public_key"].clone();
+    let sign = || server.call("POST", "signer/sign/k", json!({ "input": "aGVsbG8=" }));
+    assert_eq!((sign().status, public()), (200, first.json["data"]["public_key"].clone()));
+    register(&server, "k", json!({ "allow_generate_key": true, "any_mount": true, "allow_replace_key": true }));
+    let second = generate(json!({ "replace": true }));
+    assert_eq!(second.status, 200, "{}", second.text);
+    assert_ne!(second.json["data"]["public_key"], first.json["data"]["public_key"]);
+    let signed = sign();
+    assert_eq!((signed.status, public()), (200, second.json["data"]["public_key"].clone()), "{}", signed.text);
+    let verdict = json!({ "input": "aGVsbG8=", "signature": signed.json["data"]["signature"] });
+    assert_eq!(server.call("POST", "signer/verify/k", verdict).json["data"]["valid"], true);
+    assert_eq!(token.private_keys(), 2, "the old key stays in the token under another name");
+}

@@ -145,3 +145,25 @@ fn a_namespace_made_again_shows_nothing_of_the_old_one() {
         assert_eq!(server.call_in("a", "LIST", &format!("{path}/notes"), Value::Null).status, 404, "{path}");
     }
 }
+
+#[test]
+fn a_locked_namespace_answers_nobody_until_it_is_unlocked_with_its_key() {
+    let server = Server::start();
+    server.call("POST", "sys/namespaces/a", Value::Null);
+    server.call_in("a", "POST", "sys/namespaces/b", Value::Null);
+    server.call_in("a/b", "POST", "sys/mounts/echo", json!({"type": "echo"}));
+    let locked = server.call("POST", "sys/namespaces/api-lock/lock/a", Value::Null);
+    let key = locked.json["data"]["unlock_key"].as_str().unwrap().to_owned();
+    for (namespace, path) in [("a", "sys/mounts"), ("a/b", "sys/mounts"), ("a", "b/sys/mounts"), ("", "a/sys/mounts")] {
+        let refused = server.call_in(namespace, "GET", path, Value::Null);
+        assert_eq!(refused.status, 503, "{namespace} {path}: {}", refused.text);
+    }
+    assert_eq!(server.call_in("a/b", "POST", "echo/say", json!({})).status, 503);
+    assert_eq!(server.call("GET", "sys/mounts", Value::Null).status, 200, "beside it everything goes on");
+    let wrong = server.call("POST", "sys/namespaces/api-lock/unlock/a", json!({"unlock_key": "0".repeat(48)}));
+    assert_eq!(wrong.status, 400);
+    let unlocked = server.call_in("a", "POST", "sys/namespaces/api-lock/unlock", json!({"unlock_key": key}));
+    assert_eq!(unlocked.status, 204, "{}", unlocked.text);
+    assert_eq!(server.call_in("a/b", "POST", "echo/say", json!({})).status, 200);
+    assert_eq!(server.call("POST", "sys/namespaces/api-lock/lock", Value::Null).status, 400, "the root stays open");
+}

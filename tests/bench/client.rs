@@ -32,6 +32,11 @@ impl Client {
         Self { stream, buffer: vec![0; 64 << 10] }
     }
 
+    /// The same with little memory of its own: for small answers.
+    pub(crate) fn lean(server: &Process) -> Self {
+        Self { buffer: vec![0; 4096], ..Self::new(server) }
+    }
+
     /// Sends a request as [`request`] made it; says the status of the answer.
     pub(crate) fn send(&mut self, request: &[u8]) -> u16 {
         self.stream.write_all(request).expect("the server reads");

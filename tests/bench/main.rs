@@ -9,30 +9,43 @@
     reason = "a benchmark that cannot go on should say so and stop, and prints what it found"
 )]
 
+mod access;
 mod certificates;
 mod client;
+mod idle_connections;
+mod homes;
 mod idle_memory;
 mod issue;
+mod leases;
 mod many;
 mod measure;
+mod policy;
 mod start_up;
 mod stored;
 mod through_the_sandbox;
 mod token;
 
-/// Those that are run by name only, because they take minutes.
-const LONG: &[&str] = &["certificates"];
+/// Those that are run by name only, because they take minutes, or many of the machine's files.
+const LONG: &[&str] =
+    &["certificates", "idle-connections", "leases", "token-clients", "token-crowds", "token-hangs"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
     ("sandbox", through_the_sandbox::run),
     ("issue", issue::run),
     ("token", token::run),
+    ("access", access::run),
     ("start-up", start_up::run),
     ("idle-memory", idle_memory::run),
+    ("idle-connections", idle_connections::run),
     ("stored", stored::run),
     ("many", many::run),
+    ("policy", policy::run),
     ("certificates", certificates::run),
+    ("leases", leases::run),
+    ("token-clients", homes::clients),
+    ("token-crowds", homes::crowds),
+    ("token-hangs", homes::hanging),
 ];
 
 fn main() {

@@ -52,6 +52,10 @@ enum Running {
 
 /// The component of the guests that misbehave.
 pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.component.wasm"));
+/// The component of a secrets engine that asks for more than it may have.
+pub const OVERREACH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overreach.component.wasm"));
+/// The component of an auth method that says whatever it is told.
+pub const PORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/porter.component.wasm"));
 /// Longest time that a test waits for one answer: longer than a server lets a request take.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
@@ -169,6 +173,11 @@ impl Server {
     pub fn send_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         ask(&self.address, method, path, headers, body).expect("the server answers")
     }
+}
+
+/// A request with just these headers; nothing when no answer comes.
+pub fn try_send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Option<Answer> {
+    ask(address, method, path, headers, body).ok()
 }
 
 /// A request to a server; an error when no answer comes.

@@ -83,6 +83,18 @@ impl Token {
         listed.lines().filter(|line| line.starts_with("Private Key Object")).count()
     }
 
+    /// The serial number that the token has.
+    pub fn serial(&self) -> String {
+        let library = self.library.display().to_string();
+        let listed = self.tool("pkcs11-tool", &["--module", &library, "--list-token-slots"]);
+        let tokens = listed.split("token label").skip(1);
+        let found =
+            tokens.filter(|token| token.lines().next().is_some_and(|line| line.trim_end().ends_with(&self.label)));
+        let line = found.flat_map(str::lines).find(|line| line.trim_start().starts_with("serial num"));
+        let serial = line.and_then(|line| line.split_once(':')).map(|(_, serial)| serial.trim().to_owned());
+        serial.unwrap_or_else(|| panic!("no serial number of {:?} in {listed}", self.label))
+    }
+
     fn spy_log(&self) -> PathBuf {
         self.folder.path().join("spy.log")
     }

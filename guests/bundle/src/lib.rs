@@ -21,6 +21,9 @@ macro_rules! bundled {
     };
 }
 
+/// Lets machines in that have a role and a secret of it.
+pub const APPROLE: Bundled = bundled!("approle");
+
 /// The smallest whole guest.
 pub const ECHO: Bundled = bundled!("echo");
 
@@ -33,5 +36,8 @@ pub const PKI: Bundled = bundled!("pki");
 /// Uses managed keys over HTTP.
 pub const SIGNER: Bundled = bundled!("signer");
 
+/// Lets people in that have a name and a password.
+pub const USERPASS: Bundled = bundled!("userpass");
+
 /// All of them.
-pub const ALL: &[Bundled] = &[ECHO, KV, PKI, SIGNER];
+pub const ALL: &[Bundled] = &[APPROLE, ECHO, KV, PKI, SIGNER, USERPASS];

@@ -22,6 +22,11 @@ const ROUTES: &[Route] = &[
             Action::update("Answers with the text, as often as asked.", say).fields(Say::FIELDS),
         ],
     ),
+    Route::new(
+        "caller",
+        "Who asks.",
+        &[Action::read("Answers with the client's certificate in hex, if it has one.", caller)],
+    ),
     Route::new("notes", "All notes.", &[Action::list("Names the notes.", list)]),
     Route::new(
         "notes/{name}",
@@ -59,6 +64,11 @@ fn say(request: &Request) -> Answer {
         return Err(Fault::invalid("times: must be at most 100"));
     }
     Response::data(&json!({ "text": text.repeat(times as usize), "path": request.mount().path() }))
+}
+
+fn caller(request: &Request) -> Answer {
+    let hex = |der: &[u8]| der.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Response::data(&json!({ "certificate": request.client_certificate().map(hex) }))
 }
 
 fn list(_request: &Request) -> Answer {

@@ -3,7 +3,8 @@
 
 wit_bindgen::generate!({
     path: "../../wit",
-    world: "secrets-engine",
+    // The larger world: what a guest does not use it does not import.
+    world: "auth-method",
     pub_export_macro: true,
     export_macro_name: "export_engine",
     default_bindings_module: "innkeeper_guest::bindings",

@@ -1,10 +1,12 @@
 //! What an engine is.
 
 use crate::bindings::innkeeper::engine::types as wit;
-use crate::{Fault, Lease, Route};
+use crate::{Fault, GuestKind, Lease, Route, TokenWishes};
 
-/// A secrets engine. All of it is constant but what its functions answer.
+/// A secrets engine or an auth method. All of it is constant but what its functions answer.
 pub trait Engine: 'static {
+    /// What it can be mounted as.
+    const KIND: GuestKind = GuestKind::SecretsEngine;
     /// The mount type, `[a-z][a-z0-9-]{0,62}`.
     const NAME: &'static str;
     /// A semantic version.
@@ -29,6 +31,12 @@ pub trait Engine: 'static {
     /// Extends a lease.
     fn renew(_context: &Context, _lease: &Lease) -> Result<Lease, Fault> {
         Err(Fault::invalid("this engine gives no leases"))
+    }
+
+    /// Says whether the token of a login may be renewed, and for how long from now on. `internal` is what the login
+    /// answered as [`crate::Auth::internal`].
+    fn renew_token(_context: &Context, _internal: &str) -> Result<TokenWishes, Fault> {
+        Err(Fault::invalid("this engine answers no logins"))
     }
 }
 

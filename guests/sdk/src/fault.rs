@@ -1,5 +1,6 @@
 //! How an engine refuses and fails.
 
+use crate::Attempt;
 use crate::bindings::innkeeper::engine::types as wit;
 use crate::keys::{KeyError, KeyErrorKind};
 use crate::storage::StorageError;
@@ -9,6 +10,8 @@ use crate::storage::StorageError;
 pub enum FaultKind {
     /// 400
     InvalidRequest,
+    /// 400, and the host counts it: see [`Fault::invalid_credentials`].
+    InvalidCredentials,
     /// 403
     Denied,
     /// 404
@@ -26,7 +29,7 @@ pub enum FaultKind {
 }
 
 /// The engine's refusal. Everything that the request wrote is dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Fault {
     /// What sort of refusal.
     pub kind: FaultKind,
@@ -36,12 +39,14 @@ pub struct Fault {
     pub detail: Option<String>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<u32>,
+    /// As whom somebody tried to log in.
+    pub attempt: Option<Attempt>,
 }
 
 impl Fault {
     /// A refusal with one message.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, messages: vec![message.into()], detail: None, retry_after: None }
+        Self { kind, messages: vec![message.into()], detail: None, retry_after: None, attempt: None }
     }
 
     /// 400: say which field, what was wrong, what would be right.
@@ -49,9 +54,21 @@ impl Fault {
         Self::new(FaultKind::InvalidRequest, message)
     }
 
+    /// 400: somebody did not prove to be who they say. Say the same whatever was wrong; `alias` is what the login would
+    /// have had, and `known` whether there is anybody of that alias.
+    pub fn invalid_credentials(message: impl Into<String>, alias: impl Into<String>, known: bool) -> Self {
+        let attempt = Some(Attempt { alias: alias.into(), known });
+        Self { attempt, ..Self::new(FaultKind::InvalidCredentials, message) }
+    }
+
+    /// 403
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::Denied, message)
+    }
+
     /// 404 with an empty list of errors, for an object that is not there.
     pub fn not_found() -> Self {
-        Self { kind: FaultKind::NotFound, messages: Vec::new(), detail: None, retry_after: None }
+        Self { messages: Vec::new(), ..Self::new(FaultKind::NotFound, "") }
     }
 
     /// 500: the client reads `internal error`, the log reads the detail.
@@ -98,7 +115,7 @@ impl From<KeyError> for Fault {
             KeyErrorKind::Unavailable | KeyErrorKind::Timeout => FaultKind::Unavailable,
             KeyErrorKind::Internal => FaultKind::Internal,
         };
-        Self { kind, messages: vec![error.message], detail: None, retry_after: error.retry_after }
+        Self { retry_after: error.retry_after, ..Self::new(kind, error.message) }
     }
 }
 
@@ -106,6 +123,7 @@ impl From<Fault> for wit::Fault {
     fn from(fault: Fault) -> Self {
         let kind = match fault.kind {
             FaultKind::InvalidRequest => wit::FaultKind::InvalidRequest,
+            FaultKind::InvalidCredentials => wit::FaultKind::InvalidCredentials,
             FaultKind::Denied => wit::FaultKind::Denied,
             FaultKind::NotFound => wit::FaultKind::NotFound,
             FaultKind::UnsupportedOperation => wit::FaultKind::UnsupportedOperation,
@@ -114,6 +132,12 @@ impl From<Fault> for wit::Fault {
             FaultKind::Unavailable => wit::FaultKind::Unavailable,
             FaultKind::Internal => wit::FaultKind::Internal,
         };
-        Self { kind, messages: fault.messages, detail: fault.detail, retry_after: fault.retry_after }
+        Self {
+            kind,
+            messages: fault.messages,
+            detail: fault.detail,
+            retry_after: fault.retry_after,
+            attempt: fault.attempt,
+        }
     }
 }

@@ -28,6 +28,7 @@ macro_rules! export {
 impl<E: Engine> wit::Guest for Adapter<E> {
     fn describe() -> wit::Descriptor {
         wit::Descriptor {
+            kind: E::KIND,
             name: E::NAME.into(),
             version: E::VERSION.into(),
             about: E::ABOUT.into(),
@@ -56,11 +57,18 @@ impl<E: Engine> wit::Guest for Adapter<E> {
     }
 
     fn revoke(context: wit::Context, lease: wit::Lease) -> Result<(), wit::Fault> {
+        std::panic::set_hook(Box::new(log_panic));
         E::revoke(&Context(context), &lease.into()).map_err(Into::into)
     }
 
     fn renew(context: wit::Context, lease: wit::Lease) -> Result<wit::Lease, wit::Fault> {
+        std::panic::set_hook(Box::new(log_panic));
         E::renew(&Context(context), &lease.into()).map(Lease::into).map_err(Into::into)
+    }
+
+    fn renew_token(context: wit::Context, internal: String) -> Result<wit::TokenWishes, wit::Fault> {
+        std::panic::set_hook(Box::new(log_panic));
+        E::renew_token(&Context(context), &internal).map_err(Into::into)
     }
 }
 

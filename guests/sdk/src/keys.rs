@@ -3,7 +3,7 @@
 use crate::bindings::innkeeper::engine::keys as wit;
 
 pub use wit::{
-    Curve, Hash, KeyError, KeyErrorKind, KeyPolicy, KeyType, ManagedIdentity, PrivateKeyFormat, Scheme, Usage,
+    Curve, Hash, KeyError, KeyErrorKind, KeyPolicy, KeyType, ManagedIdentity, PrivateKeyFormat, Scheme, Sealing, Usage,
 };
 
 /// A handle to a key that the host keeps. Dropping it drops the handle, never the key.
@@ -98,6 +98,41 @@ impl Key {
     /// RSA-OAEP decryption.
     pub fn decrypt(&self, hash: Hash, ciphertext: &[u8]) -> Result<Vec<u8>, KeyError> {
         self.0.decrypt(hash, ciphertext)
+    }
+
+    /// The one hash of RSA-OAEP, where the key's record names one.
+    pub fn oaep_hash(&self) -> Option<Hash> {
+        self.0.oaep_hash()
+    }
+
+    /// How a symmetric key seals texts, most usual first.
+    pub fn sealings(&self) -> Result<Vec<Sealing>, KeyError> {
+        self.0.sealings()
+    }
+
+    /// Seals a text with a symmetric key, in the form that [`Sealing`] says.
+    pub fn seal(&self, sealing: Sealing, plaintext: &[u8], associated: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.0.seal(sealing, plaintext, associated)
+    }
+
+    /// The reverse of [`Key::seal`], with the same associated data.
+    pub fn unseal(&self, sealing: Sealing, sealed: &[u8], associated: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.0.unseal(sealing, sealed, associated)
+    }
+
+    /// The hashes that a symmetric key makes message authentication codes with, most usual first.
+    pub fn macs(&self) -> Result<Vec<Hash>, KeyError> {
+        self.0.macs()
+    }
+
+    /// Whether this is the code of the message, compared in constant time.
+    pub fn verify_mac(&self, hash: Hash, message: &[u8], mac: &[u8]) -> Result<bool, KeyError> {
+        self.0.verify_mac(hash, message, mac)
+    }
+
+    /// So many random bytes, 1 to 1024, of the generator of the key's home.
+    pub fn random(&self, count: u32) -> Result<Vec<u8>, KeyError> {
+        self.0.random(count)
     }
 
     /// HMAC with a symmetric key.

@@ -1,4 +1,4 @@
-//! Write a secrets engine for Innkeeper.
+//! Write a secrets engine or an auth method for Innkeeper.
 //!
 //! An engine is a type that implements [`Engine`]: a name, tables of [`Route`]s, and plain functions that answer. It
 //! runs in the host's sandbox, in a fresh instance per request; whatever should last goes into [`storage`], and
@@ -41,29 +41,38 @@
 //! # fn main() {}
 //! ```
 //!
+//! An auth method is the same with [`Engine::KIND`] set: it answers logins with [`Response::auth`], has [`passwords`] and
+//! [`http_out`], and its roles share [`TokenFields`].
+//!
 //! Meet first: [`Engine`], [`Route`], [`Action`], [`Request`], [`Response`], [`Fault`]. Unit tests of an engine run
 //! natively: storage, clock, randomness and log then have stand-ins in memory; keys do not.
 
+mod auth;
 mod body;
 pub mod clock;
 mod engine;
 mod fault;
 #[cfg(all(target_family = "wasm", feature = "heap"))]
 mod heap;
+pub mod http_out;
 pub mod keys;
 mod lenient;
 pub mod log;
+pub mod network;
+pub mod passwords;
 pub mod random;
 mod request;
 mod response;
 mod route;
 pub mod storage;
+mod token_fields;
 
 #[doc(hidden)]
 pub mod bindings;
 #[doc(hidden)]
 pub mod guest;
 
+pub use auth::{Alias, Attempt, Auth, GuestKind, TokenKind, TokenWishes};
 pub use body::{Field, FieldKind, Map, Seconds, Shape};
 #[doc(hidden)]
 pub use body::{count, join};
@@ -75,13 +84,15 @@ pub use route::{Action, Existence, Handler, Route};
 #[doc(hidden)]
 pub use serde;
 pub use serde_json;
+pub use token_fields::{TokenFields, TokenParams, policies};
 
 /// What most engines use.
 pub mod prelude {
     pub use crate::keys::Key;
     pub use crate::{
-        Action, Answer, Context, Engine, Fault, FaultKind, Lease, Map, Mount, Operation, Request, Response, Route,
-        Seconds, Sent, body, clock, fields, keys, log, random, storage,
+        Action, Answer, Auth, Context, Engine, Fault, FaultKind, GuestKind, Lease, Map, Mount, Operation, Request,
+        Response, Route, Seconds, Sent, TokenFields, TokenParams, TokenWishes, body, clock, fields, http_out, keys,
+        log, network, passwords, random, storage,
     };
     pub use serde_json::json;
 }

@@ -38,6 +38,32 @@ impl Sent {
         T::deserialize(Lenient::new(&self.0)).map_err(|e| Fault::invalid(e.to_string()))
     }
 
+    /// The same fields, with those that were sent under an older name and not under their own now under their own.
+    #[must_use]
+    pub fn with_older_names(&self, older: &[(&str, &str)]) -> Self {
+        let mut fields = self.0.clone();
+        for (old, own) in older {
+            if self.0.get(*own).is_none_or(Value::is_null)
+                && let (Some(value), Value::Object(fields)) = (self.0.get(*old), &mut fields)
+            {
+                fields.insert((*own).to_owned(), value.clone());
+            }
+        }
+        Self(fields)
+    }
+
+    /// One of the fields, without the others.
+    #[must_use]
+    pub fn only(&self, field: &str) -> Self {
+        let one = self.0.get(field).map(|value| (field.to_owned(), value.clone()));
+        Self(Value::Object(one.into_iter().collect()))
+    }
+
+    /// A field as it was sent.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.0.get(field)
+    }
+
     /// Whether a field was sent with a value that is neither `null` nor an empty text.
     pub fn has(&self, field: &str) -> bool {
         self.0.get(field).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
@@ -91,8 +117,30 @@ impl Request {
                 display_name: "test".into(),
                 metadata: Vec::new(),
                 client_certificate: None,
+                remote_address: None,
             },
         }
+    }
+
+    /// The same with this operation, for unit tests.
+    #[must_use]
+    pub fn with_operation(mut self, operation: Operation) -> Self {
+        self.operation = operation;
+        self
+    }
+
+    /// The same from this address, for unit tests.
+    #[must_use]
+    pub fn with_remote_address(mut self, address: &str) -> Self {
+        self.caller.remote_address = Some(address.to_owned());
+        self
+    }
+
+    /// The same with this certificate of the client, for unit tests.
+    #[must_use]
+    pub fn with_client_certificate(mut self, der: &[u8]) -> Self {
+        self.caller.client_certificate = Some(der.to_vec());
+        self
     }
 
     /// Identifies the request in logs.
@@ -169,6 +217,11 @@ impl Request {
     /// DER of the certificate that the client presented in its TLS handshake.
     pub fn client_certificate(&self) -> Option<&[u8]> {
         self.caller.client_certificate.as_deref()
+    }
+
+    /// The IP address that the request came from.
+    pub fn remote_address(&self) -> Option<&str> {
+        self.caller.remote_address.as_deref()
     }
 }
 

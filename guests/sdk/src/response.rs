@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::Fault;
 use crate::bindings::innkeeper::engine::types as wit;
+use crate::{Auth, Fault};
 
 /// What a handler returns.
 pub type Answer = Result<Response, Fault>;
@@ -45,6 +45,11 @@ impl Response {
     /// The answer to LIST: `keys`, or 404 when there are none.
     pub fn list(keys: &[String]) -> Answer {
         if keys.is_empty() { Ok(Self::nothing()) } else { Self::data(&json!({ "keys": keys })) }
+    }
+
+    /// A login: the host makes a token of it. Only from auth methods, in actions that are [`crate::Action::unauthenticated`].
+    pub fn auth(auth: Auth) -> Self {
+        Self::of(wit::Payload::Auth(auth))
     }
 
     /// Bytes outside the envelope, with status 200.
@@ -97,7 +102,15 @@ impl Response {
     pub fn data_text(&self) -> Option<&str> {
         match &self.0.payload {
             wit::Payload::Data(text) => Some(text),
-            wit::Payload::Nothing | wit::Payload::Raw(_) => None,
+            wit::Payload::Nothing | wit::Payload::Raw(_) | wit::Payload::Auth(_) => None,
+        }
+    }
+
+    /// The login, for unit tests.
+    pub fn login(&self) -> Option<&Auth> {
+        match &self.0.payload {
+            wit::Payload::Auth(auth) => Some(auth),
+            wit::Payload::Nothing | wit::Payload::Raw(_) | wit::Payload::Data(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Routes: which paths an engine answers, and with which functions.
 
 use crate::body::Field;
-use crate::{Answer, Fault, Operation, Request};
+use crate::{Answer, Fault, FaultKind, Operation, Request};
 
 /// A function that answers one action.
 pub type Handler = fn(&Request) -> Answer;
@@ -21,6 +21,22 @@ impl Route {
     /// over a capture. The empty template is the mount itself.
     pub const fn new(template: &'static str, about: &'static str, actions: &'static [Action]) -> Self {
         Self { template, about, actions }
+    }
+
+    /// The path below the mount.
+    pub const fn template(&self) -> &'static str {
+        self.template
+    }
+
+    /// Answers a request as the host has it answered, for unit tests: with the action for its operation.
+    pub fn answer(&self, request: &Request) -> Answer {
+        let wanted = match request.operation() {
+            Operation::Create => Operation::Update,
+            operation => operation,
+        };
+        let action = self.actions.iter().find(|action| action.operation == wanted);
+        let unsupported = || Fault::new(FaultKind::UnsupportedOperation, "unsupported operation");
+        (action.ok_or_else(unsupported)?.handler)(request)
     }
 }
 

@@ -10,12 +10,13 @@ use crate::words;
 const NAME_MAX: usize = 128;
 
 /// The powers that a policy can give, by their names.
-const USAGES: [(&str, Usage); 5] = [
+const USAGES: [(&str, Usage); 6] = [
     ("sign", Usage::Sign),
     ("verify", Usage::Verify),
     ("encrypt", Usage::Encrypt),
     ("decrypt", Usage::Decrypt),
     ("mac", Usage::Mac),
+    ("generate_random", Usage::GenerateRandom),
 ];
 
 body! {
@@ -73,7 +74,11 @@ impl Entry {
 
     /// Refuses a scheme whose hash the policy does not list.
     pub(crate) fn allows(&self, scheme: Scheme) -> Result<(), Fault> {
-        let hash = words::hash_of(scheme);
+        self.allows_hash(words::hash_of(scheme))
+    }
+
+    /// The same of a hash alone.
+    pub(crate) fn allows_hash(&self, hash: &str) -> Result<(), Fault> {
         if self.hash_algorithms.is_empty() || hash.is_empty() || self.hash_algorithms.iter().any(|known| known == hash)
         {
             return Ok(());
@@ -107,7 +112,7 @@ pub(crate) fn write(request: &Request) -> Answer {
     };
     for usage in &settings.usages {
         if !USAGES.iter().any(|(known, _)| known == usage) {
-            return Err(Fault::invalid("usages: use sign, verify, encrypt, decrypt or mac"));
+            return Err(Fault::invalid("usages: use sign, verify, encrypt, decrypt, mac or generate_random"));
         }
     }
     for hash in &settings.hash_algorithms {
@@ -131,13 +136,19 @@ pub(crate) fn read(request: &Request) -> Answer {
         return Ok(Response::nothing());
     };
     let key = keys::managed(&entry.id)?;
-    let public = key.public_key()?;
-    let schemes: Vec<String> = key.schemes()?.into_iter().map(words::name).collect();
-    Response::data(&json!({
+    let key_type = key.key_type()?;
+    let mut said = json!({
         "managed_key_id": entry.id, "managed_key_name": entry.name, "usages": entry.usages,
-        "hash_algorithms": entry.hash_algorithms, "allow_digests": entry.allow_digests,
-        "key_type": shown(key.key_type()?), "public_key": pem(&public), "schemes": schemes,
-    }))
+        "hash_algorithms": entry.hash_algorithms, "allow_digests": entry.allow_digests, "key_type": shown(key_type),
+    });
+    if matches!(key_type, KeyType::Aes(_) | KeyType::Hmac(_)) {
+        said["sealings"] = key.sealings()?.into_iter().map(words::sealing_name).collect();
+        said["macs"] = key.macs()?.into_iter().map(words::hash_name).collect();
+    } else {
+        said["public_key"] = pem(&key.public_key()?).into();
+        said["schemes"] = key.schemes()?.into_iter().map(words::name).collect();
+    }
+    Response::data(&said)
 }
 
 pub(crate) fn remove(request: &Request) -> Answer {
@@ -153,6 +164,8 @@ fn shown(key_type: KeyType) -> String {
         KeyType::Ec(Curve::P384) => "ecdsa-p384".to_owned(),
         KeyType::Ec(Curve::P521) => "ecdsa-p521".to_owned(),
         KeyType::Ed25519 => "ed25519".to_owned(),
+        KeyType::Aes(bits) => format!("aes-{bits}"),
+        KeyType::Hmac(bits) => format!("hmac-{bits}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words of the API for schemes and hashes.
 
-use innkeeper_guest::keys::{Hash, Key, KeyType, Scheme};
+use innkeeper_guest::keys::{Hash, Key, KeyType, Scheme, Sealing};
 use innkeeper_guest::prelude::*;
 
 use crate::bytes;
@@ -17,6 +17,40 @@ const HASHES: [(&str, Hash); 9] = [
     ("sha3-384", Hash::Sha3384),
     ("sha3-512", Hash::Sha3512),
 ];
+
+/// Every way of sealing and its name.
+const SEALINGS: [(&str, Sealing); 4] = [
+    ("aes-gcm", Sealing::AesGcm),
+    ("aes-cbc-pad", Sealing::AesCbcPad),
+    ("aes-cbc", Sealing::AesCbc),
+    ("home", Sealing::Home),
+];
+
+pub(crate) fn sealing_name(sealing: Sealing) -> &'static str {
+    SEALINGS.iter().find(|(_, known)| *known == sealing).map_or("", |(name, _)| name)
+}
+
+/// The way of sealing that a request names, else the key's usual one.
+pub(crate) fn sealing(key: &Key, name: &str) -> Result<Sealing, Fault> {
+    let able = key.sealings()?;
+    let names = || able.iter().copied().map(sealing_name).collect::<Vec<_>>().join(", ");
+    let wanted = |sealing: &&Sealing| name.is_empty() || sealing_name(**sealing) == name;
+    able.iter().find(wanted).copied().ok_or_else(|| Fault::invalid(format!("sealing: this key seals with {}", names())))
+}
+
+/// The hash of a code: the one that a request names, else the key's usual one.
+pub(crate) fn mac_hash(key: &Key, name: &str) -> Result<Hash, Fault> {
+    if !name.is_empty() {
+        return hash(name);
+    }
+    let able = key.macs()?;
+    able.first().copied().ok_or_else(|| Fault::invalid("the key makes no message authentication codes"))
+}
+
+/// The hash of OAEP: the one that a request names, else that of the key's record, else SHA-256.
+pub(crate) fn oaep_hash(key: &Key, name: &str) -> Result<Hash, Fault> {
+    if name.is_empty() { Ok(key.oaep_hash().unwrap_or(Hash::Sha256)) } else { hash(name) }
+}
 
 /// What is to be signed.
 pub(crate) enum Input {
@@ -44,7 +78,7 @@ pub(crate) fn hash(name: &str) -> Result<Hash, Fault> {
     })
 }
 
-fn hash_name(hash: Hash) -> &'static str {
+pub(crate) fn hash_name(hash: Hash) -> &'static str {
     HASHES.iter().find(|(_, known)| *known == hash).map_or("", |(name, _)| name)
 }
 

@@ -1,6 +1,11 @@
 //! The decision. Pure: no storage, no clock.
 
+use std::sync::Arc;
+
+use model::NamespacePath;
+
 use crate::Principal;
+use crate::policy::{Acl, Granting, Question};
 
 /// What a route demands of whoever asks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,14 +16,27 @@ pub struct Demands {
     pub sudo: bool,
 }
 
+/// Who asks, with what their policies say.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// The token.
+    pub principal: Principal,
+    /// The namespace that the token is of.
+    pub home: NamespacePath,
+    /// Its policies, and those of its entity.
+    pub acl: Arc<Acl>,
+}
+
 /// Proof that a request may go on.
 #[derive(Debug)]
 pub struct Admitted {
-    principal: Option<Principal>,
+    asking: Option<Asking>,
+    granting: Vec<Arc<Granting>>,
+    sudo: bool,
 }
 
 /// The request may not go on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// No token, or none that is known.
     #[error("permission denied")]
@@ -31,22 +49,74 @@ pub enum Denied {
 impl Admitted {
     /// Who asks; `None` on routes that answer anybody who sent no valid token.
     pub fn principal(&self) -> Option<&Principal> {
-        self.principal.as_ref()
+        self.asking.as_ref().map(|asking| &asking.principal)
+    }
+
+    /// What the caller's policies say; `None` where nobody in particular asks.
+    pub fn acl(&self) -> Option<&Arc<Acl>> {
+        self.asking.as_ref().map(|asking| &asking.acl)
+    }
+
+    /// The namespace that the caller's token is of; `None` where nobody in particular asks.
+    pub fn home(&self) -> Option<&NamespacePath> {
+        self.asking.as_ref().map(|asking| &asking.home)
+    }
+
+    /// The policies that the decision rests on.
+    pub fn granting(&self) -> &[Arc<Granting>] {
+        &self.granting
+    }
+
+    /// Whether the caller has `sudo` on the path, also where it was not demanded.
+    pub fn sudo(&self) -> bool {
+        self.sudo
     }
 }
 
-/// Decides. Until policies come, the root token may do everything and nobody else anything but what is open to all.
-pub fn admit(principal: Option<Principal>, demands: Demands) -> Result<Admitted, Denied> {
-    match &principal {
-        _ if demands.unauthenticated => Ok(Admitted { principal }),
-        Some(known) if known.is_root() => Ok(Admitted { principal }),
-        Some(_) => Err(Denied::Refused),
-        None => Err(Denied::Unknown),
+/// Decides. A token acts in the namespace that it is of and below, as far as its policies permit; the question's path
+/// begins with the namespace's.
+pub fn admit(
+    asking: Option<Asking>,
+    demands: Demands,
+    namespace: &NamespacePath,
+    question: &Question<'_>,
+) -> Result<Admitted, Denied> {
+    if demands.unauthenticated {
+        return Ok(Admitted { asking, granting: Vec::new(), sudo: false });
     }
+    let Some(known) = &asking else { return Err(Denied::Unknown) };
+    if !namespace.as_str().starts_with(known.home.as_str()) {
+        return Err(Denied::Refused);
+    }
+    let verdict = known.acl.decide(&Question { sudo: demands.sudo, ..*question });
+    if !verdict.allowed {
+        return Err(Denied::Refused);
+    }
+    let sudo = demands.sudo || known.acl.decide(&Question { sudo: true, ..*question }).allowed;
+    Ok(Admitted { asking, granting: verdict.granting, sudo })
 }
 
 impl From<Denied> for model::Fault {
     fn from(denied: Denied) -> Self {
         Self::new(model::Kind::Denied, denied.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Operation;
+
+    use super::*;
+
+    fn question(path: &str) -> Question<'_> {
+        Question { operation: Operation::Read, path, parameters: None, wrap_ttl: None, sudo: false }
+    }
+
+    #[test]
+    fn without_a_token_only_open_routes_answer() {
+        let root = NamespacePath::root();
+        let open = Demands { unauthenticated: true, sudo: false };
+        assert!(admit(None, open, &root, &question("x")).is_ok_and(|admitted| admitted.principal().is_none()));
+        assert_eq!(admit(None, Demands::default(), &root, &question("x")).err(), Some(Denied::Unknown));
     }
 }

@@ -1,35 +1,33 @@
 //! Why a command failed, and what to do about it.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use storage::archive;
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The command line or the environment is wrong; the text says what would be right.
     #[error("{0}")]
     Usage(String),
-    /// No token.
-    #[error("there is no token: set VAULT_TOKEN, or write one to ~/.vault-token")]
-    NoToken,
     /// The server does not answer.
     #[error("{address}: {reason}{}", hint(.reason))]
-    Unreachable {
-        /// Where it should be.
-        address: String,
-        /// What happened.
-        reason: String,
-    },
+    Unreachable { address: String, reason: String },
     /// The server answered, but not with what was asked for.
-    #[error("the server answered {status}: {text}{}", advice(*.status))]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// What it said.
-        text: String,
-    },
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The server answered something that makes no sense here.
+    #[error("{0}")]
+    Unreadable(String),
+    /// There is nothing where something was asked for.
+    #[error("No value found at {0}")]
+    Absent(String),
+    /// What was being done when it failed.
+    #[error("Error {doing}: {cause}")]
+    During { doing: String, cause: Box<Error> },
     /// The file is there already.
     #[error("{} exists already: choose another name, or overwrite it with -force", .0.display())]
     Exists(PathBuf),
@@ -38,23 +36,96 @@ pub enum Error {
     Busy(PathBuf),
     /// The file cannot be read or written.
     #[error("{}: {error}", .path.display())]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    File { path: PathBuf, error: io::Error },
     /// The file is no whole snapshot.
     #[error("{}: {error}", .path.display())]
-    Archive {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: archive::Error,
-    },
+    Archive { path: PathBuf, error: archive::Error },
     /// What the server sent is no whole snapshot.
     #[error("what the server sent is not whole, and nothing was kept of it: {0}. Look into the server's log")]
     Received(String),
+    /// Nobody reads what is written.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Error {
+    /// How the process ends: 1 where the fault is here, 2 where the server says no.
+    pub(crate) fn exit(&self) -> u8 {
+        match self {
+            Self::During { cause, .. } => cause.exit(),
+            Self::Unreachable { .. } | Self::Refused(_) | Self::Unreadable(_) | Self::Absent(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Says what was being done. What is missing, and a wrong command line, say enough themselves.
+    pub(crate) fn during(self, doing: impl Into<String>) -> Self {
+        match self {
+            Self::Absent(_) | Self::Usage(_) | Self::Output(_) | Self::During { .. } => self,
+            cause => Self::During { doing: doing.into(), cause: Box::new(cause) },
+        }
+    }
+
+    /// The status that the server refused with.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.status),
+            Self::During { cause, .. } => cause.status(),
+            _ => None,
+        }
+    }
+}
+
+/// What a server refused, and how.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) method: String,
+    /// Without its query.
+    pub(crate) url: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) status: u16,
+    /// Each on one line.
+    pub(crate) errors: Vec<String>,
+    /// When the server asks to come back.
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether there was no token to ask with.
+    pub(crate) without_token: bool,
+}
+
+impl Refusal {
+    /// Nothing is there, and there is no more to say about it.
+    pub(crate) fn is_absence(&self) -> bool {
+        self.status == 404 && self.errors.is_empty()
+    }
+
+    fn advice(&self) -> &'static str {
+        match self.status {
+            403 if self.without_token => "There is no token: log in with `innkeeper login`, or set VAULT_TOKEN.",
+            403 => "VAULT_TOKEN or ~/.vault-token must hold a token that may do this.",
+            404 if self.errors.is_empty() => {
+                "Is this the right server? -address or VAULT_ADDR says which one is asked."
+            }
+            503 => "It may be sealed, or busy: `innkeeper status` tells.",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "Error making API request.\n\n")?;
+        if let Some(namespace) = &self.namespace {
+            writeln!(to, "Namespace: {namespace}")?;
+        }
+        write!(to, "URL: {} {}\nCode: {}. Errors:\n", self.method, self.url, self.status)?;
+        for error in &self.errors {
+            write!(to, "\n* {error}")?;
+        }
+        match self.advice() {
+            "" => Ok(()),
+            advice => write!(to, "\n\n{advice}"),
+        }
+    }
 }
 
 fn hint(reason: &str) -> &'static str {
@@ -62,14 +133,5 @@ fn hint(reason: &str) -> &'static str {
         text if text.contains("certificate") => ". Name the server's authority with -ca-cert or VAULT_CACERT",
         text if text.contains("http:") || text.contains("https:") => "",
         _ => ". Is the server running? -address or VAULT_ADDR says where it is looked for",
-    }
-}
-
-fn advice(status: u16) -> &'static str {
-    match status {
-        403 => ". VAULT_TOKEN or ~/.vault-token must hold a token that may do this",
-        404 => ". Is this an Innkeeper server? -address or VAULT_ADDR says which one is asked",
-        503 => ". It may be sealed, or busy: try again later",
-        _ => "",
     }
 }

@@ -22,6 +22,11 @@ pub(crate) struct Part<'a> {
 impl<'a> Part<'a> {
     /// Begins anew, over what another try may have left; not over what another one is writing.
     pub(crate) fn open(name: &'a Path, force: bool) -> Result<Self, Error> {
+        Self::open_with(name, force, MODE)
+    }
+
+    /// The same for a file that others may read too.
+    pub(crate) fn open_with(name: &'a Path, force: bool, mode: u32) -> Result<Self, Error> {
         free(name, force)?;
         let mut part = name.as_os_str().to_owned();
         part.push(".part");
@@ -39,7 +44,7 @@ impl<'a> Part<'a> {
         if (ours.dev(), ours.ino()) != (there.dev(), there.ino()) {
             return Err(Error::Busy(part));
         }
-        file.set_permissions(Permissions::from_mode(MODE)).and_then(|()| file.set_len(0)).map_err(failed)?;
+        file.set_permissions(Permissions::from_mode(mode)).and_then(|()| file.set_len(0)).map_err(failed)?;
         Ok(Self { name, part, force, file, finished: false })
     }
 

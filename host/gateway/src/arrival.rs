@@ -1,6 +1,8 @@
 //! A request as it arrives at the corridor: HTTP has become nouns, nothing has been decided.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use model::{Operation, Stream};
 use secrecy::SecretString;
@@ -31,6 +33,26 @@ pub struct Arrival {
     pub peer: SocketAddr,
     /// DER of the client's certificate, when the TLS handshake had one.
     pub client_certificate: Option<Vec<u8>>,
+    /// From `X-Vault-Wrap-TTL`: the answer is to be wrapped, for so long. Never zero.
+    pub wrap_ttl: Option<Duration>,
     /// `?help=1`: explain the path instead of doing anything.
     pub help: bool,
+    /// The type of mount that it leads to, which the corridor tells and the door counts.
+    pub led_to: LedTo,
+}
+
+/// Where a request led: the type of a mount, `system`, or `token`; empty until the corridor knows.
+#[derive(Clone, Debug, Default)]
+pub struct LedTo(Arc<OnceLock<String>>);
+
+impl LedTo {
+    /// Tells, once.
+    pub(crate) fn tell(&self, mount_type: &str) {
+        self.0.get_or_init(|| mount_type.to_owned());
+    }
+
+    /// What was told.
+    pub fn mount_type(&self) -> &str {
+        self.0.get().map_or("", String::as_str)
+    }
 }

@@ -1,35 +1,60 @@
-//! What a request carries, read as its route wants it.
+//! What a request carries, read once for all who look at it: the decision, the audit, and whatever answers.
+
+use std::sync::OnceLock;
 
 use model::{Fault, Kind};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::Arrival;
+use crate::{Arrival, json};
 
-/// The parameters as a JSON object in text, checked but not taken apart: the engine does that.
-pub(crate) fn text(arrival: &Arrival) -> Result<String, Fault> {
-    if !arrival.operation.has_body() || arrival.body.is_empty() {
-        return Ok(Value::Object(query(arrival)).to_string());
-    }
-    if arrival.body.len() > sandbox::BODY_MAX {
-        return Err(Fault::new(Kind::TooLarge, "an engine takes a body of at most 8 MiB"));
-    }
-    let object: &RawValue = serde_json::from_slice(&arrival.body).map_err(|e| unreadable(&e))?;
-    if !object.get().starts_with('{') {
-        return Err(Fault::invalid("the request body must be a JSON object"));
-    }
-    Ok(object.get().to_owned())
+/// The parameters of a request: a JSON object, kept as text and taken apart only when somebody looks inside.
+pub(crate) struct Body {
+    /// Checked to be an object that everybody reads alike.
+    text: Option<String>,
+    /// Taken apart.
+    fields: OnceLock<Map<String, Value>>,
 }
 
-/// The parameters, taken apart, for the host's own endpoints.
+impl Body {
+    /// Reads the parameters. Where the body is taken as it is, only the query is read.
+    pub(crate) fn read(arrival: &Arrival, raw: bool) -> Result<Self, Fault> {
+        if raw || !arrival.operation.has_body() || arrival.body.is_empty() {
+            return Ok(Self { text: None, fields: OnceLock::from(query(arrival)) });
+        }
+        if arrival.body.len() > sandbox::BODY_MAX {
+            return Err(Fault::new(Kind::TooLarge, "this path takes a body of at most 8 MiB"));
+        }
+        json::check(&arrival.body).map_err(Fault::invalid)?;
+        let text = std::str::from_utf8(&arrival.body).map_err(|_| Fault::invalid("the request body is not UTF-8"))?;
+        Ok(Self { text: Some(text.trim_ascii().to_owned()), fields: OnceLock::new() })
+    }
+
+    /// The parameters, taken apart.
+    pub(crate) fn parameters(&self) -> &Map<String, Value> {
+        self.fields.get_or_init(|| {
+            // What was checked reads.
+            serde_json::from_str(self.text.as_deref().unwrap_or("{}")).unwrap_or_default()
+        })
+    }
+
+    /// The parameters as they were sent, for an engine.
+    pub(crate) fn text(&self) -> String {
+        match &self.text {
+            Some(text) => text.clone(),
+            None => Value::Object(self.parameters().clone()).to_string(),
+        }
+    }
+
+    /// The parameters, for the host's own endpoints.
+    pub(crate) fn into_fields(self) -> Map<String, Value> {
+        self.parameters();
+        self.fields.into_inner().unwrap_or_default()
+    }
+}
+
+/// The parameters, taken apart, for what is answered in front of the corridor.
 pub(crate) fn fields(arrival: &Arrival) -> Result<Map<String, Value>, Fault> {
-    if !arrival.operation.has_body() || arrival.body.is_empty() {
-        return Ok(query(arrival));
-    }
-    match serde_json::from_slice(&arrival.body).map_err(|e| unreadable(&e))? {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(Fault::invalid("the request body must be a JSON object")),
-    }
+    Body::read(arrival, false).map(Body::into_fields)
 }
 
 /// Query parameters: a text each, a list where repeated.
@@ -44,9 +69,4 @@ pub(crate) fn query(arrival: &Arrival) -> Map<String, Value> {
         }
     }
     fields
-}
-
-/// Says where the body stops being JSON, without repeating any of it.
-fn unreadable(error: &serde_json::Error) -> Fault {
-    Fault::invalid(format!("error parsing JSON: not a JSON object at line {} column {}", error.line(), error.column()))
 }

@@ -5,14 +5,30 @@
 //! [`model::Fault`] out. **Meet first:** [`Gateway::serve`], [`Rooms`]. **Errors:** [`model::Fault`].
 #![forbid(unsafe_code)]
 
+mod admission;
+mod answering;
 mod arrival;
 mod body;
 mod corridor;
+mod expiry;
+mod cors;
 mod help;
+mod json;
+mod leasing;
+mod login;
 mod opening;
+mod routing;
+mod passage;
 mod recording;
 mod ticks;
+mod wrapping;
 
-pub use arrival::Arrival;
+pub use arrival::{Arrival, LedTo};
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;
+
+/// The check of bodies, for fuzzing.
+#[doc(hidden)]
+pub fn check_json(body: &[u8]) -> Result<(), String> {
+    json::check(body)
+}

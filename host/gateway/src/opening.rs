@@ -12,7 +12,7 @@ use system::{Answer, Founded, Question};
 use tokio::sync::watch;
 
 use crate::corridor::{Gateway, Rooms, now};
-use crate::{Arrival, body, ticks};
+use crate::{Arrival, body, expiry, ticks};
 
 /// Makes the rooms of an open node over its barrier.
 pub type Furnish =
@@ -101,6 +101,7 @@ impl Gateway {
     fn store_open(&self, open: Open) {
         let open = Arc::new(open);
         tokio::spawn(ticks::run(Arc::downgrade(&open)));
+        tokio::spawn(expiry::run(Arc::downgrade(&open)));
         self.open.store(Some(open));
     }
 

@@ -1,56 +1,46 @@
 //! What is recorded of a request: once it was decided whether it goes on, and before its answer is given.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use access::Principal;
+use access::Admitted;
 use async_trait::async_trait;
-use audit::{Answer, Audit, Auth, Data, KeyUse, Recording, Request, Wrap};
+use audit::{Answer, Audit, Auth, Data, Devices, KeyUse, Policy, Recording, Request, Wrap};
 use keys::{ManagedKeys, Used, Witness};
-use model::{Fault, Operation, Payload, Reply};
+use model::{Fault, MountClass, Operation, Payload, Reply};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
 
+use crate::admission::Known;
 use crate::corridor::Gateway;
+use crate::routing::{Answerer, Routed};
 use crate::{Arrival, body};
 
 /// What the corridor knows of a request when it records it.
-pub(crate) struct Asked<'a> {
-    pub(crate) arrival: &'a Arrival,
+pub(crate) struct Facts<'a> {
+    arrival: &'a Arrival,
     /// After the existence check, where there is one.
-    pub(crate) operation: Operation,
+    operation: Operation,
     /// `None`: the path led into none.
-    pub(crate) namespace: Option<&'a Namespace>,
+    namespace: Option<Arc<Namespace>>,
     /// Below the namespace.
-    pub(crate) path: String,
-    pub(crate) target: At<'a>,
+    path: String,
+    target: At,
     /// Who asks, as far as that was found out.
-    pub(crate) principal: Option<&'a Principal>,
-    /// Whether it was admitted; `None`: nobody asked, because the route answers anybody.
-    pub(crate) allowed: Option<bool>,
+    known: Option<&'a Known>,
+    /// Whether it was admitted, and the policies that this rests on.
+    decision: Option<(bool, Vec<Policy>)>,
 }
 
 /// What a path leads to, for entries.
-#[derive(Clone, Copy)]
-pub(crate) enum At<'a> {
+enum At {
     Nowhere,
-    System,
-    Token,
-    Mount(&'a Mount),
-}
-
-/// What an answer holds besides its reply.
-#[derive(Default)]
-pub(crate) struct Added<'a> {
-    /// Who was let in.
-    pub(crate) auth: Option<&'a Auth>,
-    /// The lease.
-    pub(crate) lease_id: &'a str,
-    /// Where the answer was put instead of being given.
-    pub(crate) wrap: Option<&'a Wrap>,
+    Native(&'static str),
+    Mount(Arc<Mount>),
 }
 
 /// Records what becomes of one request, uses of managed keys among it.
@@ -63,39 +53,77 @@ pub(crate) struct Recorder {
 /// Records a request once it was decided whether it goes on; `refused`: why it does not. A request that is not recorded
 /// does not go on.
 pub(crate) async fn open(
-    audit: &Audit,
-    transaction: &Transaction,
-    asked: &Asked<'_>,
+    devices: &Arc<Devices>,
+    facts: &Facts<'_>,
     refused: Option<&Fault>,
 ) -> Result<Arc<Recorder>, Fault> {
-    let recorder = Recorder::new(audit, transaction, asked).await?;
+    let recorder = unopened(devices, facts)?;
     let error = refused.map(text).unwrap_or_default();
     recorder.recording.request(&error, SystemTime::now()).await?;
-    Ok(Arc::new(recorder))
+    Ok(recorder)
+}
+
+/// The recorder of a request of which nothing is decided yet: for what must be asked before.
+pub(crate) fn unopened(devices: &Arc<Devices>, facts: &Facts<'_>) -> Result<Arc<Recorder>, Fault> {
+    Recorder::new(devices, facts).map(Arc::new)
 }
 
 /// Records the answer, which is given only if that was done.
-pub(crate) async fn close(recorder: &Recorder, answer: Result<&Reply, &Fault>, added: Added<'_>) -> Result<(), Fault> {
+pub(crate) async fn close(recorder: &Recorder, answer: Result<&Reply, &Fault>) -> Result<(), Fault> {
     if recorder.recording.is_empty() {
         return Ok(());
     }
     let now = SystemTime::now();
-    match answer {
-        Err(fault) => recorder.recording.response(&Answer::default(), &text(fault), now).await,
-        Ok(reply) => {
-            let answer = Answer {
-                auth: added.auth,
-                data: answered(&reply.payload),
-                clear: &recorder.clear,
-                lease_id: added.lease_id,
-                redirect: "",
-                wrap: added.wrap,
-                warnings: &reply.warnings,
-                headers: &reply.headers,
-            };
-            recorder.recording.response(&answer, "", now).await
-        }
+    let reply = match answer {
+        Ok(reply) => reply,
+        Err(fault) => return recorder.recording.response(&Answer::default(), &text(fault), now).await,
+    };
+    let (auth, wrap) = (reply.auth.as_ref().map(let_in), reply.wrap_info.as_ref().map(put_away));
+    let answer = Answer {
+        auth: auth.as_ref(),
+        data: answered(&reply.payload),
+        clear: &recorder.clear,
+        lease_id: reply.lease.as_ref().map_or("", |lease| &lease.id),
+        redirect: "",
+        wrap: wrap.as_ref(),
+        warnings: &reply.warnings,
+        headers: &reply.headers,
+    };
+    recorder.recording.response(&answer, "", now).await
+}
+
+/// Who was let in by an answer.
+fn let_in(auth: &model::Auth) -> Auth {
+    Auth {
+        client_token: Some(auth.client_token.clone()),
+        accessor: auth.accessor.clone(),
+        policies: auth.policies.clone(),
+        token_policies: auth.token_policies.clone(),
+        identity_policies: auth.identity_policies.clone(),
+        metadata: pairs(&auth.metadata),
+        entity_id: auth.entity_id.clone(),
+        token_type: auth.token_type.name().to_owned(),
+        token_ttl: auth.lease_duration,
+        num_uses: auth.num_uses,
+        remaining_uses: auth.num_uses,
+        ..Auth::default()
     }
+}
+
+/// Where an answer was put.
+fn put_away(info: &model::WrapInfo) -> Wrap {
+    Wrap {
+        token: Some(info.token.clone()),
+        accessor: info.accessor.clone(),
+        ttl: info.ttl,
+        creation_time: None,
+        creation_path: info.creation_path.clone(),
+        wrapped_accessor: info.wrapped_accessor.clone().unwrap_or_default(),
+    }
+}
+
+fn pairs(metadata: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// A recorder for what a mount does without being asked: only its uses of managed keys are recorded.
@@ -121,10 +149,9 @@ pub(crate) async fn unasked(
 }
 
 impl Recorder {
-    async fn new(audit: &Audit, transaction: &Transaction, asked: &Asked<'_>) -> Result<Self, Fault> {
-        let devices = audit.devices(transaction).await?;
-        let recording = Recording::new(&devices, || (asked.request(), asked.auth()))?;
-        let clear = match asked.target {
+    fn new(devices: &Arc<Devices>, facts: &Facts<'_>) -> Result<Self, Fault> {
+        let recording = Recording::new(devices, || (facts.request(), facts.auth()))?;
+        let clear = match &facts.target {
             At::Mount(mount) if !devices.is_empty() => mount.config.audit_non_hmac_response_keys.clone(),
             _ => Vec::new(),
         };
@@ -137,9 +164,9 @@ impl Recorder {
         self: Arc<Self>,
         audit: &Audit,
         transaction: &Transaction,
-        asked: &Asked<'_>,
+        facts: &Facts<'_>,
     ) -> Result<Arc<Self>, Fault> {
-        let newer = Self::new(audit, transaction, asked).await?;
+        let newer = Self::new(&audit.devices(transaction).await?, facts)?;
         Ok(if newer.recording.is_empty() { self } else { Arc::new(newer) })
     }
 
@@ -174,48 +201,95 @@ impl Witness for Recorder {
     }
 }
 
-impl Asked<'_> {
+impl<'a> Facts<'a> {
+    /// What is known before anything is decided.
+    pub(crate) fn new(arrival: &'a Arrival, known: Option<&'a Known>, routed: Option<&Routed<'_>>) -> Self {
+        let target = match routed.map(|routed| &routed.answerer) {
+            None => At::Nowhere,
+            Some(Answerer::Guest { mount, .. }) => At::Mount(Arc::clone(mount)),
+            Some(Answerer::Host(_)) => At::Native(routed.map_or("sys/", |routed| native_mount(&routed.path))),
+        };
+        Self {
+            arrival,
+            operation: arrival.operation,
+            namespace: routed.map(|routed| Arc::clone(&routed.namespace)),
+            path: routed.map_or(&arrival.path, |routed| &routed.path).clone(),
+            target,
+            known,
+            decision: None,
+        }
+    }
+
+    /// Takes what was decided: the operation, and the policies that it rests on; `None`: it was refused.
+    pub(crate) fn decided(&mut self, admitted: Option<(Operation, &Admitted)>) {
+        let Some((operation, admitted)) = admitted else {
+            self.decision = self.known.map(|_| (false, Vec::new()));
+            return;
+        };
+        self.operation = operation;
+        let granting = admitted.granting().iter().map(|granting| Policy {
+            name: granting.name.clone(),
+            namespace: audit::Namespace {
+                id: granting.namespace_id.clone(),
+                path: granting.namespace_path.clone(),
+            },
+        });
+        self.decision = self.known.map(|_| (true, granting.collect()));
+    }
+
     fn request(&self) -> Request<'_> {
-        let (mount, clear): (_, &[String]) = match self.target {
+        let (mount, clear): (_, &[String]) = match &self.target {
             At::Nowhere => (None, &[]),
-            At::System => (Some(native("system", "secret", "sys/")), &[]),
-            At::Token => (Some(native("token", "auth", "auth/token/")), &[]),
+            At::Native(point) => (Some(native(point)), &[]),
             At::Mount(mount) => (Some(mounted(mount)), &mount.config.audit_non_hmac_request_keys),
         };
         let arrival = self.arrival;
+        let principal = self.known.map(Known::principal);
         Request {
             id: arrival.id.clone(),
-            client_id: String::new(),
+            client_id: principal.map(|who| who.entity_id.clone()).unwrap_or_default(),
             operation: Some(self.operation),
-            namespace: self.namespace.map(shown).unwrap_or_default(),
+            namespace: self.namespace.as_deref().map(shown).unwrap_or_default(),
             path: self.path.clone(),
             mount,
             data: sent(arrival),
             clear,
             client_token: arrival.token.clone(),
-            client_token_accessor: self.principal.map(|who| who.accessor.clone()).unwrap_or_default(),
+            client_token_accessor: principal.map(|who| who.accessor.clone()).unwrap_or_default(),
             remote_address: arrival.peer.ip().to_string(),
             remote_port: arrival.peer.port(),
-            wrap_ttl: 0,
+            wrap_ttl: arrival.wrap_ttl.map_or(0, |ttl| ttl.as_secs()),
             headers: &arrival.headers,
             client_certificate_serial_number: String::new(),
         }
     }
 
     fn auth(&self) -> Option<Auth> {
-        let who = self.principal?;
+        let known = self.known?;
+        let who = known.principal();
         Some(Auth {
             client_token: self.arrival.token.clone(),
             accessor: who.accessor.clone(),
             display_name: who.display_name.clone(),
-            policies: who.policies.clone(),
+            policies: known.policies(),
             token_policies: who.policies.clone(),
-            decision: self.allowed.map(|allowed| (allowed, Vec::new())),
-            token_type: "service".to_owned(),
+            identity_policies: known.identity_policies().to_vec(),
+            decision: self.decision.clone(),
+            metadata: pairs(&who.meta),
+            entity_id: who.entity_id.clone(),
+            token_type: who.kind.name().to_owned(),
+            token_ttl: who.creation_ttl,
             token_issue_time: Some(UNIX_EPOCH + Duration::from_secs(who.creation_time)),
+            num_uses: who.uses_given,
+            remaining_uses: who.num_uses,
             ..Auth::default()
         })
     }
+}
+
+/// The part of a namespace that a native path is in.
+fn native_mount(path: &str) -> &'static str {
+    ["auth/token/", "identity/", "cubbyhole/"].into_iter().find(|point| path.starts_with(point)).unwrap_or("sys/")
 }
 
 impl Gateway {
@@ -262,7 +336,12 @@ fn shown(namespace: &Namespace) -> audit::Namespace {
     audit::Namespace { id: namespace.public_id(), path: namespace.path.to_string() }
 }
 
-fn native(kind: &str, class: &'static str, point: &str) -> audit::Mount {
+fn native(point: &str) -> audit::Mount {
+    let (class, kind) = match point {
+        "sys/" => ("secret", "system"),
+        "auth/token/" => ("auth", "token"),
+        other => ("secret", other.trim_end_matches('/')),
+    };
     audit::Mount { kind: kind.to_owned(), accessor: String::new(), class, point: point.to_owned() }
 }
 
@@ -270,7 +349,7 @@ fn mounted(mount: &Mount) -> audit::Mount {
     audit::Mount {
         kind: mount.kind.clone(),
         accessor: mount.accessor.clone(),
-        class: "secret",
+        class: if mount.class == MountClass::Auth { "auth" } else { "secret" },
         point: mount.path.to_string(),
     }
 }

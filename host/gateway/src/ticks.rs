@@ -60,7 +60,7 @@ impl Rooms {
         let tree = self.tenancy.tree(&mut transaction).await?;
         drop(transaction);
         for mount in tree.all_mounts() {
-            let Some(guest) = self.catalog.get(&mount.kind).filter(|guest| guest.descriptor.wants_tick) else {
+            let Some(guest) = self.catalog.of(mount).filter(|guest| guest.descriptor.wants_tick) else {
                 continue;
             };
             if later.contains_key(&mount.id) {
@@ -118,6 +118,7 @@ impl Rooms {
             max_lease_ttl,
             managed_keys: recorder.keys(&self.managed_keys),
             internal_keys: self.internal_keys.clone(),
+            outgoing: Arc::clone(&self.outgoing),
             deadline: Instant::now() + self.request_time.min(Duration::from_secs(EVERY)),
         };
         guest.tick(grant).await?.commit().await.map_err(stored)

@@ -74,6 +74,23 @@ pub enum KeyType {
     Ec(Curve),
     /// Ed25519 (RFC 8032).
     Ed25519,
+    /// AES, a symmetric key.
+    Aes {
+        /// 128, 192 or 256.
+        bits: u32,
+    },
+    /// A symmetric key for HMAC.
+    Hmac {
+        /// Bits of the key.
+        bits: u32,
+    },
+}
+
+impl KeyType {
+    /// Whether there is a public half.
+    pub const fn is_pair(self) -> bool {
+        matches!(self, Self::Rsa { .. } | Self::Ec(_) | Self::Ed25519)
+    }
 }
 
 impl fmt::Display for KeyType {
@@ -82,6 +99,8 @@ impl fmt::Display for KeyType {
             Self::Rsa { bits } => write!(f, "RSA-{bits}"),
             Self::Ec(curve) => write!(f, "EC {}", curve.name()),
             Self::Ed25519 => f.write_str("Ed25519"),
+            Self::Aes { bits } => write!(f, "AES-{bits}"),
+            Self::Hmac { bits } => write!(f, "HMAC-{bits}"),
         }
     }
 }

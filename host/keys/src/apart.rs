@@ -13,22 +13,23 @@ pub const APART_MAX: usize = 256;
 /// When to come back after that.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 
-/// Turns at the cores of this machine.
-pub(crate) struct Turns {
+/// Turns at the cores of this machine. Each sort of work has its own, so that none keeps another waiting.
+pub struct Turns {
     places: Arc<Semaphore>,
     cores: Arc<Semaphore>,
 }
 
 impl Turns {
     /// As many at once as there are cores.
-    pub(crate) fn new() -> Self {
+    #[allow(clippy::new_without_default, reason = "turns are made on purpose, once per sort of work")]
+    pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self { places: Arc::new(Semaphore::new(APART_MAX)), cores: Arc::new(Semaphore::new(cores)) }
     }
 
     /// Does the work when it is its turn; answers what came of it, and the time that it took. The turn belongs to the
     /// work: it ends with it, also when nobody waits for it any more.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub async fn run<T: Send + 'static>(
         &self,
         deadline: Instant,
         work: impl FnOnce() -> T + Send + 'static,

@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::registry::{Locator, Provider};
-use crate::{Error, Hash, Input, KeyType, Scheme};
+use crate::{Error, Hash, Input, KeyType, Material, Scheme, Sealing};
 
 /// What is known of a key without its private half.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// DER SubjectPublicKeyInfo (RFC 5280 section 4.1).
+    /// DER SubjectPublicKeyInfo (RFC 5280 section 4.1); empty for a symmetric key.
     #[serde(with = "base64_bytes")]
     pub public_key: Vec<u8>,
     /// What the key is.
@@ -21,6 +21,50 @@ pub struct Description {
     /// Which version of the key this is, where its home keeps versions under one name (see [`Locator::pinned`]).
     #[serde(default)]
     pub version: Option<String>,
+    /// How it seals texts, most usual first: none for a key pair.
+    #[serde(default)]
+    pub sealings: Vec<Sealing>,
+    /// The hashes that it authenticates messages with, likewise.
+    #[serde(default)]
+    pub macs: Vec<Hash>,
+}
+
+impl Description {
+    /// Of a key pair.
+    pub const fn pair(public_key: Vec<u8>, key_type: KeyType, schemes: Vec<Scheme>) -> Self {
+        Self { public_key, key_type, schemes, version: None, sealings: Vec::new(), macs: Vec::new() }
+    }
+
+    /// Of a symmetric key.
+    pub const fn symmetric(key_type: KeyType, sealings: Vec<Sealing>, macs: Vec<Hash>) -> Self {
+        Self { public_key: Vec::new(), key_type, schemes: Vec::new(), version: None, sealings, macs }
+    }
+
+    /// The same of this version.
+    #[must_use]
+    pub fn of_version(self, version: Option<String>) -> Self {
+        Self { version, ..self }
+    }
+}
+
+/// A text that is to be sealed, or is sealed and to be opened.
+#[derive(Clone, Copy, Debug)]
+pub struct SealRequest<'a> {
+    /// How, one of the key's ways.
+    pub sealing: Sealing,
+    /// The plaintext of at most [`crate::PLAINTEXT_MAX`] bytes; to be opened, what sealing gave.
+    pub text: &'a [u8],
+    /// What is authenticated and not sealed, at most [`crate::ASSOCIATED_MAX`] bytes.
+    pub associated: &'a [u8],
+}
+
+/// What stands in a key's place after it was put there.
+#[derive(Clone, Copy, Debug)]
+pub enum NewKey<'a> {
+    /// A key that the home makes.
+    Made,
+    /// A key from outside.
+    Given(&'a Material),
 }
 
 /// A signature that is wanted.
@@ -71,6 +115,76 @@ pub trait Driver: Send + Sync + 'static {
     fn cipher(&self) -> Option<&dyn Cipher> {
         None
     }
+
+    /// The powers of symmetric keys, for drivers that have them.
+    fn symmetric(&self) -> Option<&dyn Symmetric> {
+        None
+    }
+
+    /// The power to give random bytes, for drivers that have it.
+    fn random(&self) -> Option<&dyn Random> {
+        None
+    }
+
+    /// The power to take keys in and to put one in another's place, for drivers that have it.
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        None
+    }
+}
+
+/// What a symmetric key does in its home.
+#[async_trait]
+pub trait Symmetric: Send + Sync {
+    /// Seals a text in the format that [`Sealing`] says.
+    async fn seal(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error>;
+
+    /// The reverse. [`crate::not_opened`] for what this key did not seal.
+    async fn open(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error>;
+
+    /// HMAC (RFC 2104) of a message of at most [`crate::MESSAGE_MAX`] bytes.
+    async fn mac(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        hash: Hash,
+        message: &[u8],
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error>;
+}
+
+/// A home's own random generator.
+#[async_trait]
+pub trait Random: Send + Sync {
+    /// So many bytes, at most [`crate::RANDOM_MAX`].
+    async fn bytes(&self, provider: &Provider, count: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Error>;
+}
+
+/// Keys are put into a home.
+#[async_trait]
+pub trait Keeper: Send + Sync {
+    /// Puts a key where the locator says. One that is there is left alone and [`Error::Present`] answered, unless
+    /// `replace` is set: then the new one stands in its place. No key is destroyed: the old one stays in its home under
+    /// another name.
+    async fn put(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        key: NewKey<'_>,
+        replace: bool,
+        deadline: Instant,
+    ) -> Result<Description, Error>;
 }
 
 /// RSAES-OAEP (RFC 8017 section 7.1), MGF1 with the same hash, an empty label.

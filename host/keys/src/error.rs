@@ -60,6 +60,9 @@ pub enum Error {
     /// The token or KMS has no such key.
     #[error("the key is not in its token")]
     Absent,
+    /// The token or KMS has such a key already.
+    #[error("the key is in its token already")]
+    Present,
     /// No internal key of this id in the drawer.
     #[error("there is no such key")]
     NoSuchKey,
@@ -155,7 +158,7 @@ impl Error {
             Self::UsageDenied { .. } => Reason::UsageDenied,
             Self::Unsupported(_) | Self::UnsupportedScheme { .. } => Reason::Unsupported,
             Self::Unusable(_) | Self::Replaced | Self::Forbidden(_) => Reason::Unavailable,
-            Self::Invalid(_) => Reason::Invalid,
+            Self::Invalid(_) | Self::Present => Reason::Invalid,
             Self::NotExportable => Reason::NotExportable,
             Self::Login(_) | Self::Unavailable { .. } | Self::Busy { .. } => Reason::Unavailable,
             Self::Timeout => Reason::Timeout,
@@ -221,6 +224,11 @@ impl Error {
                 format!("managed key {key:?} may not be used to {}: its usages do not include it", usage.name())
             }
             Self::Absent => "key not found: it is not in its token or KMS, and allow_generate_key is not set".into(),
+            Self::Present => {
+                "the key is there already; it is not made again, and only allow_replace_key with replace = \
+                              true puts another one in its place"
+                    .into()
+            }
             Self::NoSuchKey => "there is no such key in this mount".into(),
             Self::Unsupported(what) => format!("not supported: {what}"),
             Self::UnsupportedScheme { scheme, able } if able.is_empty() => {

@@ -20,22 +20,29 @@ mod internal;
 mod libraries;
 mod limits;
 mod managed;
+mod material;
 mod random;
 pub mod registry;
 pub mod spki;
+mod symmetric;
 mod verify;
 mod witness;
 
 pub use algorithm::{Curve, Hash, Input, KeyType, MESSAGE_MAX, Scheme, Usage, Usages};
-pub use apart::{APART_MAX, apart};
-pub use driver::{Cipher, Description, Driver, SignRequest};
+pub use apart::{APART_MAX, Turns, apart};
+pub use driver::{Cipher, Description, Driver, Keeper, NewKey, Random, SealRequest, SignRequest, Symmetric};
 pub use error::{Error, PUBLIC_TEXT_MAX, Reason};
 pub use internal::encrypt as encrypt_to;
 pub use internal::{InternalKey, InternalKeys, PRIVATE_DER_MAX, Policy, PrivateFormat};
 pub use libraries::{Libraries, Library};
 pub use limits::Limits;
 pub use managed::{Caller, Health, ManagedKey, ManagedKeys, Place, Replaced, TestSign};
+pub use material::{Material, Parts, SECRET_KEY_MAX};
 pub use registry::{Change, Locator, Provider, ProviderType};
 pub use spki::{SPKI_MAX, key_type_of};
+pub use symmetric::{
+    AES_BITS, AES_BLOCK_LEN, ASSOCIATED_MAX, GCM_NONCE_LEN, GCM_TAG_LEN, HMAC_BITS, HMAC_HASHES, PLAINTEXT_MAX,
+    RANDOM_MAX, SEALED_MAX, Sealing, not_opened,
+};
 pub use verify::verify;
 pub use witness::{Act, Used, Witness};

@@ -18,6 +18,8 @@ pub enum Kind {
     TooLarge,
     /// The request kept losing against others that changed the same records.
     Conflict,
+    /// More requests than a quota lets through; it says when to come back.
+    TooMany,
     /// Something outside (an HSM, a store) cannot be reached now; trying later may work.
     Unavailable,
     /// The barrier is sealed.

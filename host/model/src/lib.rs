@@ -6,14 +6,19 @@
 //! [`MountPath`], [`Reply`], [`Fault`]. **Errors:** [`Invalid`], which says what was wrong and what would be right.
 #![forbid(unsafe_code)]
 
+mod auth;
 mod chunks;
+mod class;
+pub mod envelope;
 mod id;
 mod kind;
 mod operation;
 mod path;
 mod reply;
 
+pub use auth::{Auth, LeaseInfo, TokenKind, WrapInfo};
 pub use chunks::{Chunks, Stream};
+pub use class::MountClass;
 pub use id::Id;
 pub use kind::Kind;
 pub use operation::Operation;

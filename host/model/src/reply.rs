@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use crate::{Kind, Stream};
+use crate::{Auth, Kind, LeaseInfo, Stream, WrapInfo};
 
 /// An answer, before the door gives it an envelope.
 #[derive(Debug, Default)]
@@ -19,6 +19,12 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// The type of the mount that answered, for the envelope.
     pub mount_type: String,
+    /// The token that the answer gives out or renews. Such an answer has an envelope, also without data.
+    pub auth: Option<Auth>,
+    /// What the answer lends.
+    pub lease: Option<LeaseInfo>,
+    /// Where the answer was put instead of being given.
+    pub wrap_info: Option<WrapInfo>,
 }
 
 /// The content of an answer.
@@ -68,6 +74,11 @@ impl Reply {
     /// A JSON value without an envelope, with this status.
     pub fn bare(status: u16, value: serde_json::Value) -> Self {
         Self { payload: Payload::Bare(value), status: Some(status), ..Self::default() }
+    }
+
+    /// A token, without data.
+    pub fn auth(auth: Auth) -> Self {
+        Self { auth: Some(auth), ..Self::default() }
     }
 
     /// No content.

@@ -1,7 +1,7 @@
 //! What a guest says of itself, checked.
 
 use matchit::Router;
-use model::Operation;
+use model::{MountClass, Operation};
 
 use crate::bindings::exports::innkeeper::engine::engine as wit;
 use crate::error::LoadError;
@@ -12,6 +12,8 @@ pub use crate::bindings::exports::innkeeper::engine::engine::FieldKind;
 
 /// A guest's name, version and routes.
 pub struct Descriptor {
+    /// What it can be mounted as.
+    pub class: MountClass,
     /// The mount type.
     pub name: String,
     /// A semantic version.
@@ -104,7 +106,12 @@ impl Descriptor {
             router.insert(route.template.clone(), index).map_err(clash)?;
             routes.push(route);
         }
-        Ok(Self { name: raw.name, version: raw.version, about: raw.about, routes, wants_tick: raw.wants_tick, router })
+        let class = match raw.kind {
+            wit::GuestKind::SecretsEngine => MountClass::Secret,
+            wit::GuestKind::AuthMethod => MountClass::Auth,
+        };
+        let (name, version, about) = (raw.name, raw.version, raw.about);
+        Ok(Self { class, name, version, about, routes, wants_tick: raw.wants_tick, router })
     }
 }
 

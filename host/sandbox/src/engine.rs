@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use model::MountClass;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::bindings::SecretsEngine;
+use crate::bindings::innkeeper::engine::{clock, http_out, keys, log, passwords, random, storage, types};
 use crate::error::LoadError;
 use crate::guest::Guest;
 use crate::limits::TICK;
@@ -16,7 +17,10 @@ use crate::tuning;
 /// The room itself: one per process.
 pub struct Sandbox {
     engine: Engine,
+    /// What every guest may import.
     linker: Linker<State>,
+    /// The same with what only auth methods may.
+    auth_linker: Linker<State>,
     stop: Arc<AtomicBool>,
 }
 
@@ -25,8 +29,10 @@ impl Sandbox {
     /// runtime is inside a guest.
     pub fn new() -> Result<Self, LoadError> {
         let engine = Engine::new(&tuning::config()).map_err(unreadable)?;
-        let mut linker = Linker::new(&engine);
-        SecretsEngine::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(unreadable)?;
+        let linker = shared(&engine).map_err(unreadable)?;
+        let mut auth_linker = linker.clone();
+        passwords::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
+        http_out::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (ticking, stopped) = (engine.clone(), Arc::clone(&stop));
         let clock = move || {
@@ -39,7 +45,7 @@ impl Sandbox {
             .name("guest-clock".into())
             .spawn(clock)
             .map_err(|e| LoadError::Unreadable(e.to_string()))?;
-        Ok(Self { engine, linker, stop })
+        Ok(Self { engine, linker, auth_linker, stop })
     }
 
     /// Loads a guest from code that was compiled while this very program was built.
@@ -62,17 +68,40 @@ impl Sandbox {
 
     /// Checks what a component imports and what it says of itself.
     async fn admit(&self, component: &Component) -> Result<Guest, LoadError> {
+        let mut of_auth_methods = None;
         for (import, _) in component.component_type().imports(&self.engine) {
             if !import.starts_with(CONTRACT) {
                 return Err(LoadError::ForeignImport(import.to_owned()));
             }
+            if AUTH_METHODS_ONLY.iter().any(|interface| import.starts_with(interface)) {
+                of_auth_methods = Some(import.to_owned());
+            }
         }
-        Guest::describe(&self.engine, &self.linker, component).await
+        let linker = if of_auth_methods.is_some() { &self.auth_linker } else { &self.linker };
+        let guest = Guest::describe(&self.engine, linker, component).await?;
+        match of_auth_methods {
+            Some(import) if guest.descriptor.class == MountClass::Secret => Err(LoadError::ForeignImport(import)),
+            _ => Ok(guest),
+        }
     }
+}
+
+/// A linker with what every guest may import.
+fn shared(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    storage::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    keys::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    random::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    Ok(linker)
 }
 
 /// What every permitted import begins with.
 const CONTRACT: &str = "innkeeper:engine/";
+/// What only auth methods may import.
+const AUTH_METHODS_ONLY: [&str; 2] = ["innkeeper:engine/passwords@", "innkeeper:engine/http-out@"];
 
 impl Drop for Sandbox {
     fn drop(&mut self) {

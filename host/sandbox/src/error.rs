@@ -7,7 +7,7 @@ pub enum LoadError {
     #[error("the component imports {0}, which is not part of the contract: a guest has no such power here")]
     ForeignImport(String),
     /// The component does not fit the contract.
-    #[error("the component does not fit world secrets-engine: {0}")]
+    #[error("the component fits neither of the contract's worlds: {0}")]
     Misfit(String),
     /// The component's description of itself is wrong.
     #[error("the component describes itself wrongly: {0}")]

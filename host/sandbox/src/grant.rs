@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keys::{InternalKeys, ManagedKeys};
 use model::{Id, NamespacePath, Operation};
+use outgoing::Outgoing;
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
 use tokio::time::Instant;
@@ -28,6 +29,8 @@ pub struct Grant {
     pub managed_keys: ManagedKeys,
     /// The keys of mounts. Those in the mount's own drawer can be used.
     pub internal_keys: InternalKeys,
+    /// Asks other servers, for auth methods: those that the operator allows.
+    pub outgoing: Arc<Outgoing>,
     /// When the guest is ended.
     pub deadline: Instant,
 }
@@ -69,4 +72,17 @@ pub struct Caller {
     pub metadata: Vec<(String, String)>,
     /// DER of the client's TLS certificate.
     pub client_certificate: Option<Vec<u8>>,
+    /// The IP address that the request came from.
+    pub remote_address: Option<String>,
+}
+
+/// What an engine lent with an answer, and wants back. What it keeps with it is not for clients or logs.
+#[derive(Clone)]
+pub struct Lent {
+    /// Seconds from now; 0 means the mount's default.
+    pub ttl: u64,
+    /// Whether its holder may extend it.
+    pub renewable: bool,
+    /// What the engine keeps with it: a JSON object in text, at most [`crate::LEASE_INTERNAL_MAX`] bytes.
+    pub internal: String,
 }

@@ -1,6 +1,7 @@
 //! One entry into a guest: in with a grant, out with an outcome.
 
-use model::{Fault, Kind, Reply};
+use meter::Entry;
+use model::{Fault, Kind, MountClass, Reply};
 use serde_json::value::RawValue;
 use storage::Transaction;
 use tokio::time::Instant;
@@ -8,17 +9,19 @@ use tokio::time::error::Elapsed;
 use wasmtime::Store;
 
 use crate::bindings::innkeeper::engine::types as wit;
-use crate::grant::{Call, Grant};
+use crate::grant::{Call, Grant, Lent};
 use crate::guest::{Guest, store};
-use crate::limits::{BODY_MAX, HEADERS_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
+use crate::limits::{BODY_MAX, HEADERS_MAX, LEASE_INTERNAL_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
+use crate::login::{Attempt, Login, TokenWishes};
 use crate::services::convert;
 use crate::state::{Ended, State};
 
 impl Guest {
     /// Answers a request in a fresh instance. Only an answer gives the transaction back, with the writes that wait in
     /// it: after a fault or a trap there is nothing left that could be committed.
-    pub async fn handle(&self, grant: Grant, call: Call) -> Result<(Reply, Transaction), Fault> {
+    pub async fn handle(&self, grant: Grant, call: Call) -> Result<Answered, Refusal> {
         let deadline = grant.deadline;
+        let may_log_in = self.may_log_in(&call);
         let request = request(&grant, call);
         let mount_type = self.descriptor.name.clone();
         let mut store = store(&self.engine, State::new(Some(grant), deadline));
@@ -26,8 +29,13 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_handle(&mut store, &request).await
         };
-        let (response, state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
-        answered(response, mount_type, state)
+        let (response, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        Ok(answered(response, mount_type, may_log_in, state)?)
+    }
+
+    fn may_log_in(&self, call: &Call) -> bool {
+        let action = self.descriptor.routes.get(call.route).and_then(|route| route.action(call.operation));
+        self.descriptor.class == MountClass::Auth && action.is_some_and(|action| action.unauthenticated)
     }
 
     /// Asks whether what a request writes to is already there.
@@ -39,7 +47,7 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_exists(&mut store, &request).await
         };
-        let (exists, state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        let (exists, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         Ok((exists, transaction(state)?))
     }
 
@@ -52,23 +60,95 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_tick(&mut store, &context).await
         };
-        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        let ((), state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         transaction(state)
+    }
+
+    /// Lets the guest take back what it lent. Only success gives the transaction back.
+    pub async fn revoke(&self, grant: Grant, lent: Lent) -> Result<Transaction, Fault> {
+        let deadline = grant.deadline;
+        let context = context(&grant);
+        let lease = wit::Lease::from(lent);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_revoke(&mut store, &context, &lease).await
+        };
+        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        transaction(state)
+    }
+
+    /// Lets the guest extend what it lent, for as long as `lent` asks; the answer says for how long it does.
+    pub async fn renew(&self, grant: Grant, lent: Lent) -> Result<(Lent, Transaction), Fault> {
+        let deadline = grant.deadline;
+        let context = context(&grant);
+        let lease = wit::Lease::from(lent);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_renew(&mut store, &context, &lease).await
+        };
+        let (lease, state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        Ok((lent_by(lease).map_err(out_of_bounds)?, transaction(state)?))
+    }
+
+    /// Asks an auth method whether the token of a login may be renewed, and for how long. `internal` is what the login
+    /// answered.
+    pub async fn renew_token(&self, grant: Grant, internal: &str) -> Result<(TokenWishes, Transaction), Fault> {
+        let deadline = grant.deadline;
+        let context = context(&grant);
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let entry = async {
+            let guest = self.instance.instantiate_async(&mut store).await?;
+            guest.innkeeper_engine_engine().call_renew_token(&mut store, &context, internal).await
+        };
+        let (wishes, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        Ok((TokenWishes::check(wishes).map_err(out_of_bounds)?, transaction(state)?))
+    }
+
+    /// How an entry ended: with the guest's own result and the state it left, or with a fault.
+    fn left<T>(
+        &self,
+        result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
+        store: Store<State>,
+    ) -> Result<(T, State), Refusal> {
+        let state = store.into_data();
+        state.tell_dropped_lines();
+        let (entry, left) = match result {
+            Ok(Ok(Ok(value))) => (Entry::Answered, Ok((value, state))),
+            Ok(Ok(Err(fault))) => (Entry::Refused, Err(refused(fault))),
+            Ok(Err(trap)) => (Entry::Trapped, Err(trapped(&trap, &state).into())),
+            Err(_elapsed) => (Entry::Late, Err(ended(&Ended::Deadline).into())),
+        };
+        self.meter.entered(&self.descriptor.name, entry);
+        left
     }
 }
 
-/// How an entry ended: with the guest's own result and the state it left, or with a fault.
-fn left<T>(
-    result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
-    store: Store<State>,
-) -> Result<(T, State), Fault> {
-    let state = store.into_data();
-    state.tell_dropped_lines();
-    match result {
-        Ok(Ok(Ok(value))) => Ok((value, state)),
-        Ok(Ok(Err(fault))) => Err(refused(fault)),
-        Ok(Err(trap)) => Err(trapped(&trap, &state)),
-        Err(_elapsed) => Err(ended(&Ended::Deadline)),
+/// What a guest answered.
+pub struct Answered {
+    /// For the client.
+    pub reply: Reply,
+    /// What is owed back.
+    pub lent: Option<Lent>,
+    /// A login: the host makes a token of it before it replies.
+    pub login: Option<Login>,
+    /// With the writes that wait in it.
+    pub transaction: Transaction,
+}
+
+/// How a guest refused or failed.
+#[derive(Debug)]
+pub struct Refusal {
+    /// For the client.
+    pub fault: Fault,
+    /// Set when somebody tried to log in as somebody and did not prove to be them.
+    pub attempt: Option<Attempt>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { fault, attempt: None }
     }
 }
 
@@ -105,13 +185,48 @@ fn request(grant: &Grant, call: Call) -> wit::Request {
             display_name: call.caller.display_name,
             metadata: call.caller.metadata,
             client_certificate: call.caller.client_certificate,
+            remote_address: call.caller.remote_address,
         },
     }
 }
 
-fn answered(response: wit::Response, mount_type: String, state: State) -> Result<(Reply, Transaction), Fault> {
+fn answered(
+    mut response: wit::Response,
+    mount_type: String,
+    may_log_in: bool,
+    state: State,
+) -> Result<Answered, Fault> {
+    let login = match std::mem::replace(&mut response.payload, wit::Payload::Nothing) {
+        wit::Payload::Auth(_) if !may_log_in => {
+            return Err(out_of_bounds("a login, which only an auth method may answer, where no token is asked for"));
+        }
+        wit::Payload::Auth(auth) => Some(Login::check(auth).map_err(out_of_bounds)?),
+        other => {
+            response.payload = other;
+            None
+        }
+    };
+    let lent = response.lease.take().map(lent_by).transpose().map_err(out_of_bounds)?;
     let reply = reply(response, mount_type).map_err(out_of_bounds)?;
-    Ok((reply, transaction(state)?))
+    Ok(Answered { reply, lent, login, transaction: transaction(state)? })
+}
+
+fn lent_by(lease: wit::Lease) -> Result<Lent, &'static str> {
+    if lease.internal.len() > LEASE_INTERNAL_MAX {
+        return Err("more than 64 KiB kept with a lease");
+    }
+    // Only checked, not taken apart: it is the engine's own.
+    data(lease.internal).map(|internal| Lent {
+        ttl: lease.ttl,
+        renewable: lease.renewable,
+        internal: Box::<str>::from(internal).into(),
+    })
+}
+
+impl From<Lent> for wit::Lease {
+    fn from(lent: Lent) -> Self {
+        Self { ttl: lent.ttl, renewable: lent.renewable, internal: lent.internal }
+    }
 }
 
 /// The client is told which bound it was, never what was answered.
@@ -130,12 +245,20 @@ fn reply(response: wit::Response, mount_type: String) -> Result<Reply, &'static 
         wit::Payload::Data(text) if text.len() > BODY_MAX => return Err("more than 8 MiB of data"),
         wit::Payload::Data(text) => model::Payload::Data(data(text)?),
         wit::Payload::Raw(raw) => raw_payload(raw)?,
+        wit::Payload::Auth(_) => return Err("a login in the wrong place"),
     };
     if response.status.is_some_and(|status| !(200..300).contains(&status)) {
         return Err("a status outside 200 to 299");
     }
     let warnings = response.warnings.into_iter().map(cut).collect();
-    Ok(Reply { payload, status: response.status, warnings, headers: headers(response.headers)?, mount_type })
+    Ok(Reply {
+        payload,
+        status: response.status,
+        warnings,
+        headers: headers(response.headers)?,
+        mount_type,
+        ..Reply::default()
+    })
 }
 
 /// A JSON object or null, and nothing else.
@@ -175,14 +298,15 @@ fn visible(text: &str) -> bool {
     text.bytes().all(|b| (b' '..=b'~').contains(&b))
 }
 
-fn refused(fault: wit::Fault) -> Fault {
-    let messages = fault.messages.into_iter().take(MESSAGES_MAX).map(cut).collect();
-    Fault {
-        kind: convert::kind(fault.kind),
-        messages,
-        detail: fault.detail.map(cut),
-        retry_after: fault.retry_after.map(|seconds| std::time::Duration::from_secs(seconds.into())),
-    }
+fn refused(refusal: wit::Fault) -> Refusal {
+    let counts = refusal.kind == wit::FaultKind::InvalidCredentials;
+    let fault = Fault {
+        kind: convert::kind(refusal.kind),
+        messages: refusal.messages.into_iter().take(MESSAGES_MAX).map(cut).collect(),
+        detail: refusal.detail.map(cut),
+        retry_after: refusal.retry_after.map(|seconds| std::time::Duration::from_secs(seconds.into())),
+    };
+    Refusal { fault, attempt: refusal.attempt.filter(|_| counts).and_then(Attempt::check) }
 }
 
 /// A trap costs the instance and this answer, nothing else.

@@ -2,7 +2,7 @@
 //!
 //! **For:** running guests: each request in a fresh instance, with the memory, time and powers of its [`Grant`] and no
 //! more. **Never:** HTTP, or a guest with a power that is not in `wit/`. **In, out:** a [`Call`] and a [`Grant`] in; an
-//! [`model::Reply`] and the request's transaction out, for the corridor to commit or drop. **Meet first:** [`Sandbox`],
+//! [`Answered`] with the request's transaction out, for the corridor to commit or drop. **Meet first:** [`Sandbox`],
 //! [`Guest`], [`Descriptor`], [`Grant`]. **Errors:** [`LoadError`] when a component is refused; an engine's own refusal
 //! and a trap are both a [`model::Fault`], and leave nothing written.
 
@@ -14,6 +14,7 @@ mod grant;
 mod guest;
 mod invoke;
 mod limits;
+mod login;
 mod services;
 mod state;
 pub mod tuning;
@@ -21,6 +22,8 @@ pub mod tuning;
 pub use descriptor::{Action, Descriptor, Field, FieldKind, Matched, Route};
 pub use engine::Sandbox;
 pub use error::LoadError;
-pub use grant::{Call, Caller, Grant, RawBody};
+pub use grant::{Call, Caller, Grant, Lent, RawBody};
 pub use guest::{Catalog, Guest};
+pub use invoke::{Answered, Refusal};
 pub use limits::*;
+pub use login::{Attempt, Login, TokenKind, TokenWishes};

@@ -26,6 +26,8 @@ pub const LOG_NAME_MAX: usize = 128;
 pub const LOG_VALUE_MAX: usize = 1024;
 /// Most key handles that live at once in one instance.
 pub const HANDLES_MAX: usize = 64;
+/// Most questions to other servers in one entry into a guest.
+pub const HTTP_CALLS_MAX: u32 = 8;
 /// Most RSA keys that one entry into a guest may make: each takes up to seconds of a core.
 pub const RSA_KEYS_MAX: u32 = 4;
 /// What a guest has left of its time when a call to a key's home runs out of time, so that it can say so itself.
@@ -48,5 +50,7 @@ pub const MESSAGES_MAX: usize = 16;
 pub const WARNINGS_MAX: usize = 64;
 /// Most response headers of an answer.
 pub const HEADERS_MAX: usize = 16;
+/// Largest text that an engine keeps with a lease, in bytes.
+pub const LEASE_INTERNAL_MAX: usize = 64 << 10;
 /// Most table elements of one instance.
 pub const TABLE_ELEMENTS_MAX: usize = 20_000;

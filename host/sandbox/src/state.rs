@@ -19,6 +19,8 @@ pub(crate) struct State {
     pub(crate) handle_count: usize,
     /// RSA keys that were made.
     pub(crate) rsa_keys: u32,
+    /// Questions to other servers.
+    pub(crate) http_calls: u32,
     pub(crate) log_lines: u32,
     /// Set when memory was refused, so that the trap that follows can be explained.
     pub(crate) memory_refused: bool,
@@ -42,6 +44,7 @@ impl State {
             handles: ResourceTable::new(),
             handle_count: 0,
             rsa_keys: 0,
+            http_calls: 0,
             log_lines: 0,
             memory_refused: false,
             ticks: 0,

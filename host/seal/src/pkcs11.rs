@@ -64,9 +64,11 @@ impl Pkcs11 {
         let locator = Pkcs11Locator {
             key_label: seal.key_label,
             key_id: seal.key_id,
-            mechanism: RSA_PKCS_OAEP,
+            mechanism: Some(RSA_PKCS_OAEP),
             key_bits: Some(KEY_BITS),
             curve: None,
+            rsa_oaep_hash: None,
+            described: None,
         };
         Self {
             driver,

@@ -1,6 +1,5 @@
 //! The command line. Long options take one dash or two, as in Vault.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -19,9 +18,9 @@ pub struct Arguments {
 pub enum Command {
     /// Starts a server.
     Server(Server),
-    /// What operators ask a running server.
-    #[command(subcommand)]
-    Operator(cli::Operator),
+    /// What people ask a running server.
+    #[command(flatten)]
+    Client(cli::Command),
     /// Prints the version.
     Version,
 }
@@ -62,26 +61,19 @@ impl Server {
     }
 }
 
-/// `-dev` becomes `--dev`; a single letter stays.
-pub fn normalise(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let one = |argument: OsString| match argument.to_str() {
-        Some(text) if text.len() > 2 && text.starts_with('-') && !text.starts_with("--") => {
-            OsString::from(format!("-{text}"))
-        }
-        _ => argument,
-    };
-    arguments.into_iter().map(one).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
+    use cli::normalise;
+
     use super::*;
 
     fn server(options: &[&str]) -> Server {
         let all = ["innkeeper", "server"].iter().chain(options).map(OsString::from);
         match Arguments::try_parse_from(normalise(all)).unwrap().command {
             Command::Server(server) => server,
-            Command::Version | Command::Operator(_) => unreachable!(),
+            Command::Version | Command::Client(_) => unreachable!(),
         }
     }
 

@@ -4,11 +4,14 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Tokens;
+use access::policy::{Acl, Policies};
 use async_trait::async_trait;
 use audit::Audit;
 use gateway::{Furnish, Gateway, Rooms};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
+use meter::Meter;
 use model::Fault;
+use outgoing::Outgoing;
 use sandbox::{Catalog, Guest, Sandbox};
 use seal::{Lock, Wrapper};
 use storage::barrier::Barrier;
@@ -18,6 +21,7 @@ use tenancy::Tenancy;
 use tokio::task::JoinSet;
 
 use crate::config::{self, Config};
+use crate::observed::Observed;
 
 /// Longest time that one request may take.
 const REQUEST_TIME: Duration = Duration::from_secs(90);
@@ -93,7 +97,9 @@ impl House {
 /// Puts a house together over a store, sealed. `more` are guests beside the built-in ones.
 pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) -> Result<House, Fault> {
     let sandbox = Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?;
-    let catalog = Catalog::new(guests(&sandbox, more).await?);
+    let meter = Meter::default();
+    let guests = guests(&sandbox, more).await?;
+    let catalog = Catalog::new(guests.into_iter().map(|guest| guest.observed(meter.clone())));
     let info = Info {
         reported_version: config.reported_version.clone(),
         cluster_name: config.cluster_name.clone(),
@@ -115,14 +121,20 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let front = Front::new(info.clone(), Arc::clone(&lock));
     let reopen = Arc::new(Reopen::default());
     let hook = Arc::clone(&reopen);
-    let drivers = drivers(config, driver)?;
+    let observed =
+        |(kind, driver)| (kind, Arc::new(Observed::new(driver, kind, meter.clone())) as Arc<dyn keys::Driver>);
+    let drivers: Drivers = drivers(config, driver)?.into_iter().map(observed).collect();
     let limits = Limits::new(libraries, config.managed_keys.namespaces.values().cloned());
+    let outgoing = Arc::new(Outgoing::new(config.http_out.clone()));
+    let (counted, configured) = (meter.clone(), config.shown());
     let furnish: Furnish = Box::new(move |barrier| {
         let claims = Some(Store::new(Arc::clone(&barrier)));
         let keys = ManagedKeys::with_limits(limits.clone(), drivers.clone(), claims);
-        Box::pin(furnish(barrier, info.clone(), catalog.clone(), keys, Arc::clone(&hook)))
+        let rooms = (catalog.clone(), keys, Arc::clone(&outgoing));
+        let (meter, configured) = (counted.clone(), configured.clone());
+        Box::pin(furnish(barrier, (info.clone(), configured), rooms, Arc::clone(&hook), meter))
     });
-    let gateway = Arc::new(Gateway::new(front, furnish));
+    let gateway = Arc::new(Gateway::new(front, furnish, meter));
     drop(reopen.0.set(Arc::downgrade(&gateway)));
     Ok(House { gateway, sandbox, lock, pkcs11 })
 }
@@ -143,28 +155,32 @@ fn drivers(config: &Config, pkcs11: Arc<dyn keys::Driver>) -> Result<Drivers, Fa
 /// The rooms of an open node.
 async fn furnish(
     barrier: Arc<Barrier>,
-    info: Info,
-    catalog: Catalog,
-    managed_keys: ManagedKeys,
+    (info, configured): (Info, serde_json::Value),
+    (catalog, managed_keys, outgoing): (Catalog, ManagedKeys, Arc<Outgoing>),
     reopen: Arc<Reopen>,
+    meter: Meter,
 ) -> Result<Rooms, Fault> {
-    let store = Store::new(Arc::clone(&barrier));
+    let store = Store::new(Arc::clone(&barrier)).observed(meter.clone());
     let tokens = Arc::new(Tokens::open(&store).await?);
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
     let audit = Arc::new(Audit::new());
     let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), Arc::clone(&audit), snapshots)?;
+    let system = system.observed(meter).configured(configured);
     let mut tasks = JoinSet::new();
-    tasks.spawn(sweep(store.clone()));
+    tasks.spawn(sweep(store.clone(), Arc::clone(&tokens)));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
     Ok(Rooms {
         cluster_id: system::cluster_id(&store).await?,
         tenancy: Tenancy::open(&store).await?,
         tokens,
+        policies: Arc::clone(system.policies()),
+        root_acl: Arc::new(Acl::root()),
         barrier,
         store,
         managed_keys,
         internal_keys: InternalKeys::new(),
+        outgoing,
         audit,
         catalog,
         system,
@@ -216,15 +232,23 @@ async fn guests(sandbox: &Sandbox, more: &[&[u8]]) -> Result<Vec<Guest>, Fault> 
     Ok(guests)
 }
 
-/// Clears away what removed mounts and namespaces kept, as long as the node is open.
-async fn sweep(store: Store) {
+/// Clears away what removed mounts and namespaces and ended tokens kept, as long as the node is open.
+async fn sweep(store: Store, tokens: Arc<Tokens>) {
     let mut tick = tokio::time::interval(SWEEP_EVERY);
     loop {
         tick.tick().await;
         if let Err(error) = tenancy::sweep(&store).await {
             tracing::warn!(%error, "clearing away failed; it goes on at the next turn");
         }
+        if let Err(error) = tokens.sweep(&store, now()).await {
+            tracing::warn!(%error, "clearing away after tokens failed; it goes on at the next turn");
+        }
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Counts what is encrypted, and replaces the key of the barrier when it is due, as long as the node is open.
@@ -232,8 +256,7 @@ async fn keep_count(store: Store, barrier: Arc<Barrier>) {
     let mut tick = tokio::time::interval(COUNT_EVERY);
     loop {
         tick.tick().await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        match seal::rotation::keep_count(&store, &barrier, now).await {
+        match seal::rotation::keep_count(&store, &barrier, now()).await {
             Ok(()) => {}
             // Another node counts at the same time.
             Err(seal::Error::Storage(storage::Error::Conflict)) => {}

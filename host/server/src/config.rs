@@ -1,26 +1,27 @@
 //! The configuration: HCL or JSON in Vault's shape, one file, or all of a folder in the order of their names.
 
+mod http_out;
 mod library;
+mod listener;
 mod managed_keys;
 mod seal;
+mod shown;
 mod storage;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use outgoing::Allowed;
 use serde_json::{Map, Value};
 
 pub use self::library::{Library, Process, Settings};
+pub use self::listener::{Forwarded, Listener};
 pub use self::managed_keys::ManagedKeys;
 pub use self::seal::Seal;
 pub use self::storage::Storage;
 
 /// Largest configuration file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
-/// Largest bound that may be set for a request body, in bytes.
-const REQUEST_SIZE_MAX: usize = 1 << 30;
-/// Largest bound that may be set for connections of one listener.
-const CONNECTIONS_MAX: usize = 1 << 20;
 /// The version that clients are told unless configured: they unlock managed keys and namespaces by it.
 pub const REPORTED_VERSION: &str = "1.21.0+ent";
 /// Keys that are understood elsewhere and mean nothing here.
@@ -44,6 +45,8 @@ pub struct Config {
     pub libraries: Vec<Library>,
     /// What holds for managed keys, by type.
     pub managed_keys: ManagedKeys,
+    /// The hosts that auth methods may ask: none, unless named.
+    pub http_out: Allowed,
     /// Where everything is kept.
     pub storage: Storage,
     /// Whether that was said.
@@ -64,23 +67,6 @@ pub struct Config {
     pub max_lease_ttl: u64,
     /// Things to tell the operator: keys that nobody knows.
     pub warnings: Vec<String>,
-}
-
-/// Where to listen.
-#[derive(Clone, Debug)]
-pub struct Listener {
-    /// Host and port.
-    pub address: String,
-    /// Certificate chain and key, PEM; `None` for plain HTTP.
-    pub tls: Option<(PathBuf, PathBuf)>,
-    /// Largest request body, in bytes.
-    pub max_request_size: usize,
-    /// Longest time until a request's headers are complete; also how long a connection may rest between two requests.
-    pub read_header_timeout: Duration,
-    /// Longest time until a request's body is complete.
-    pub read_timeout: Duration,
-    /// Most connections at once; further ones wait until one ends.
-    pub max_connections: usize,
 }
 
 /// A configuration that cannot be used.
@@ -112,6 +98,7 @@ impl Default for Config {
             listeners: Vec::new(),
             libraries: Vec::new(),
             managed_keys: ManagedKeys::default(),
+            http_out: Allowed::default(),
             storage: Storage::Memory,
             storage_given: false,
             seal: None,
@@ -122,20 +109,6 @@ impl Default for Config {
             default_lease_ttl: system::LEASE_TTL,
             max_lease_ttl: system::LEASE_TTL,
             warnings: Vec::new(),
-        }
-    }
-}
-
-impl Listener {
-    /// Plain HTTP at this address.
-    pub fn plain(address: &str) -> Self {
-        Self {
-            address: address.to_owned(),
-            tls: None,
-            max_request_size: 32 << 20,
-            read_header_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(30),
-            max_connections: 16_384,
         }
     }
 }
@@ -205,6 +178,9 @@ fn misread(error: &hcl::Error) -> String {
     }
 }
 
+/// Takes a block: its label and its body.
+type Take<R> = fn(&mut R, &str, &Map<String, Value>) -> Result<(), Error>;
+
 struct Reader<'a> {
     file: &'a str,
     config: &'a mut Config,
@@ -222,9 +198,10 @@ impl Reader<'_> {
     fn top(&mut self, fields: Map<String, Value>) -> Result<(), Error> {
         for (key, value) in fields {
             match key.as_str() {
-                "listener" => self.each("listener", &value, &["tcp"], Self::listener)?,
-                "kms_library" => self.each("kms_library", &value, &["pkcs11"], Self::library)?,
+                "listener" => self.each("listener", &value, &["tcp", "unix"], Self::listener)?,
+                "kms_library" => self.each("kms_library", &value, &["pkcs11"], |it, _, body| it.library(body))?,
                 "managed_keys" => self.managed_keys(&value)?,
+                "http_out" => self.http_out(&value)?,
                 "storage" | "backend" => self.storage(&value)?,
                 "seal" => self.seal(&value)?,
                 "log_level" => {
@@ -244,13 +221,7 @@ impl Reader<'_> {
     }
 
     /// Calls `take` for each block of a kind, however it was repeated.
-    fn each(
-        &mut self,
-        key: &str,
-        value: &Value,
-        labels: &[&str],
-        take: fn(&mut Self, &Map<String, Value>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn each(&mut self, key: &str, value: &Value, labels: &[&str], take: Take<Self>) -> Result<(), Error> {
         for labelled in flat(value) {
             let Value::Object(labelled) = labelled else { return Err(self.wrong(key, "must be a block with a label")) };
             for (label, bodies) in labelled {
@@ -259,47 +230,10 @@ impl Reader<'_> {
                 }
                 for body in flat(bodies) {
                     let Value::Object(body) = body else { return Err(self.wrong(key, "must be a block")) };
-                    take(self, body)?;
+                    take(self, label, body)?;
                 }
             }
         }
-        Ok(())
-    }
-
-    fn listener(&mut self, body: &Map<String, Value>) -> Result<(), Error> {
-        let mut listener = Listener::plain("127.0.0.1:8200");
-        let (mut certificate, mut key, mut disabled) = (None, None, false);
-        for (name, value) in body {
-            match name.as_str() {
-                "address" => listener.address = self.text("listener.address", value)?,
-                "tls_disable" => {
-                    let told = self.one_of("listener.tls_disable", value, &["true", "1", "false", "0"])?;
-                    disabled = told == "true" || told == "1";
-                }
-                "tls_cert_file" => certificate = Some(PathBuf::from(self.text("listener.tls_cert_file", value)?)),
-                "tls_key_file" => key = Some(PathBuf::from(self.text("listener.tls_key_file", value)?)),
-                "max_request_size" => {
-                    listener.max_request_size = self.number("listener.max_request_size", value, REQUEST_SIZE_MAX)?;
-                }
-                "max_connections" => {
-                    listener.max_connections = self.number("listener.max_connections", value, CONNECTIONS_MAX)?;
-                }
-                "http_read_header_timeout" => {
-                    listener.read_header_timeout = self.timeout("listener.http_read_header_timeout", value)?;
-                }
-                "http_read_timeout" => {
-                    listener.read_timeout = self.timeout("listener.http_read_timeout", value)?;
-                }
-                "cluster_address" => {}
-                unknown => self.unknown(&format!("listener.{unknown}")),
-            }
-        }
-        listener.tls = match (disabled, certificate, key) {
-            (true, ..) => None,
-            (false, Some(certificate), Some(key)) => Some((certificate, key)),
-            _ => return Err(self.wrong("listener", "needs tls_cert_file and tls_key_file, or tls_disable = true")),
-        };
-        self.config.listeners.push(listener);
         Ok(())
     }
 
@@ -410,6 +344,27 @@ mod tests {
         assert_eq!(config.warnings, ["test.hcl: unknown key \"colour\" is ignored"]);
     }
 
+    fn tcp(line: &str) -> String {
+        format!("listener \"tcp\" {{\n tls_cert_file = \"/a\"\n tls_key_file = \"/b\"\n {line}\n}}")
+    }
+
+    #[test]
+    fn a_listener_says_whom_it_believes_and_how_it_speaks() {
+        let lines = "tls_min_version = \"tls13\"\n tls_client_ca_file = \"/ca\"\n \
+                     x_forwarded_for_authorized_addrs = [\"10.0.0.0/8\", \"::1\"]\n x_forwarded_for_hop_skips = 1\n \
+                     x_forwarded_for_reject_not_present = \"false\"\n \
+                     telemetry {\n unauthenticated_metrics_access = true\n }";
+        let config = top(&tcp(lines)).unwrap();
+        let listener = &config.listeners[0];
+        let rules = &listener.tls.as_ref().unwrap().rules;
+        assert!(rules.only_1_3 && rules.ask_client && !rules.require_client && listener.open_metrics);
+        let forwarded = listener.forwarded.as_ref().unwrap();
+        assert_eq!((forwarded.authorized.len(), forwarded.hop_skips), (2, 1));
+        assert!(forwarded.reject_not_authorized && !forwarded.reject_not_present);
+        let config = top("listener \"unix\" {\n address = \"/a.sock\"\n socket_mode = \"660\"\n}").unwrap();
+        assert_eq!((config.listeners[0].unix, config.listeners[0].tls.is_none()), (Some(0o660), true));
+    }
+
     fn library(line: &str) -> String {
         format!("kms_library \"pkcs11\" {{\n name = \"a\"\n library = \"/lib/a.so\"\n {line}\n}}")
     }
@@ -440,7 +395,21 @@ mod tests {
     fn wrong_values_name_their_key() {
         for (text, key) in [
             ("listener \"tcp\" {\n}", "listener"),
-            ("listener \"unix\" {\n}", "listener"),
+            ("listener \"unix\" {\n}", "listener.address"),
+            ("listener \"unix\" {\n address = \"a.sock\"\n}", "listener.address"),
+            ("listener \"unix\" {\n address = \"/a.sock\"\n socket_mode = \"rw\"\n}", "listener.socket_mode"),
+            (&tcp("tls_min_version = \"tls11\""), "listener.tls_min_version"),
+            (&tcp("tls_cipher_suites = \"TLS_RSA_WITH_RC4_128_SHA\""), "listener.tls_cipher_suites"),
+            (&tcp("tls_require_and_verify_client_cert = true"), "listener.tls_client_ca_file"),
+            (
+                &tcp("tls_require_and_verify_client_cert = true\n tls_disable_client_certs = true"),
+                "listener.tls_require_and_verify_client_cert",
+            ),
+            (&tcp("x_forwarded_for_hop_skips = 1"), "listener.x_forwarded_for_authorized_addrs"),
+            (&tcp("x_forwarded_for_authorized_addrs = \"10.0.0.0/33\""), "listener.x_forwarded_for_authorized_addrs"),
+            (&tcp("x_forwarded_for_authorized_addrs = []"), "listener.x_forwarded_for_authorized_addrs"),
+            (&tcp("telemetry = 1"), "listener.telemetry"),
+            (&tcp("http_write_timeout = 0"), "listener.http_write_timeout"),
             ("kms_library \"pkcs11\" {\n name = \"a\"\n library = \"relative.so\"\n}", "kms_library.library"),
             (&library("process = \"thread\""), "kms_library.process"),
             (&library("environment = \"A=b\""), "kms_library.environment"),
@@ -464,6 +433,9 @@ mod tests {
             ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n token_label = \"a\"\n}", "seal.token_label"),
             ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n key_label = \"a\"\n}", "seal.pin"),
             ("seal \"pkcs11\" {\n lib = \"/x\"\n slot = \"0\"\n pin = \"1\"\n}", "seal.key_label"),
+            ("http_out {\n allow = [\"http://a\"]\n}", "http_out.allow"),
+            ("http_out = \"a\"", "http_out"),
+            ("http_out {\n}\nhttp_out {\n}", "http_out"),
             ("reported_version = \"new\"", "reported_version"),
             ("log_level = \"loud\"", "log_level"),
             ("max_lease_ttl = \"soon\"", "max_lease_ttl"),

@@ -1,6 +1,16 @@
-//! Keeps what is in memory from reaching a disk.
+//! Keeps what is in memory from reaching a disk, and asks the system for room for connections.
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+
+/// Raises the number of files that this process may open to the most that it may ask for: each connection is one.
+pub fn widen() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, ?current, "the number of open files, and so of connections, cannot be raised");
+    }
+}
 
 /// Switches core dumps off, and says in the log what this platform does not allow and whether memory may be swapped
 /// out. (Locking all memory is no way: the sandbox resets its instances with `MADV_DONTNEED`, which locked pages refuse.)

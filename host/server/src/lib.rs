@@ -12,6 +12,7 @@ pub mod hardening;
 pub mod http;
 pub mod listener;
 pub mod log;
+pub mod observed;
 pub mod runtime;
 pub mod store;
 pub mod tls;

@@ -11,12 +11,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use secrecy::{ExposeSecret, SecretString};
-use server::args::{Arguments, Command, Server, normalise};
+use server::args::{Arguments, Command, Server};
 use server::compose::{House, compose};
 use server::config::{self, Config, Listener, Storage};
-use server::listener::{Door, serve};
+use server::listener::{Door, Socket, serve};
 use server::log::Level;
 use server::tls::Identity;
 use server::{hardening, log, runtime, store, tls};
@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     if let Some(ended) = pkcs11::worker(std::env::args_os()) {
         return ended;
     }
-    let arguments = match Arguments::try_parse_from(normalise(std::env::args_os())) {
+    let matches = cli::grouped(Arguments::command()).try_get_matches_from(cli::normalise(std::env::args_os()));
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
@@ -51,13 +52,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Server(options) => run(&options),
-        Command::Operator(command) => match cli::run(&command) {
-            Ok(done) => {
-                println!("{done}");
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        },
+        Command::Client(command) => return cli::run(&command, Arguments::command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,6 +82,7 @@ fn run(options: &Server) -> Result<(), Failure> {
     if !options.development() {
         hardening::harden();
     }
+    hardening::widen();
     let runtime = runtime::build()?;
     let result = runtime.block_on(open(options, &config, &level));
     // What a second signal cut off is not waited for.
@@ -154,15 +150,18 @@ async fn wait(house: &House, options: &Server, level: &Level, identities: Vec<Ar
 
 fn reload(options: &Server, level: &Level, identities: &[Arc<Identity>]) {
     match config::read(&options.config) {
-        Ok(config) => level.set(options.log_level.as_ref().unwrap_or(&config.log_level)),
+        Ok(config) => {
+            level.set(options.log_level.as_ref().unwrap_or(&config.log_level));
+            tracing::info!("the level of the log was read again");
+        }
         Err(error) => tracing::error!(%error, "the configuration cannot be read again; it stays as it was"),
     }
     for identity in identities {
-        if let Err(error) = identity.reload() {
-            tracing::error!(%error, "a certificate cannot be read again; it stays as it was");
+        match identity.reload() {
+            Ok(()) => tracing::info!("a listener's certificate and key were read again"),
+            Err(error) => tracing::error!(%error, "a certificate cannot be read again; it stays as it was"),
         }
     }
-    tracing::info!("certificates and the level of the log were read again");
 }
 
 async fn doors(options: &Server, config: &Config, authority: Option<&Authority>) -> Result<Vec<Door>, Failure> {
@@ -173,7 +172,7 @@ async fn doors(options: &Server, config: &Config, authority: Option<&Authority>)
     }
     for listener in &config.listeners {
         let tls = match &listener.tls {
-            Some((certificate, key)) => Some(Arc::new(Identity::from_files(certificate, key)?)),
+            Some(settings) => Some(Arc::new(Identity::from_files(settings)?)),
             None => None,
         };
         doors.push(bind(listener, tls).await?);
@@ -182,9 +181,11 @@ async fn doors(options: &Server, config: &Config, authority: Option<&Authority>)
 }
 
 async fn bind(listener: &Listener, tls: Option<Arc<Identity>>) -> Result<Door, Failure> {
-    let bound = TcpListener::bind(&listener.address)
-        .await
-        .map_err(|e| format!("cannot listen on {}: {e}", listener.address))?;
+    let bound = match listener.unix {
+        Some(mode) => Socket::at_file(Path::new(&listener.address), mode),
+        None => TcpListener::bind(&listener.address).await.map(Socket::from),
+    };
+    let bound = bound.map_err(|e| format!("cannot listen on {}: {e}", listener.address))?;
     Ok(Door::new(bound, tls, listener))
 }
 
@@ -230,9 +231,8 @@ fn announce(config: &Config, doors: &[Door]) {
 
 fn addresses(doors: &[Door]) {
     for door in doors {
-        if let Ok(address) = door.listener.local_addr() {
-            let scheme = if door.tls.is_some() { "https" } else { "http" };
-            println!("    $ export VAULT_ADDR='{scheme}://{address}'");
+        if let Ok(address) = door.socket.address(door.tls.is_some()) {
+            println!("    $ export VAULT_ADDR='{address}'");
         }
     }
 }

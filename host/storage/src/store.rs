@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use meter::Meter;
+
 use crate::driver::{Driver, LIST_LIMIT_MAX};
 use crate::{Drawer, Error, Transaction};
 
@@ -12,22 +14,30 @@ const PURGE_TRIES: usize = 16;
 #[derive(Clone)]
 pub struct Store {
     driver: Arc<dyn Driver>,
+    meter: Meter,
 }
 
 impl Store {
     /// A store over a driver.
     pub fn new(driver: impl Driver) -> Self {
-        Self { driver: Arc::new(driver) }
+        Self::over(Arc::new(driver))
     }
 
     /// A store over a driver that others hold as well.
     pub fn over(driver: Arc<dyn Driver>) -> Self {
-        Self { driver }
+        Self { driver, meter: Meter::default() }
+    }
+
+    /// The same, telling this meter how commits end.
+    #[must_use]
+    pub fn observed(self, meter: Meter) -> Self {
+        Self { meter, ..self }
     }
 
     /// Begins a transaction: one snapshot now, one batch when it commits.
     pub async fn begin(&self) -> Result<Transaction, Error> {
-        Ok(Transaction::new(Arc::clone(&self.driver), self.driver.snapshot().await?))
+        let snapshot = self.driver.snapshot().await?;
+        Ok(Transaction::new(Arc::clone(&self.driver), snapshot, self.meter.clone()))
     }
 
     /// Removes everything in a drawer, in batches, so that even a drawer of millions costs nobody else their turn. Not

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use meter::{Commit, Meter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -30,10 +31,11 @@ pub struct Transaction {
     listed_names: usize,
     writes: BTreeMap<String, Option<Value>>,
     written_bytes: usize,
+    meter: Meter,
 }
 
 impl Transaction {
-    pub(crate) fn new(driver: Arc<dyn Driver>, snapshot: Box<dyn Snapshot>) -> Self {
+    pub(crate) fn new(driver: Arc<dyn Driver>, snapshot: Box<dyn Snapshot>, meter: Meter) -> Self {
         Self {
             driver,
             snapshot,
@@ -43,6 +45,7 @@ impl Transaction {
             listed_names: 0,
             writes: BTreeMap::new(),
             written_bytes: 0,
+            meter,
         }
     }
 
@@ -115,6 +118,40 @@ impl Transaction {
         own.try_for_each(|(written, value)| {
             value.as_ref().map_or(Ok(()), |value| visit(&written[inside..], value, None))
         })
+    }
+
+    /// The first records below a prefix (empty, or ending in `/`) that follow `after`, with their keys inside the drawer,
+    /// in order, however deep they lie: at most `limit` of them (1 to [`LIST_LIMIT_MAX`]). Does not expect them to be the
+    /// same at commit. Own writes are seen.
+    pub async fn peek_page(
+        &self,
+        drawer: &Drawer,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Value)>, Error> {
+        let (prefix, inside) = (drawer.prefix_of(prefix)?, drawer.prefix().len());
+        let first = after.map_or_else(|| Ok(prefix.clone()), |after| drawer.key(after))?;
+        let limit = limit.clamp(1, LIST_LIMIT_MAX);
+        let mut found = BTreeMap::new();
+        let mut reached = first.clone();
+        loop {
+            let step = self.snapshot.scan_versioned(Some(&reached)).await?;
+            let ended = step.last().is_none_or(|(key, _)| !key.starts_with(&prefix));
+            for (key, record) in step.into_iter().take_while(|(key, _)| key.starts_with(&prefix)) {
+                reached.clone_from(&key);
+                if !self.writes.contains_key(&key) {
+                    found.insert(key, record.value);
+                }
+            }
+            if ended || found.len() >= limit {
+                let own = self.writes.range::<str, _>((Bound::Excluded(first.as_str()), Bound::Unbounded));
+                let own = own.take_while(|(key, _)| key.starts_with(&prefix) && (ended || **key <= reached));
+                found.extend(own.filter_map(|(key, value)| Some((key.clone(), value.clone()?))));
+                break;
+            }
+        }
+        Ok(found.into_iter().take(limit).map(|(key, value)| (key[inside..].to_owned(), value)).collect())
     }
 
     /// Expects a key to still have this version at commit, for what was taken from a versioned cache.
@@ -238,7 +275,13 @@ impl Transaction {
         let lists = listed.into_iter().map(|(listing, page)| Expectation::Listing { listing, page });
         let batch = Batch { expectations: keys.chain(lists).collect(), writes: std::mem::take(&mut self.writes) };
         self.forget();
-        self.driver.commit(batch).await
+        let committed = self.driver.commit(batch).await;
+        self.meter.committed(match &committed {
+            Ok(()) => Commit::Done,
+            Err(Error::Conflict) => Commit::Lost,
+            Err(_) => Commit::Failed,
+        });
+        committed
     }
 
     fn forget(&mut self) {

@@ -1,47 +1,89 @@
-//! `sys/auth`: auth methods. There is the built-in `token/` and, until the first engine for logins, no other.
+//! What is tuned on auth methods beside what all mounts have: `token_type` and `user_lockout_config`.
 
-use model::{Fault, MountPath, Operation, Reply};
-use serde_json::{Map, Value};
+use model::{Fault, MountClass};
+use serde_json::{Map, Value, json};
+use tenancy::{Mount, TokenType, UserLockout};
 
-use crate::builtin::TOKEN;
-use crate::{Call, System, params, unsupported};
+use crate::params;
 
-pub(crate) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
-    if !matches!(call.operation, Operation::Read | Operation::List) {
-        return Err(unsupported());
+/// Most failures that may be allowed, so that a typing error does not switch the lock off.
+const THRESHOLD_MAX: u64 = 1_000_000;
+/// What begins the names of the lock's fields in answers.
+const LOCKOUT: &str = "user_lockout_";
+
+/// Takes what was sent of what only auth methods have.
+pub(crate) fn configure(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
+    let (token_type, lockout) = (params::text(body, "token_type")?, body.get("user_lockout_config"));
+    let lockout = lockout.filter(|value| !value.is_null());
+    if mount.class == MountClass::Secret {
+        return match (token_type.filter(|text| !text.is_empty()), lockout) {
+            (None, None) => Ok(()),
+            (Some(_), _) => Err(Fault::invalid("token_type: can only be modified on auth mounts")),
+            (None, Some(_)) => Err(Fault::invalid("user_lockout_config: can only be modified on auth mounts")),
+        };
     }
-    let data: Map<String, Value> = [(TOKEN.path.to_owned(), TOKEN.show(&call.namespace))].into_iter().collect();
-    Ok(Reply::flattened(data))
-}
-
-pub(crate) fn one(system: &System, call: &Call<'_>, at: &str) -> Result<Reply, Fault> {
-    let (at, tuning) = at.strip_suffix("/tune").map_or((at, false), |path| (path, true));
-    let path = MountPath::parse(at).map_err(|e| Fault::invalid(e.to_string()))?;
-    let token = path.as_str() == TOKEN.path;
-    match call.operation {
-        Operation::Read if !token => Err(Fault::invalid(format!("No auth engine at {path}"))),
-        Operation::Read if tuning => Reply::data(&TOKEN.tuned(&system.info)),
-        Operation::Read => Reply::data(&TOKEN.show(&call.namespace)),
-        Operation::Update if tuning && token => {
-            Err(Fault::invalid("token/ is part of every namespace: it cannot be tuned"))
-        }
-        Operation::Update if tuning => Err(Fault::invalid(format!("No auth engine at {path}"))),
-        Operation::Update if token => Err(Fault::invalid(format!("path is already in use at {path}"))),
-        Operation::Update => Err(unknown(&call.body)),
-        Operation::Delete if token => Err(Fault::invalid("token credential backend cannot be disabled")),
-        Operation::Delete if tuning => Err(unsupported()),
-        Operation::Delete => Ok(Reply::nothing()),
-        Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),
+    if let Some(text) = token_type {
+        let wanted = "token_type: must be default-service, default-batch, service or batch";
+        mount.config.token_type = TokenType::parse(text).ok_or_else(|| Fault::invalid(wanted))?;
+    }
+    match lockout {
+        None => Ok(()),
+        Some(Value::Object(fields)) => lock(&mut mount.config.user_lockout, fields),
+        Some(_) => Err(Fault::invalid("user_lockout_config: must be an object")),
     }
 }
 
-/// No engine answers logins yet, so whatever was asked for is not in the catalog.
-fn unknown(body: &Map<String, Value>) -> Fault {
-    match params::text(body, "type") {
-        Ok(Some(kind)) if kind.len() <= model::NAME_MAX => {
-            Fault::invalid(format!("plugin not found in the catalog: {kind}"))
+/// Clients name the fields in several ways.
+fn lock(lockout: &mut UserLockout, fields: &Map<String, Value>) -> Result<(), Fault> {
+    for name in ["lockout_threshold", "user_lockout_threshold"] {
+        if let Some(count) = params::number(fields, name)? {
+            if count > THRESHOLD_MAX {
+                return Err(Fault::invalid(format!("{name}: at most {THRESHOLD_MAX}")));
+            }
+            lockout.threshold = (count > 0).then_some(count);
         }
-        Ok(_) => Fault::invalid("type: must name an auth method"),
-        Err(fault) => fault,
+    }
+    for name in ["lockout_duration", "user_lockout_duration"] {
+        if let Some(seconds) = params::seconds(fields, name)? {
+            lockout.duration = (seconds > 0).then_some(seconds);
+        }
+    }
+    for name in ["lockout_counter_reset", "lockout_counter_reset_duration", "user_lockout_counter_reset_duration"] {
+        if let Some(seconds) = params::seconds(fields, name)? {
+            lockout.counter_reset = (seconds > 0).then_some(seconds);
+        }
+    }
+    for name in ["lockout_disable", "disable_lockout", "user_lockout_disable"] {
+        lockout.disable = params::flag(fields, name)?.unwrap_or(lockout.disable);
+    }
+    Ok(())
+}
+
+/// Adds what only auth methods have to what `tune` shows.
+pub(crate) fn show(mount: &Mount, fields: &mut Map<String, Value>) {
+    if mount.class == MountClass::Secret {
+        return;
+    }
+    fields.insert("token_type".into(), json!(mount.config.token_type));
+    let lockout = &mount.config.user_lockout;
+    if *lockout != UserLockout::default() {
+        for (name, value) in [
+            ("counter_reset_duration", json!(lockout.counter_reset())),
+            ("disable", json!(lockout.disable)),
+            ("duration", json!(lockout.duration())),
+            ("threshold", json!(lockout.threshold())),
+        ] {
+            fields.insert(format!("{LOCKOUT}{name}"), value);
+        }
+    }
+}
+
+/// In lists of mounts the fields of the lock stand in an object of their own.
+pub(crate) fn gather_lockout(fields: &mut Map<String, Value>) {
+    let (lockout, rest): (Map<_, _>, Map<_, _>) =
+        std::mem::take(fields).into_iter().partition(|(name, _)| name.starts_with(LOCKOUT));
+    *fields = rest;
+    if !lockout.is_empty() {
+        fields.insert("user_lockout_config".into(), Value::Object(lockout));
     }
 }

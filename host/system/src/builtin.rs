@@ -1,7 +1,7 @@
 //! The mounts that every namespace has by itself. They are listed, and can be neither moved nor removed.
 
 use aws_lc_rs::digest;
-use model::Id;
+use model::{Id, MountClass};
 use serde_json::{Map, Value, json};
 use tenancy::Namespace;
 
@@ -17,7 +17,7 @@ pub(crate) struct Builtin {
 }
 
 /// Those below the namespace itself.
-pub(crate) const SECRET: [Builtin; 3] = [
+pub(crate) static SECRET: [Builtin; 3] = [
     Builtin { path: "cubbyhole/", kind: "cubbyhole", description: "per-token private secret storage", local: true },
     Builtin { path: "identity/", kind: "identity", description: "identity store", local: false },
     Builtin {
@@ -29,12 +29,20 @@ pub(crate) const SECRET: [Builtin; 3] = [
 ];
 
 /// The one below `auth/`.
-pub(crate) const TOKEN: Builtin =
+pub(crate) static TOKEN: Builtin =
     Builtin { path: "token/", kind: "token", description: "token based credentials", local: false };
 
-/// The built-in mount of this path; both come with a `/` at the end.
-pub(crate) fn secret(path: &str) -> Option<&'static Builtin> {
-    SECRET.iter().find(|builtin| builtin.path == path)
+/// The built-in mounts of one sort.
+fn of(class: MountClass) -> &'static [Builtin] {
+    match class {
+        MountClass::Secret => &SECRET,
+        MountClass::Auth => std::slice::from_ref(&TOKEN),
+    }
+}
+
+/// The built-in mount of this path, which ends in `/`.
+pub(crate) fn find(class: MountClass, path: &str) -> Option<&'static Builtin> {
+    of(class).iter().find(|builtin| builtin.path == path)
 }
 
 impl Builtin {
@@ -46,7 +54,7 @@ impl Builtin {
             config["token_type"] = json!("default-service");
         }
         json!({
-            "type": self.kind, "accessor": format!("{}_{}", self.kind, id.short()), "description": self.description,
+            "type": self.kind, "accessor": self.accessor(namespace), "description": self.description,
             "uuid": id.to_string(), "options": null, "config": config, "local": self.local, "seal_wrap": false,
             "external_entropy_access": false, "plugin_version": "",
             "running_plugin_version": concat!("v", env!("CARGO_PKG_VERSION")), "running_sha256": "",
@@ -62,6 +70,19 @@ impl Builtin {
         })
     }
 
+    /// What logs, audit and identity call it.
+    pub(crate) fn accessor(&self, namespace: &Namespace) -> String {
+        format!("{}_{}", self.kind, self.id(namespace).short())
+    }
+
+    /// Why it cannot be removed.
+    pub(crate) fn stays(&self) -> String {
+        if self.kind == TOKEN.kind {
+            return "token credential backend cannot be disabled".to_owned();
+        }
+        format!("cannot unmount {}: it is part of every namespace", self.path)
+    }
+
     /// Always the same for one namespace, without being stored anywhere.
     fn id(&self, namespace: &Namespace) -> Id {
         let whole = digest::digest(&digest::SHA256, format!("{}/{}", namespace.id, self.path).as_bytes());
@@ -71,7 +92,7 @@ impl Builtin {
     }
 }
 
-/// The built-in mounts below the namespace, by their paths.
-pub(crate) fn shown(namespace: &Namespace) -> Map<String, Value> {
-    SECRET.iter().map(|builtin| (builtin.path.to_owned(), builtin.show(namespace))).collect()
+/// The built-in mounts of one sort, by their paths.
+pub(crate) fn shown(namespace: &Namespace, class: MountClass) -> Map<String, Value> {
+    of(class).iter().map(|builtin| (builtin.path.to_owned(), builtin.show(namespace))).collect()
 }

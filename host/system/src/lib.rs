@@ -1,4 +1,4 @@
-//! The native endpoints: `sys/` and `auth/token/`.
+//! The native endpoints: `sys/`, `auth/token/` and `cubbyhole/`.
 //!
 //! **For:** what the host itself answers, one file per resource. **Never:** HTTP, or a request that was not admitted.
 //! **In, out:** a [`Call`] in, a [`model::Reply`] out; changes go into the call's transaction. **Meet first:**
@@ -10,15 +10,29 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
+mod cubbyhole;
+mod config_state;
+mod cors;
+mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod identity;
+mod leases;
+pub mod lockout;
+mod help;
+mod host_info;
 mod managed_keys;
+mod metrics;
 mod mounts;
 mod namespaces;
+mod openapi;
 mod params;
+mod password_policies;
+mod policies;
 mod preflight;
+mod quotas;
 mod rekey;
 mod remount;
 mod rotate;
@@ -27,15 +41,21 @@ mod snapshot;
 mod spool;
 mod status;
 mod token;
+mod tools;
+mod wrapping;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::audit::Audit;
+use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
+use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::{ManagedKeys, Witness};
-use model::{Fault, Id, Kind, Operation, Reply, Stream};
-use sandbox::Catalog;
+use meter::Meter;
+use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
+use sandbox::{Catalog, TokenWishes};
 use seal::rekey::Target;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -44,13 +64,30 @@ use storage::barrier::Barrier;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
+pub use capabilities::subject;
 pub use cluster::cluster_id;
+pub use cors::{CrossOrigin, cross_origin};
 pub use front::{Answer, Founded, Front, Question};
+pub use metrics::text as metrics_text;
+pub use quotas::Asking;
+use quotas::Quotas;
+pub use leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
+pub use wrapping::Wish;
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
 pub const LEASE_TTL: u64 = 768 * 3600;
+
+/// Paths that belong to the token's own namespace, whatever the header says.
+const EVERYWHERE: [&str; 6] = [
+    "auth/token/lookup-self",
+    "auth/token/renew-self",
+    "auth/token/revoke-self",
+    "sys/wrapping/lookup",
+    "sys/wrapping/rewrap",
+    "sys/wrapping/unwrap",
+];
 
 /// What the server says of itself.
 #[derive(Clone, Debug)]
@@ -76,7 +113,11 @@ pub struct System {
     managed_keys: ManagedKeys,
     audit: Arc<Audit>,
     snapshots: Snapshots,
+    policies: Arc<Policies>,
     routes: Routes,
+    meter: Meter,
+    quotas: Quotas,
+    configured: Value,
 }
 
 /// One request for the host itself.
@@ -99,10 +140,23 @@ pub struct Call<'a> {
     pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
     pub transaction: &'a mut Transaction,
+    /// Asks auth methods.
+    pub methods: &'a dyn AskMethod,
     /// When whatever is asked outside must have answered.
     pub deadline: Instant,
     /// Seconds since 1970.
     pub now: u64,
+    /// The answer is to be wrapped, for so long.
+    pub wrap_ttl: Option<Duration>,
+    /// What is left to be done by whoever has the engines.
+    pub duty: &'a mut Option<Duty>,
+}
+
+/// Asks an auth method what it alone knows of a token that came of its login.
+#[async_trait]
+pub trait AskMethod: Send + Sync {
+    /// Whether such a token may be renewed, and for how long from now on; a fault refuses.
+    async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault>;
 }
 
 /// A native endpoint that a path matched.
@@ -121,7 +175,27 @@ impl System {
         audit: Arc<Audit>,
         snapshots: Snapshots,
     ) -> Result<Self, Fault> {
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, audit, snapshots, routes: Routes::new()? })
+        let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
+        let policies = Arc::new(Policies::new());
+        let configured = Value::Null;
+        Ok(Self { info, barrier, tokens, catalog, managed_keys, audit, snapshots, policies, routes, meter, quotas, configured })
+    }
+
+    /// The same, showing what this meter counts.
+    #[must_use]
+    pub fn observed(self, meter: Meter) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// The same, showing this configuration, which holds no secrets.
+    #[must_use]
+    pub fn configured(self, configured: Value) -> Self {
+        Self { configured, ..self }
+    }
+
+    /// What people may do, for whoever decides.
+    pub fn policies(&self) -> &Arc<Policies> {
+        &self.policies
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -131,14 +205,30 @@ impl System {
 
     /// The endpoint at a path below `auth/token/`.
     pub fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
-        let matched = Matched { endpoint: Endpoint::LookupSelf, capture: String::new() };
-        (path == "lookup-self").then_some((matched, Demands::default()))
+        self.routes.find_token(path)
     }
 
-    /// Whether a path is answered alike whatever namespace the header names, even one that does not exist: questions of
-    /// a token about itself.
+    /// The endpoint at a path below `identity/`.
+    pub fn find_identity(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Identity, capture: path.to_owned() }, Demands::default())
+    }
+
+    /// The endpoint at a path below `cubbyhole/`: every path has one.
+    pub fn find_cubbyhole(&self, path: &str) -> (Matched, Demands) {
+        (Matched { endpoint: Endpoint::Cubbyhole, capture: path.to_owned() }, Demands::default())
+    }
+
+    /// Whether a path is answered in the token's own namespace whatever the header names, even one that does not exist:
+    /// what a token asks about itself, what it was given wrapped, and what it keeps for itself.
     pub fn is_everywhere(path: &str) -> bool {
-        path.trim_end_matches('/') == "auth/token/lookup-self"
+        let path = path.trim_end_matches('/');
+        EVERYWHERE.contains(&path) || path == "cubbyhole" || path.starts_with("cubbyhole/")
+    }
+
+    /// Whether a path asks about a wrapping token, which may be the very token that was sent. The endpoint itself uses it
+    /// up, or not: that the token was sent is not counted.
+    pub fn is_of_wrapping(path: &str) -> bool {
+        ["sys/wrapping/lookup", "sys/wrapping/rewrap", "sys/wrapping/unwrap"].contains(&path.trim_end_matches('/'))
     }
 
     /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
@@ -159,8 +249,13 @@ impl System {
         Ok(Reply::nothing())
     }
 
+    /// Explains a path below `sys/` or `auth/token/`, instead of doing anything.
+    pub fn explain(&self, path: &str) -> Result<Reply, Fault> {
+        help::explain(path)
+    }
+
     /// Answers a request that was admitted.
-    pub async fn answer(&self, matched: Matched, call: Call<'_>) -> Result<Reply, Fault> {
+    pub async fn answer(&self, matched: &Matched, call: Call<'_>) -> Result<Reply, Fault> {
         let at = matched.capture.as_str();
         let managed_keys = match &call.witness {
             Some(witness) => self.managed_keys.witnessed(Arc::clone(witness)),
@@ -186,23 +281,58 @@ impl System {
             Endpoint::SnapshotForce => Err(unsupported()),
             Endpoint::ExternalKeys => external_keys::at(&managed_keys, call, at).await,
             Endpoint::ManagedKeys => managed_keys::at(&managed_keys, call, at).await,
-            Endpoint::Auth => auth::all(&call),
-            Endpoint::AuthMethod => auth::one(self, &call, at),
-            Endpoint::Mounts => mounts::all(self, call),
-            Endpoint::Mount => mounts::one(self, call, at).await,
+            Endpoint::Auth => mounts::all(self, call, MountClass::Auth),
+            Endpoint::AuthMethod => mounts::one(self, call, MountClass::Auth, at).await,
+            Endpoint::Mounts => mounts::all(self, call, MountClass::Secret),
+            Endpoint::Mount => mounts::one(self, call, MountClass::Secret, at).await,
+            Endpoint::LockedUsers => lockout::list(call).await,
+            Endpoint::LockedUser => lockout::unlock(call, at).await,
             Endpoint::Remount => remount::start(call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
+            Endpoint::InFlight => metrics::in_flight(self, &call),
+            Endpoint::Metrics => metrics::metrics(self, &call),
+            Endpoint::Quotas => quotas::at(self, call, at).await,
+            Endpoint::ConfigState => config_state::read(self, &call),
+            Endpoint::Cors => cors::at(call).await,
+            Endpoint::HostInfo => host_info::read(&call),
+            Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
-            Endpoint::Namespace => namespaces::one(call, at).await,
-            Endpoint::CapabilitiesSelf => capabilities::own(&call),
+            Endpoint::Namespace => namespaces::one(&self.tokens, call, at).await,
+            Endpoint::Capabilities(whose) => capabilities::of(self, call, whose).await,
+            Endpoint::PasswordPolicies => password_policies::all(call).await,
+            Endpoint::PasswordPolicy => password_policies::one(call, at).await,
+            Endpoint::Policies(dialect) => policies::all(self, call, dialect).await,
+            Endpoint::Policy(dialect) => policies::one(self, call, dialect, at).await,
+            Endpoint::NamespaceLock => namespaces::lock(call, at).await,
+            Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
+            Endpoint::UiNamespaces => namespaces::below(&call),
+            Endpoint::Identity => identity::at(call, at).await,
             Endpoint::UiMounts => preflight::all(self, &call),
             Endpoint::UiMount => preflight::one(self, &call, at),
-            Endpoint::LookupSelf => token::lookup_self(&call),
+            Endpoint::Leases => leases::all(call).await,
+            Endpoint::LeaseCount => leases::count(call).await,
+            Endpoint::LeaseLookup => leases::lookup(call, at).await,
+            Endpoint::LeaseRenew => leases::renew(call, at).await,
+            Endpoint::LeaseRevoke => leases::revoke(call, at).await,
+            Endpoint::LeaseRevokePrefix => leases::revoke_below(call, at, false).await,
+            Endpoint::LeaseRevokeForce => leases::revoke_below(call, at, true).await,
+            Endpoint::LeaseTidy => leases::tidy(&call),
+            Endpoint::Wrap => wrapping::wrap(&call),
+            Endpoint::Unwrap => wrapping::unwrap(&self.tokens, call).await,
+            Endpoint::Rewrap => wrapping::rewrap(&self.tokens, call).await,
+            Endpoint::WrappingLookup => wrapping::lookup(&self.tokens, call).await,
+            Endpoint::ToolsHash => tools::hash(&call, at),
+            Endpoint::ToolsRandom => tools::random(&call, at),
+            Endpoint::Token(what) => token::answer(self, call, what, at).await,
+            Endpoint::Cubbyhole => cubbyhole::at(call, at).await,
         }
     }
 }
 
 impl Matched {
+    /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
+    pub fn unlocks(&self) -> bool {
+        matches!(self.endpoint, Endpoint::NamespaceUnlock)
     /// Whether answering it may change what requests are recorded with. The answer is then recorded with the devices that
     /// there are afterwards, too.
     pub fn changes_audit(&self) -> bool {
@@ -213,6 +343,11 @@ impl Matched {
     pub fn seals(&self) -> bool {
         matches!(self.endpoint, Endpoint::Seal)
     }
+
+    /// Whether its answer is wrapped when that is asked for.
+    pub fn is_wrappable(&self) -> bool {
+        !matches!(self.endpoint, Endpoint::Unwrap | Endpoint::Rewrap | Endpoint::WrappingLookup)
+    }
 }
 
 /// `sys/seal`: the corridor seals when this was admitted.
@@ -221,7 +356,7 @@ fn seal_up(call: &Call<'_>) -> Result<Reply, Fault> {
 }
 
 /// A fresh identifier.
-fn fresh_id() -> Result<Id, Fault> {
+pub fn fresh_id() -> Result<Id, Fault> {
     random().map(Id::from_random)
 }
 
@@ -231,8 +366,20 @@ fn random<const N: usize>() -> Result<[u8; N], Fault> {
     Ok(bytes)
 }
 
+/// A time as clients read it.
+fn rfc3339(seconds: u64) -> Result<String, Fault> {
+    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a record has a time outside of time"))
+}
+
 fn stored(error: storage::Error) -> Fault {
     Fault::new(error.kind(), "storage failed").detail(error.to_string())
+}
+
+/// A time as clients read it.
+fn rfc3339(seconds: u64) -> Result<String, Fault> {
+    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a time outside of what can be written"))
 }
 
 fn unsupported() -> Fault {

@@ -1,7 +1,8 @@
 //! `sys/managed-keys/:type`, `sys/managed-keys/:type/:name`, what can be done with one, and how all of them are.
 
-use keys::{Health, ManagedKeys, Place, ProviderType, Replaced, TestSign};
+use keys::{Health, ManagedKeys, Material, NewKey, Place, ProviderType, Replaced, TestSign};
 use model::{Fault, Kind, Operation, Reply};
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use crate::{Call, grants, params, unsupported};
@@ -21,7 +22,8 @@ pub(crate) async fn at(keys: &ManagedKeys, call: Call<'_>, path: &str) -> Result
         [name] => one(keys, call, kind, name).await,
         [name, "test", "sign"] => test_sign(keys, call, kind, name).await,
         [name, "health"] => health(keys, call, kind, name).await,
-        [name, "generate"] => generate(keys, call, kind, name).await,
+        [name, "generate"] => put(keys, call, kind, name, None).await,
+        [name, "import"] => import(keys, call, kind, name).await,
         _ => Err(Fault::new(Kind::NotFound, "unsupported path")),
     }
 }
@@ -141,15 +143,48 @@ fn shown(health: &Health) -> Value {
     shown
 }
 
-async fn generate(keys: &ManagedKeys, call: Call<'_>, kind: ProviderType, name: &str) -> Result<Reply, Fault> {
+/// Takes a key that is handed over once: `private_key`, or `secret_key` for a symmetric one.
+async fn import(keys: &ManagedKeys, mut call: Call<'_>, kind: ProviderType, name: &str) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
+    let mut secret = |field: &str| match call.body.remove(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(SecretString::from(text))),
+        // Never repeated.
+        Some(_) => Err(Fault::invalid(format!("{field}: must be a string"))),
+    };
+    let material = match (secret("private_key")?, secret("secret_key")?) {
+        (Some(text), None) => Material::private_key(&text)?,
+        (None, Some(text)) => Material::secret_key(&text)?,
+        _ => return Err(Fault::invalid("private_key or secret_key: give one of them")),
+    };
+    put(keys, call, kind, name, Some(&material)).await
+}
+
+/// Has a key made (`generate`), or stored (`import`); with `replace` in the place of one that is there.
+async fn put(
+    keys: &ManagedKeys,
+    call: Call<'_>,
+    kind: ProviderType,
+    name: &str,
+    given: Option<&Material>,
+) -> Result<Reply, Fault> {
+    if call.operation != Operation::Update {
+        return Err(unsupported());
+    }
+    let replace = params::flag(&call.body, "replace")?.unwrap_or(false);
     let place = Place { namespace: call.namespace.id, path: &call.namespace.path };
-    let made = keys.generate(call.transaction, place, kind, name, call.deadline).await?;
+    let new = given.map_or(NewKey::Made, NewKey::Given);
+    let put = keys.put(call.transaction, place, (kind, name), new, replace, call.deadline).await?;
     let by = call.admitted.principal().map_or("", |principal| principal.accessor.as_str());
-    let namespace = call.namespace.path.as_str();
-    tracing::info!(request = call.request, namespace, key = name, by, key_type = %made.key_type, "a key was made by request");
-    let public_key = keys::spki::pem(&made.public_key)?;
-    Reply::data(&json!({ "name": name, "key_type": made.key_type.to_string(), "public_key": public_key }))
+    let (namespace, key_type) = (call.namespace.path.as_str(), put.key_type);
+    let act = if given.is_some() { "stored" } else { "made" };
+    tracing::info!(request = call.request, namespace, key = name, by, %key_type, act, replace, "a key was put in its home by request");
+    let mut said = json!({ "name": name, "key_type": key_type.to_string() });
+    if key_type.is_pair() {
+        said["public_key"] = json!(keys::spki::pem(&put.public_key)?);
+    }
+    Reply::data(&said)
 }

@@ -1,12 +1,14 @@
-//! `sys/mounts`, `sys/mounts/:path`, and its `tune`.
+//! `sys/mounts` and `sys/auth`, `sys/mounts/:path` and `sys/auth/:path`, and their `tune`: alike, but for where paths begin
+//! and what is built in.
 
 use std::sync::Arc;
 
-use model::{Fault, MountPath, Operation, Reply};
+use model::{Fault, MountClass, MountPath, Operation, Reply};
 use serde_json::{Map, Value, json};
-use tenancy::{ListingVisibility, Mount, MountConfig};
+use tenancy::{AUTH, ListingVisibility, Mount, MountConfig};
 
-use crate::{Call, Info, System, builtin, fresh_id, params, unsupported};
+use crate::builtin::{self, Builtin};
+use crate::{Call, Info, System, auth, fresh_id, leases, params, unsupported};
 
 /// Most entries in one list of a mount's configuration.
 const LIST_MAX: usize = 256;
@@ -15,33 +17,83 @@ const DESCRIPTION_MAX: usize = 1024;
 /// Longest name or value of an option, in bytes.
 const OPTION_TEXT_MAX: usize = 512;
 
-pub(crate) fn all(system: &System, call: Call<'_>) -> Result<Reply, Fault> {
+/// A path as it was asked for: a mount's of one sort.
+struct At {
+    class: MountClass,
+    /// As people write it: that of an auth method without `auth/`.
+    shown: MountPath,
+    /// Below the namespace.
+    whole: MountPath,
+}
+
+impl At {
+    fn parse(class: MountClass, text: &str) -> Result<Self, Fault> {
+        let wrong = |e: model::Invalid| Fault::invalid(e.to_string());
+        let shown = MountPath::parse(text).map_err(wrong)?;
+        let whole = match class {
+            MountClass::Secret => shown.clone(),
+            MountClass::Auth => MountPath::parse(&format!("{AUTH}{shown}")).map_err(wrong)?,
+        };
+        Ok(Self { class, shown, whole })
+    }
+
+    fn builtin(&self) -> Option<&'static Builtin> {
+        builtin::find(self.class, self.shown.as_str())
+    }
+
+    fn find(&self, call: &Call<'_>) -> Option<Arc<Mount>> {
+        find(call, &self.whole).filter(|mount| mount.class == self.class)
+    }
+
+    fn existing(&self, call: &Call<'_>) -> Result<Arc<Mount>, Fault> {
+        self.find(call).ok_or_else(|| {
+            Fault::invalid(match self.class {
+                MountClass::Secret => format!("No secret engine mount at {}", self.shown),
+                MountClass::Auth => format!("No auth engine at {}", self.shown),
+            })
+        })
+    }
+}
+
+/// The mounts of one sort, those of every namespace among them.
+pub(crate) fn listed(system: &System, call: &Call<'_>, class: MountClass) -> Map<String, Value> {
+    let mut data = builtin::shown(&call.namespace, class);
+    let mounts = call.tree.mounts(call.namespace.id).filter(|mount| mount.class == class);
+    data.extend(mounts.map(|mount| (mount.shown_path().to_owned(), show(system, mount))));
+    data
+}
+
+pub(crate) fn all(system: &System, call: Call<'_>, class: MountClass) -> Result<Reply, Fault> {
     if !matches!(call.operation, Operation::Read | Operation::List) {
         return Err(unsupported());
     }
-    let mut data = builtin::shown(&call.namespace);
-    data.extend(call.tree.mounts(call.namespace.id).map(|mount| (mount.path.to_string(), show(system, mount))));
-    Ok(Reply::flattened(data))
+    Ok(Reply::flattened(listed(system, &call, class)))
 }
 
-pub(crate) async fn one(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault> {
+pub(crate) async fn one(system: &System, mut call: Call<'_>, class: MountClass, at: &str) -> Result<Reply, Fault> {
     if let Some(path) = at.strip_suffix("/tune") {
-        return tune(system, call, path).await;
+        // Clients tune auth methods on either path.
+        let of_auth = path.strip_prefix(AUTH).filter(|_| class == MountClass::Secret);
+        return match of_auth {
+            Some(path) => tune(system, call, &At::parse(MountClass::Auth, path)?).await,
+            None => tune(system, call, &At::parse(class, path)?).await,
+        };
     }
-    let path = MountPath::parse(at).map_err(|e| Fault::invalid(e.to_string()))?;
-    if let Some(builtin) = builtin::secret(path.as_str()) {
+    let at = At::parse(class, at)?;
+    if let Some(builtin) = at.builtin() {
         return match call.operation {
             Operation::Read => Reply::data(&builtin.show(&call.namespace)),
-            Operation::Update => Err(Fault::invalid(format!("path is already in use at {path}"))),
-            Operation::Delete => Err(Fault::invalid(format!("cannot unmount {path}: it is part of every namespace"))),
+            Operation::Update => Err(Fault::invalid(format!("path is already in use at {}", at.shown))),
+            Operation::Delete => Err(Fault::invalid(builtin.stays())),
             Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),
         };
     }
     match call.operation {
-        Operation::Read => Reply::data(&show(system, &*existing(&call, &path)?)),
-        Operation::Update => enable(system, call, path).await,
+        Operation::Read => Reply::data(&show(system, &*at.existing(&call)?)),
+        Operation::Update => enable(system, call, at).await,
         Operation::Delete => {
-            if let Some(mount) = find(&call, &path) {
+            if let Some(mount) = at.find(&call) {
+                leases::end_logins(&mut call, &mount).await?;
                 mount.delete(call.transaction).await?;
             }
             Ok(Reply::nothing())
@@ -50,10 +102,10 @@ pub(crate) async fn one(system: &System, call: Call<'_>, at: &str) -> Result<Rep
     }
 }
 
-async fn enable(system: &System, call: Call<'_>, path: MountPath) -> Result<Reply, Fault> {
+async fn enable(system: &System, call: Call<'_>, at: At) -> Result<Reply, Fault> {
     let (kind, version) = kind(&call.body)?;
-    let guest = system.catalog.get(kind).ok_or_else(|| unknown(system, kind))?;
-    let mut mount = Mount::new(fresh_id()?, call.namespace.id, path, &guest.descriptor.name);
+    let guest = system.catalog.get(at.class, kind).ok_or_else(|| unknown(system, at.class, kind))?;
+    let mut mount = Mount::of(at.class, fresh_id()?, call.namespace.id, at.whole, &guest.descriptor.name);
     mount.local = params::flag(&call.body, "local")?.unwrap_or(false);
     mount.seal_wrap = params::flag(&call.body, "seal_wrap")?.unwrap_or(false);
     // Every engine already draws on the host's one generator: nothing more to give, so it is only checked.
@@ -64,7 +116,7 @@ async fn enable(system: &System, call: Call<'_>, path: MountPath) -> Result<Repl
         mount.options.insert("version".into(), version.into());
     }
     match call.body.get("config") {
-        Some(Value::Object(config)) => configure(&mut mount.config, config, &system.info)?,
+        Some(Value::Object(config)) => configure(&mut mount, config, &system.info)?,
         None | Some(Value::Null) => {}
         Some(_) => return Err(Fault::invalid("config: must be an object")),
     }
@@ -87,15 +139,15 @@ fn kind(body: &Map<String, Value>) -> Result<(&str, Option<&'static str>), Fault
     }
 }
 
-fn unknown(system: &System, kind: &str) -> Fault {
-    let known = system.catalog.names().collect::<Vec<_>>().join(", ");
+fn unknown(system: &System, class: MountClass, kind: &str) -> Fault {
+    let known = system.catalog.names(class).collect::<Vec<_>>().join(", ");
     Fault::invalid(format!("plugin not found in the catalog: {kind} (type: there are {known})"))
 }
 
 /// Takes the version of the engine that a mount asks for. There is one version of each: any other would not run.
 fn pin(system: &System, mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
     let Some(wanted) = params::text(body, "plugin_version")? else { return Ok(()) };
-    let running = system.catalog.get(&mount.kind).map_or("", |guest| guest.descriptor.version.as_str());
+    let running = system.catalog.of(mount).map_or("", |guest| guest.descriptor.version.as_str());
     if !wanted.is_empty() && wanted.trim_start_matches('v') != running {
         return Err(Fault::invalid(format!(
             "plugin_version: version is not in the catalog; {} has v{running}",
@@ -106,16 +158,16 @@ fn pin(system: &System, mount: &mut Mount, body: &Map<String, Value>) -> Result<
     Ok(())
 }
 
-async fn tune(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault> {
-    let path = MountPath::parse(at).map_err(|e| Fault::invalid(e.to_string()))?;
-    if let Some(builtin) = builtin::secret(path.as_str()) {
+async fn tune(system: &System, call: Call<'_>, at: &At) -> Result<Reply, Fault> {
+    if let Some(builtin) = at.builtin() {
+        let stays = || format!("{} is part of every namespace: it cannot be tuned", at.shown);
         return match call.operation {
             Operation::Read => Reply::data(&builtin.tuned(&system.info)),
-            Operation::Update => Err(Fault::invalid(format!("{path} is part of every namespace: it cannot be tuned"))),
+            Operation::Update => Err(Fault::invalid(stays())),
             _ => Err(unsupported()),
         };
     }
-    let mount = existing(&call, &path)?;
+    let mount = at.existing(&call)?;
     match call.operation {
         Operation::Read => Reply::data(&tuned(&system.info, &mount)),
         Operation::Update => {
@@ -123,7 +175,7 @@ async fn tune(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault>
             mount.expect(call.transaction)?;
             describe(&mut changed, &call.body)?;
             pin(system, &mut changed, &call.body)?;
-            configure(&mut changed.config, &call.body, &system.info)?;
+            configure(&mut changed, &call.body, &system.info)?;
             changed.write(call.transaction).await?;
             Ok(Reply::nothing())
         }
@@ -131,14 +183,10 @@ async fn tune(system: &System, call: Call<'_>, at: &str) -> Result<Reply, Fault>
     }
 }
 
-/// The mount at exactly this path of the request's namespace.
+/// The mount at exactly this path of the request's namespace, of whatever sort.
 pub(crate) fn find(call: &Call<'_>, path: &MountPath) -> Option<Arc<Mount>> {
     let found = call.tree.mount_above(call.namespace.id, path.as_str()).filter(|(mount, _)| mount.path == *path);
     found.map(|(mount, _)| mount)
-}
-
-fn existing(call: &Call<'_>, path: &MountPath) -> Result<Arc<Mount>, Fault> {
-    find(call, path).ok_or_else(|| Fault::invalid(format!("No secret engine mount at {path}")))
 }
 
 fn describe(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
@@ -158,7 +206,9 @@ fn describe(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
 }
 
 /// Takes what was sent; lists replace what was there.
-fn configure(config: &mut MountConfig, body: &Map<String, Value>, info: &Info) -> Result<(), Fault> {
+fn configure(mount: &mut Mount, body: &Map<String, Value>, info: &Info) -> Result<(), Fault> {
+    auth::configure(mount, body)?;
+    let config = &mut mount.config;
     if let Some(ttl) = params::seconds(body, "default_lease_ttl")? {
         config.default_lease_ttl = ttl;
     }
@@ -208,13 +258,14 @@ pub(crate) fn effective(config: &MountConfig, info: &Info) -> (u64, u64) {
 /// A mount as `sys/mounts` shows it.
 pub(crate) fn show(system: &System, mount: &Mount) -> Value {
     let mut config = tuned(&system.info, mount);
-    let running = system.catalog.get(&mount.kind).map(|guest| format!("v{}", guest.descriptor.version));
+    let running = system.catalog.of(mount).map(|guest| format!("v{}", guest.descriptor.version));
     if let Value::Object(fields) = &mut config {
         fields.remove("description");
         fields.remove("options");
         fields.remove("plugin_version");
         fields.insert("default_lease_ttl".into(), json!(mount.config.default_lease_ttl));
         fields.insert("max_lease_ttl".into(), json!(mount.config.max_lease_ttl));
+        auth::gather_lockout(fields);
     }
     json!({
         "type": mount.kind, "accessor": mount.accessor, "description": mount.description, "uuid": mount.id.to_string(),
@@ -255,6 +306,7 @@ fn tuned(info: &Info, mount: &Mount) -> Value {
         if !config.plugin_version.is_empty() {
             fields.insert("plugin_version".into(), json!(config.plugin_version));
         }
+        auth::show(mount, fields);
     }
     data
 }

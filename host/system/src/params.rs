@@ -42,6 +42,27 @@ pub(crate) fn number(body: &Map<String, Value>, field: &str) -> Result<Option<u6
     }
 }
 
+/// A whole number; `text` is told of a negative one.
+pub(crate) fn count(body: &Map<String, Value>, field: &str, text: &str) -> Result<Option<u64>, Fault> {
+    refuse_negative(body, field, text)?;
+    number(body, field)
+}
+
+/// A duration in seconds; `text` is told of a negative one.
+pub(crate) fn positive(body: &Map<String, Value>, field: &str, text: &str) -> Result<Option<u64>, Fault> {
+    refuse_negative(body, field, text)?;
+    seconds(body, field)
+}
+
+fn refuse_negative(body: &Map<String, Value>, field: &str, text: &str) -> Result<(), Fault> {
+    let negative = match body.get(field) {
+        Some(Value::Number(number)) => number.as_f64().is_some_and(|number| number < 0.0),
+        Some(Value::String(text)) => text.trim_start().starts_with('-'),
+        _ => false,
+    };
+    if negative { Err(Fault::invalid(text)) } else { Ok(()) }
+}
+
 /// A list of texts, or one text with commas. Empty entries are dropped.
 pub(crate) fn list(body: &Map<String, Value>, field: &str) -> Result<Option<Vec<String>>, Fault> {
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! `sys/internal/ui/mounts`: what command-line clients ask before they touch a mount.
 
-use model::{Fault, Kind, Operation, Reply};
+use model::{Fault, Kind, MountClass, Operation, Reply};
 use serde_json::{Map, Value, json};
 use tenancy::ListingVisibility;
 
@@ -11,22 +11,30 @@ pub(crate) fn all(system: &System, call: &Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Read {
         return Err(unsupported());
     }
-    let mounts = call.tree.mounts(call.namespace.id);
-    if call.admitted.principal().is_none() {
-        let listed = mounts.filter(|mount| mount.config.listing_visibility == ListingVisibility::Unauth);
-        let secret: Map<String, Value> = listed
-            .map(|mount| {
-                let options = if mount.options.is_empty() { Value::Null } else { json!(mount.options) };
-                let shown = json!({ "type": mount.kind, "description": mount.description, "options": options });
-                (mount.path.to_string(), shown)
-            })
-            .collect();
-        return Reply::data(&json!({ "secret": secret, "auth": {} }));
-    }
-    let mut secret = builtin::shown(&call.namespace);
-    secret.extend(mounts.map(|mount| (mount.path.to_string(), mounts::show(system, mount))));
-    let auth = json!({ (builtin::TOKEN.path): builtin::TOKEN.show(&call.namespace) });
-    Reply::data(&json!({ "secret": secret, "auth": auth }))
+    let of = |class| match call.admitted.acl() {
+        None => listed_for_all(call, class),
+        Some(acl) => {
+            let below = if class == MountClass::Auth { "auth/" } else { "" };
+            let seen = |shown: &str| acl.reaches(&format!("{}{below}{shown}", call.namespace.path));
+            let mut all = mounts::listed(system, call, class);
+            all.retain(|shown, _| seen(shown));
+            all
+        }
+    };
+    Reply::data(&json!({ "secret": of(MountClass::Secret), "auth": of(MountClass::Auth) }))
+}
+
+/// Those that even strangers may see: before a login, say.
+fn listed_for_all(call: &Call<'_>, class: MountClass) -> Map<String, Value> {
+    let mounts = call.tree.mounts(call.namespace.id).filter(|mount| mount.class == class);
+    let listed = mounts.filter(|mount| mount.config.listing_visibility == ListingVisibility::Unauth);
+    listed
+        .map(|mount| {
+            let options = if mount.options.is_empty() { Value::Null } else { json!(mount.options) };
+            let shown = json!({ "type": mount.kind, "description": mount.description, "options": options });
+            (mount.shown_path().to_owned(), shown)
+        })
+        .collect()
 }
 
 /// The mount that a path leads to. A path that leads nowhere is refused like one that may not be seen.
@@ -34,7 +42,11 @@ pub(crate) fn one(system: &System, call: &Call<'_>, path: &str) -> Result<Reply,
     if call.operation != Operation::Read {
         return Err(unsupported());
     }
-    let Some((at, mut shown)) = leads_to(system, call, path) else {
+    let seen = |(at, _): &(String, Value)| {
+        let whole = format!("{}{at}", call.namespace.path);
+        call.admitted.acl().is_some_and(|acl| acl.reaches(&whole))
+    };
+    let Some((at, mut shown)) = leads_to(system, call, path).filter(seen) else {
         let text = format!(
             "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}/\""
         );

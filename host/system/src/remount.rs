@@ -1,6 +1,6 @@
 //! `sys/remount`: gives a mount another path in the same namespace. Its keys and data hang on its id and stay.
 
-use model::{Fault, MountPath, NamespacePath, Operation, Reply};
+use model::{Fault, MountClass, MountPath, NamespacePath, Operation, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use storage::Drawer;
@@ -25,7 +25,7 @@ pub(crate) async fn start(call: Call<'_>) -> Result<Reply, Fault> {
         return Err(unsupported());
     }
     let (from, to) = (path(&call, "from")?, path(&call, "to")?);
-    if builtin::secret(from.as_str()).is_some() {
+    if builtin::find(MountClass::Secret, from.as_str()).is_some() {
         return Err(Fault::invalid(format!("from: cannot remount {from}: it is part of every namespace")));
     }
     if from == to {

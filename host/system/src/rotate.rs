@@ -5,7 +5,7 @@ use seal::rotation::{self, Policy};
 use serde_json::{Value, json};
 use storage::barrier::Barrier;
 
-use crate::{Call, params, unsupported};
+use crate::{Call, params, rfc3339, unsupported};
 
 pub(crate) fn rotate(barrier: &Barrier, call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
@@ -43,13 +43,8 @@ pub(crate) async fn key_status(barrier: &Barrier, call: Call<'_>) -> Result<Repl
     let (term, encryptions) = rotation::status(call.transaction, barrier).await?;
     let fields = [
         ("term", json!(term.number)),
-        ("install_time", Value::String(rfc3339(term.installed)?)),
+        ("install_time", Value::String(crate::rfc3339(term.installed)?)),
         ("encryptions", json!(encryptions)),
     ];
     Ok(Reply::flattened(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
-}
-
-fn rfc3339(seconds: u64) -> Result<String, Fault> {
-    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a key was installed outside of time"))
 }

@@ -5,6 +5,9 @@ use matchit::Router;
 use model::Fault;
 
 use crate::Matched;
+use crate::capabilities::Whose;
+use crate::policies::Dialect;
+use crate::token::At;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
@@ -15,30 +18,62 @@ pub(crate) enum Endpoint {
     AuditHeaders,
     Auth,
     AuthMethod,
-    CapabilitiesSelf,
+    Capabilities(Whose),
+    Cubbyhole,
+    Cors,
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
+    Identity,
+    ConfigState,
+    HostInfo,
+    InFlight,
     KeyStatus,
-    LookupSelf,
+    LeaseCount,
+    LeaseLookup,
+    LeaseRenew,
+    LeaseRevoke,
+    LeaseRevokeForce,
+    LeaseRevokePrefix,
+    LeaseTidy,
+    Leases,
+    LockedUser,
+    LockedUsers,
     ManagedKeys,
+    Metrics,
     Mount,
     Mounts,
     Namespace,
+    NamespaceLock,
+    NamespaceUnlock,
     Namespaces,
+    OpenApi,
+    Quotas,
+    PasswordPolicies,
+    PasswordPolicy,
+    Policies(Dialect),
+    Policy(Dialect),
     Rekey,
     RekeyBackup,
     RekeyRecovery,
     RekeyRecoveryBackup,
     Remount,
     RemountStatus,
+    Rewrap,
     Rotate,
     RotateConfig,
     Seal,
     Snapshot,
     SnapshotForce,
+    Token(At),
+    ToolsHash,
+    ToolsRandom,
     UiMount,
     UiMounts,
+    UiNamespaces,
+    Unwrap,
+    Wrap,
+    WrappingLookup,
 }
 
 impl Endpoint {
@@ -46,14 +81,20 @@ impl Endpoint {
     pub(crate) fn is_of_the_root(self) -> bool {
         matches!(
             self,
+            Self::ConfigState
             Self::Audit
                 | Self::AuditDevice
                 | Self::AuditHash
                 | Self::AuditHeader
                 | Self::AuditHeaders
+                | Self::Cors
                 | Self::GenerateRoot
                 | Self::GenerateRootUpdate
+                | Self::HostInfo
+                | Self::InFlight
                 | Self::KeyStatus
+                | Self::Metrics
+                | Self::Quotas
                 | Self::Rekey
                 | Self::RekeyBackup
                 | Self::RekeyRecovery
@@ -65,7 +106,11 @@ impl Endpoint {
     }
 }
 
-pub(crate) struct Routes(Router<(Endpoint, Demands)>);
+/// Paths below `sys/`, and those below `auth/token/`.
+pub(crate) struct Routes {
+    system: Router<(Endpoint, Demands)>,
+    token: Router<(Endpoint, Demands)>,
+}
 
 const OPEN: Demands = Demands { unauthenticated: true, sudo: false };
 const TOKEN: Demands = Demands { unauthenticated: false, sudo: false };
@@ -73,6 +118,7 @@ const SUDO: Demands = Demands { unauthenticated: false, sudo: true };
 
 impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
+        let system = [
         let mut router = Router::new();
         for (template, endpoint, demands) in [
             ("audit", Endpoint::Audit, SUDO),
@@ -90,8 +136,8 @@ impl Routes {
             ("rekey-recovery-key/{*path}", Endpoint::RekeyRecovery, OPEN),
             ("rotate", Endpoint::Rotate, SUDO),
             ("rotate/keyring", Endpoint::Rotate, SUDO),
-            ("rotate/config", Endpoint::RotateConfig, SUDO),
-            ("rotate/keyring/config", Endpoint::RotateConfig, SUDO),
+            ("rotate/config", Endpoint::RotateConfig, TOKEN),
+            ("rotate/keyring/config", Endpoint::RotateConfig, TOKEN),
             ("seal", Endpoint::Seal, SUDO),
             ("external-keys/configs", Endpoint::ExternalKeys, TOKEN),
             ("external-keys/configs/{*path}", Endpoint::ExternalKeys, TOKEN),
@@ -100,28 +146,110 @@ impl Routes {
             ("mounts/{*path}", Endpoint::Mount, TOKEN),
             ("auth", Endpoint::Auth, TOKEN),
             ("auth/{*path}", Endpoint::AuthMethod, SUDO),
+            ("locked-users", Endpoint::LockedUsers, TOKEN),
+            ("locked-users/{*path}", Endpoint::LockedUser, TOKEN),
             ("remount", Endpoint::Remount, SUDO),
-            ("remount/status/{id}", Endpoint::RemountStatus, SUDO),
+            ("remount/status/{id}", Endpoint::RemountStatus, TOKEN),
             ("namespaces", Endpoint::Namespaces, TOKEN),
             ("namespaces/{*path}", Endpoint::Namespace, TOKEN),
-            ("capabilities-self", Endpoint::CapabilitiesSelf, TOKEN),
+            ("capabilities-self", Endpoint::Capabilities(Whose::Own), TOKEN),
+            ("capabilities", Endpoint::Capabilities(Whose::Token), TOKEN),
+            ("capabilities-accessor", Endpoint::Capabilities(Whose::Accessor), TOKEN),
+            ("policies/acl", Endpoint::Policies(Dialect::Current), TOKEN),
+            ("policies/acl/{*name}", Endpoint::Policy(Dialect::Current), TOKEN),
+            ("policies/password", Endpoint::PasswordPolicies, TOKEN),
+            ("policies/password/{*path}", Endpoint::PasswordPolicy, TOKEN),
+            ("policy", Endpoint::Policies(Dialect::Old), TOKEN),
+            ("policy/{*name}", Endpoint::Policy(Dialect::Old), TOKEN),
+            ("namespaces/api-lock/lock", Endpoint::NamespaceLock, TOKEN),
+            ("namespaces/api-lock/lock/{*path}", Endpoint::NamespaceLock, TOKEN),
+            ("namespaces/api-lock/unlock", Endpoint::NamespaceUnlock, TOKEN),
+            ("namespaces/api-lock/unlock/{*path}", Endpoint::NamespaceUnlock, TOKEN),
+            ("internal/ui/namespaces", Endpoint::UiNamespaces, TOKEN),
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
+            ("config/cors", Endpoint::Cors, SUDO),
+            ("config/state/sanitized", Endpoint::ConfigState, SUDO),
+            ("host-info", Endpoint::HostInfo, SUDO),
+            ("in-flight-req", Endpoint::InFlight, SUDO),
+            ("metrics", Endpoint::Metrics, TOKEN),
+            ("quotas/{*path}", Endpoint::Quotas, TOKEN),
+            ("internal/specs/openapi", Endpoint::OpenApi, TOKEN),
+            ("leases", Endpoint::Leases, SUDO),
+            ("leases/count", Endpoint::LeaseCount, TOKEN),
+            ("leases/lookup", Endpoint::LeaseLookup, TOKEN),
+            ("leases/lookup/{*path}", Endpoint::LeaseLookup, SUDO),
+            ("leases/renew", Endpoint::LeaseRenew, TOKEN),
+            ("leases/renew/{*path}", Endpoint::LeaseRenew, TOKEN),
+            ("renew", Endpoint::LeaseRenew, TOKEN),
+            ("renew/{*path}", Endpoint::LeaseRenew, TOKEN),
+            ("leases/revoke", Endpoint::LeaseRevoke, TOKEN),
+            ("leases/revoke/{*path}", Endpoint::LeaseRevoke, TOKEN),
+            ("revoke", Endpoint::LeaseRevoke, TOKEN),
+            ("revoke/{*path}", Endpoint::LeaseRevoke, TOKEN),
+            ("leases/revoke-prefix/{*path}", Endpoint::LeaseRevokePrefix, SUDO),
+            ("revoke-prefix/{*path}", Endpoint::LeaseRevokePrefix, SUDO),
+            ("leases/revoke-force/{*path}", Endpoint::LeaseRevokeForce, SUDO),
+            ("revoke-force/{*path}", Endpoint::LeaseRevokeForce, SUDO),
+            ("leases/tidy", Endpoint::LeaseTidy, TOKEN),
+            ("wrapping/wrap", Endpoint::Wrap, TOKEN),
+            ("wrapping/unwrap", Endpoint::Unwrap, OPEN),
+            ("wrapping/rewrap", Endpoint::Rewrap, OPEN),
+            ("wrapping/lookup", Endpoint::WrappingLookup, OPEN),
+            ("tools/hash", Endpoint::ToolsHash, TOKEN),
+            ("tools/hash/{*path}", Endpoint::ToolsHash, TOKEN),
+            ("tools/random", Endpoint::ToolsRandom, TOKEN),
+            ("tools/random/{*path}", Endpoint::ToolsRandom, TOKEN),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
-        ] {
-            router
-                .insert(template, (endpoint, demands))
-                .map_err(|e| Fault::internal(format!("route {template}: {e}")))?;
-        }
-        Ok(Self(router))
+        ];
+        let token = [
+            ("accessors", At::Accessors, SUDO),
+            ("create", At::Create, TOKEN),
+            ("create-orphan", At::CreateOrphan, TOKEN),
+            ("create/{role}", At::CreateByRole, TOKEN),
+            ("lookup", At::Lookup, TOKEN),
+            ("lookup-accessor", At::LookupAccessor, TOKEN),
+            ("lookup-self", At::LookupSelf, TOKEN),
+            ("renew", At::Renew, TOKEN),
+            ("renew-accessor", At::RenewAccessor, TOKEN),
+            ("renew-self", At::RenewSelf, TOKEN),
+            ("revoke", At::Revoke, TOKEN),
+            ("revoke-accessor", At::RevokeAccessor, TOKEN),
+            ("revoke-orphan", At::RevokeOrphan, SUDO),
+            ("revoke-self", At::RevokeSelf, TOKEN),
+            ("roles", At::Roles, TOKEN),
+            ("roles/{name}", At::Role, TOKEN),
+            ("tidy", At::Tidy, TOKEN),
+        ];
+        let token = token.map(|(template, at, demands)| (template, Endpoint::Token(at), demands));
+        Ok(Self { system: router(system)?, token: router(token)? })
     }
 
+    /// Below `sys/`.
     pub(crate) fn find(&self, path: &str) -> Option<(Matched, Demands)> {
-        let found = self.0.at(path.trim_end_matches('/')).ok()?;
-        let capture = found.params.iter().next().map_or("", |(_, value)| value).to_owned();
-        let (endpoint, demands) = *found.value;
-        Some((Matched { endpoint, capture }, demands))
+        found(&self.system, path)
     }
+
+    /// Below `auth/token/`.
+    pub(crate) fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
+        found(&self.token, path)
+    }
+}
+
+fn router<const N: usize>(routes: [(&str, Endpoint, Demands); N]) -> Result<Router<(Endpoint, Demands)>, Fault> {
+    let mut router = Router::new();
+    for (template, endpoint, demands) in routes {
+        let refused = |e| Fault::internal(format!("route {template}: {e}"));
+        router.insert(template, (endpoint, demands)).map_err(refused)?;
+    }
+    Ok(router)
+}
+
+fn found(router: &Router<(Endpoint, Demands)>, path: &str) -> Option<(Matched, Demands)> {
+    let found = router.at(path.trim_end_matches('/')).ok()?;
+    let capture = found.params.iter().next().map_or("", |(_, value)| value).to_owned();
+    let (endpoint, demands) = *found.value;
+    Some((Matched { endpoint, capture }, demands))
 }

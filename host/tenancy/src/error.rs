@@ -26,9 +26,18 @@ pub enum Error {
     /// The path belongs to the house itself.
     #[error("cannot mount at or below \"{0}\": the path is reserved")]
     Reserved(&'static str),
+    /// An auth method somewhere else than below `auth/`.
+    #[error("an auth method is mounted below auth/, and nothing else is")]
+    NotBelowAuth,
     /// The namespace still has namespaces below it.
     #[error("namespace {0} has child namespaces: delete them first")]
     HasChildren(NamespacePath),
+    /// The namespace is on its way out.
+    #[error("namespace {0} is being deleted")]
+    BeingDeleted(NamespacePath),
+    /// An administrator has locked the API of the namespace or of one above it.
+    #[error("API access to this namespace has been locked by an administrator - {0} must be unlocked to gain access.")]
+    Locked(String),
     /// The root namespace stays.
     #[error("the root namespace cannot be deleted")]
     RootStays,
@@ -45,6 +54,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NoNamespace(_) | Self::NoRoute(_) => Kind::NotFound,
+            Self::Locked(_) => Kind::Unavailable,
             Self::Storage(error) => error.kind(),
             _ => Kind::InvalidRequest,
         }

@@ -18,7 +18,10 @@ mod tree;
 
 pub use cache::{Tenancy, found};
 pub use error::Error;
-pub use mount::{ListingVisibility, Mount, MountConfig, drawer as mount_drawer, host_drawer, keys_drawer};
+pub use mount::{
+    AUTH, ListingVisibility, Mount, MountConfig, TokenType, UserLockout, drawer as mount_drawer, host_drawer,
+    keys_drawer,
+};
 pub use namespace::{Namespace, drawer as namespace_drawer};
 pub use sweep::sweep;
 pub use tree::{Place, Target, Tree};

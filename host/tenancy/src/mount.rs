@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use model::{Id, MountPath};
+use model::{Id, MountClass, MountPath};
 use serde::{Deserialize, Serialize};
 use storage::{Drawer, Transaction};
 
 use crate::cache::{self, Note};
 use crate::{Error, Tree};
 
-/// First segments that no mount may have.
-const RESERVED: [&str; 5] = ["sys/", "auth/", "cubbyhole/", "identity/", "audit/"];
+/// First segments that no secrets engine may have.
+const RESERVED: [&str; 5] = ["sys/", AUTH, "cubbyhole/", "identity/", "audit/"];
+/// Where the paths of auth methods begin, and only theirs.
+pub const AUTH: &str = "auth/";
+/// Where the token store answers in every namespace.
+const TOKEN: &str = "auth/token/";
+/// Mounts that were removed, as long as what they lent is not all taken back.
+const LEAVING: &str = "leaving/mounts/";
 /// Most options of a mount, as the contract bounds them.
 const OPTIONS_MAX: usize = 64;
 
@@ -25,7 +31,10 @@ pub struct Mount {
     pub accessor: String,
     /// The namespace it is in.
     pub namespace: Id,
-    /// Inside the namespace.
+    /// Secrets engine or auth method. Records of before there were auth methods do not say it.
+    #[serde(default)]
+    pub class: MountClass,
+    /// Inside the namespace; that of an auth method begins with [`AUTH`].
     pub path: MountPath,
     /// The name of the engine.
     pub kind: String,
@@ -68,6 +77,69 @@ pub struct MountConfig {
     pub force_no_cache: bool,
     /// The engine's version that was asked for.
     pub plugin_version: String,
+    /// What tokens logins get; for auth methods.
+    pub token_type: TokenType,
+    /// How often logins may fail; for auth methods.
+    pub user_lockout: UserLockout,
+}
+
+/// What sort of token the logins of a mount get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenType {
+    /// Service, unless the role says batch.
+    #[default]
+    DefaultService,
+    /// Batch, unless the role says service.
+    DefaultBatch,
+    /// Service, whatever the role says.
+    Service,
+    /// Batch, whatever the role says.
+    Batch,
+}
+
+impl TokenType {
+    /// Reads the word of the API.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "" | "default" | "default-service" => Some(Self::DefaultService),
+            "default-batch" => Some(Self::DefaultBatch),
+            "service" => Some(Self::Service),
+            "batch" => Some(Self::Batch),
+            _ => None,
+        }
+    }
+}
+
+/// How often logins may fail until the name is locked for a while. What is absent has its default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserLockout {
+    /// Failures that lock.
+    pub threshold: Option<u64>,
+    /// Seconds for which a name is locked.
+    pub duration: Option<u64>,
+    /// Seconds after the last failure in which it is forgotten.
+    pub counter_reset: Option<u64>,
+    /// Never locks.
+    pub disable: bool,
+}
+
+impl UserLockout {
+    /// Failures that lock.
+    pub fn threshold(&self) -> u64 {
+        self.threshold.unwrap_or(5)
+    }
+
+    /// Seconds for which a name is locked.
+    pub fn duration(&self) -> u64 {
+        self.duration.unwrap_or(15 * 60)
+    }
+
+    /// Seconds after the last failure in which it is forgotten.
+    pub fn counter_reset(&self) -> u64 {
+        self.counter_reset.unwrap_or(15 * 60)
+    }
 }
 
 /// Whether those without a token see a mount listed.
@@ -105,13 +177,23 @@ pub(crate) fn whole(mount: Id) -> Drawer {
 }
 
 impl Mount {
-    /// A new mount, not yet written.
+    /// A new mount of a secrets engine, not yet written.
     pub fn new(id: Id, namespace: Id, path: MountPath, kind: &str) -> Self {
+        Self::of(MountClass::Secret, id, namespace, path, kind)
+    }
+
+    /// A new mount, not yet written.
+    pub fn of(class: MountClass, id: Id, namespace: Id, path: MountPath, kind: &str) -> Self {
+        let sort = match class {
+            MountClass::Secret => "",
+            MountClass::Auth => "auth_",
+        };
         Self {
             record: 1,
             id,
-            accessor: format!("{kind}_{}", id.short()),
+            accessor: format!("{sort}{kind}_{}", id.short()),
             namespace,
+            class,
             path,
             kind: kind.to_owned(),
             description: String::new(),
@@ -123,17 +205,33 @@ impl Mount {
         }
     }
 
+    /// The path as people write it: that of an auth method without [`AUTH`].
+    pub fn shown_path(&self) -> &str {
+        let path = self.path.as_str();
+        match self.class {
+            MountClass::Secret => path,
+            MountClass::Auth => path.strip_prefix(AUTH).unwrap_or(path),
+        }
+    }
+
     /// Writes a mount that is new or was moved, after checking that its path is free.
     pub async fn place(&self, transaction: &mut Transaction, tree: &Tree) -> Result<(), Error> {
         let path = self.path.as_str();
-        if let Some(reserved) = RESERVED.iter().find(|reserved| path.starts_with(**reserved)) {
-            return Err(Error::Reserved(reserved));
+        match self.class {
+            MountClass::Secret => {
+                if let Some(reserved) = RESERVED.iter().find(|reserved| path.starts_with(**reserved)) {
+                    return Err(Error::Reserved(reserved));
+                }
+            }
+            MountClass::Auth if path.starts_with(TOKEN) => return Err(Error::InUse("token/".to_owned())),
+            MountClass::Auth if !path.starts_with(AUTH) || path == AUTH => return Err(Error::NotBelowAuth),
+            MountClass::Auth => {}
         }
         let overlapping = tree.mounts(self.namespace).find(|other| {
             other.id != self.id && (other.path.as_str().starts_with(path) || path.starts_with(other.path.as_str()))
         });
         if let Some(other) = overlapping {
-            return Err(Error::InUse(other.path.to_string()));
+            return Err(Error::InUse(other.shown_path().to_owned()));
         }
         if let Some(namespace) = tree.namespace_by_id(self.namespace) {
             let below = format!("{}{path}", namespace.path);
@@ -153,11 +251,33 @@ impl Mount {
         cache::note(transaction, Note::Mount(self.id)).await
     }
 
-    /// Removes the mount, and in time everything it kept.
+    /// Removes the mount: nothing leads to it from now on. What it kept stays until [`Self::doom`] is called, for the
+    /// sake of what it lent.
     pub async fn delete(&self, transaction: &mut Transaction) -> Result<(), Error> {
         transaction.delete(&cache::drawer(), &format!("mounts/{}", self.id))?;
-        transaction.put(&cache::drawer(), &format!("doomed/mounts/{}", self.id), Vec::new())?;
+        transaction.put_json(&cache::drawer(), &format!("{LEAVING}{}", self.id), self)?;
         cache::note(transaction, Note::Mount(self.id)).await
+    }
+
+    /// Mounts that were removed and still keep what they kept, at most `limit` of them.
+    pub async fn leaving(transaction: &mut Transaction, limit: usize) -> Result<Vec<Self>, Error> {
+        let names = transaction.list(&cache::drawer(), LEAVING, None, limit).await?.names;
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(transaction.get_json(&cache::drawer(), &format!("{LEAVING}{name}")).await?);
+        }
+        Ok(found)
+    }
+
+    /// A mount that was removed and still keeps what it kept.
+    pub async fn left(transaction: &mut Transaction, id: Id) -> Result<Option<Self>, Error> {
+        Ok(transaction.get_json(&cache::drawer(), &format!("{LEAVING}{id}")).await?)
+    }
+
+    /// Lets everything go that a removed mount kept: the next [`crate::sweep`] clears it away.
+    pub fn doom(&self, transaction: &mut Transaction) -> Result<(), Error> {
+        transaction.delete(&cache::drawer(), &format!("{LEAVING}{}", self.id))?;
+        Ok(transaction.put(&cache::drawer(), &format!("doomed/mounts/{}", self.id), Vec::new())?)
     }
 
     /// Expects, in this transaction, that the mount is still as it was read: a request that raced with its removal or

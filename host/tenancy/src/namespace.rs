@@ -11,6 +11,8 @@ use crate::{Error, Tree};
 
 /// Most entries of custom metadata.
 const METADATA_MAX: usize = 64;
+/// Most mounts that are removed in one transaction.
+pub(crate) const MOUNTS_AT_ONCE: usize = 256;
 /// Longest key or value of custom metadata, in bytes.
 const METADATA_TEXT_MAX: usize = 512;
 
@@ -25,6 +27,12 @@ pub struct Namespace {
     pub path: NamespacePath,
     /// What operators noted.
     pub custom_metadata: BTreeMap<String, String>,
+    /// Set while the API is locked, here and in all namespaces below: hash of the key that unlocks it, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
+    /// Being deleted: nothing leads here any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tainted: bool,
 }
 
 /// The drawer of a namespace for one room of the host, such as `managed-keys`.
@@ -39,7 +47,11 @@ pub(crate) fn whole(id: Id) -> Drawer {
 
 impl Namespace {
     pub(crate) fn root() -> Self {
-        Self { record: 1, id: Id::nil(), path: NamespacePath::root(), custom_metadata: BTreeMap::new() }
+        Self::new(Id::nil(), NamespacePath::root(), BTreeMap::new())
+    }
+
+    fn new(id: Id, path: NamespacePath, custom_metadata: BTreeMap<String, String>) -> Self {
+        Self { record: 1, id, path, custom_metadata, locked: None, tainted: false }
     }
 
     /// The identifier that clients see: `root` for the root.
@@ -59,6 +71,9 @@ impl Namespace {
             return Err(Error::TooMuch("custom_metadata: at most 64 entries of at most 512 bytes each"));
         }
         if let Some(existing) = tree.namespace(path) {
+            if existing.tainted {
+                return Err(Error::BeingDeleted(path.clone()));
+            }
             let mut changed = Self::clone(existing);
             if let Some(metadata) = custom_metadata {
                 changed.custom_metadata = metadata;
@@ -66,18 +81,25 @@ impl Namespace {
             return changed.put(transaction).await;
         }
         let parent = path.parent().ok_or(Error::RootStays)?;
-        let above = tree.namespace(&parent).ok_or(Error::NoParent(parent))?;
+        let above = tree.namespace(&parent).ok_or_else(|| Error::NoParent(parent.clone()))?;
         let relative = path.last();
         if let Some(mount) = tree.mounts(above.id).find(|mount| mount.path.as_str().split('/').next() == Some(relative))
         {
             return Err(Error::InUse(mount.path.to_string()));
         }
-        let new =
-            Self { record: 1, id: fresh, path: path.clone(), custom_metadata: custom_metadata.unwrap_or_default() };
-        new.put(transaction).await
+        if above.tainted {
+            return Err(Error::BeingDeleted(parent));
+        }
+        Self::new(fresh, path.clone(), custom_metadata.unwrap_or_default()).put(transaction).await
     }
 
-    /// Removes the namespace, its mounts, and in time everything they kept.
+    /// Locks the API of the namespace and of all below it, or unlocks it.
+    pub async fn lock(transaction: &mut Transaction, existing: &Self, locked: Option<String>) -> Result<(), Error> {
+        Self { locked, ..existing.clone() }.put(transaction).await.map(drop)
+    }
+
+    /// Removes the namespace, its mounts, and in time everything they kept. One with many mounts is tainted first, which
+    /// no request passes; [`crate::sweep`] removes its mounts in steps, and then itself.
     pub async fn delete(transaction: &mut Transaction, tree: &Tree, path: &NamespacePath) -> Result<(), Error> {
         if path.is_root() {
             return Err(Error::RootStays);
@@ -86,13 +108,20 @@ impl Namespace {
         if tree.children(path).next().is_some() {
             return Err(Error::HasChildren(path.clone()));
         }
+        transaction.put(&cache::drawer(), &format!("doomed/namespaces/{}", namespace.id), Vec::new())?;
+        if tree.mounts(namespace.id).nth(MOUNTS_AT_ONCE).is_some() {
+            return Self { tainted: true, ..Self::clone(namespace) }.put(transaction).await.map(drop);
+        }
         for mount in tree.mounts(namespace.id) {
             mount.delete(transaction).await?;
         }
-        let id = namespace.id.to_string();
+        Self::remove(transaction, namespace.id).await
+    }
+
+    /// Removes the record of a namespace that has no mounts any more.
+    pub(crate) async fn remove(transaction: &mut Transaction, id: Id) -> Result<(), Error> {
         transaction.delete(&cache::drawer(), &format!("namespaces/{id}"))?;
-        transaction.put(&cache::drawer(), &format!("doomed/namespaces/{id}"), Vec::new())?;
-        cache::note(transaction, Note::Namespace(namespace.id)).await
+        cache::note(transaction, Note::Namespace(id)).await
     }
 
     async fn put(self, transaction: &mut Transaction) -> Result<Self, Error> {

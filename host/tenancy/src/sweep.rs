@@ -3,15 +3,37 @@
 use model::Id;
 use storage::Store;
 
-use crate::{Error, cache, mount, namespace};
+use crate::namespace::MOUNTS_AT_ONCE;
+use crate::{Error, Namespace, cache, mount, namespace};
 
 /// Removes everything that doomed mounts and namespaces kept. They became unreachable in the transaction that removed
-/// them; this frees the space, in batches, and goes on where it stopped after an error or a restart. Says how many it
-/// finished.
+/// them, and mounts are doomed once what they lent is taken back ([`crate::Mount::doom`]). This frees the space, in
+/// batches, and goes on where it stopped after an error or a restart. Says how many it finished.
 pub async fn sweep(store: &Store) -> Result<usize, Error> {
+    let tainted = store.begin().await?.list(&cache::drawer(), "doomed/namespaces/", None, 0).await?.names;
+    for id in tainted.iter().filter_map(|name| Id::parse(name)) {
+        unmount(store, id).await?;
+    }
     let mounts = clear(store, "doomed/mounts/", mount::whole).await?;
     let namespaces = clear(store, "doomed/namespaces/", namespace::whole).await?;
     Ok(mounts + namespaces)
+}
+
+/// Removes the mounts of a tainted namespace in steps, and then the namespace.
+async fn unmount(store: &Store, id: Id) -> Result<(), Error> {
+    let mut transaction = store.begin().await?;
+    if transaction.peek(&cache::drawer(), &format!("namespaces/{id}")).await?.is_none() {
+        return Ok(());
+    }
+    let tree = crate::Tenancy::open(store).await?.tree(&mut transaction).await?;
+    for mounts in tree.mounts(id).collect::<Vec<_>>().chunks(MOUNTS_AT_ONCE) {
+        for mount in mounts {
+            mount.delete(&mut transaction).await?;
+        }
+        transaction.checkpoint().await?;
+    }
+    Namespace::remove(&mut transaction, id).await?;
+    Ok(transaction.commit().await?)
 }
 
 async fn clear(store: &Store, folder: &str, whole: fn(Id) -> storage::Drawer) -> Result<usize, Error> {
@@ -30,11 +52,11 @@ async fn clear(store: &Store, folder: &str, whole: fn(Id) -> storage::Drawer) ->
 
 #[cfg(test)]
 mod tests {
-    use model::{MountPath, NamespacePath};
+    use model::{MountClass, MountPath, NamespacePath};
     use storage::memory::Memory;
 
     use super::*;
-    use crate::{Mount, Namespace, Target, Tenancy};
+    use crate::{Mount, Target, Tenancy};
 
     fn path(text: &str) -> NamespacePath {
         NamespacePath::parse(text).unwrap()
@@ -94,6 +116,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_auth_method_lies_below_auth_where_paths_lead_to_it_and_nowhere_else() {
+        let (store, tenancy, _) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        let method = |at: &str| Mount::of(MountClass::Auth, id(9), id(1), MountPath::parse(at).unwrap(), "userpass");
+        for wrong in ["userpass", "auth", "auth/token", "auth/token/x", "sys/x"] {
+            assert!(method(wrong).place(&mut tx, &tree).await.is_err(), "{wrong} was taken");
+        }
+        method("auth/staff").place(&mut tx, &tree).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        let place = tree.resolve(&path("a"), "auth/staff/login/ann").unwrap();
+        let Target::Mount(mount) = place.target else { unreachable!() };
+        assert_eq!((mount.shown_path(), place.rest.as_str()), ("staff/", "login/ann"));
+        assert!(mount.accessor.starts_with("auth_userpass_"));
+        let overlapping = Mount { id: id(10), ..method("auth/staff/more") };
+        assert!(overlapping.place(&mut tx, &tree).await.is_err());
+    }
+
+    #[test]
+    fn a_record_of_before_there_were_auth_methods_is_a_secrets_engine() {
+        let mount = Mount::new(id(3), id(1), MountPath::parse("kv").unwrap(), "kv");
+        let mut record = serde_json::to_value(&mount).unwrap();
+        record.as_object_mut().unwrap().remove("class");
+        record["config"].as_object_mut().unwrap().remove("token_type");
+        record["config"].as_object_mut().unwrap().remove("user_lockout");
+        let read: Mount = serde_json::from_value(record).unwrap();
+        assert_eq!((read.class, read.config), (MountClass::Secret, mount.config));
+    }
+
+    #[tokio::test]
     async fn a_removed_mount_is_gone_at_once_and_its_data_after_a_sweep() {
         let (store, tenancy, mount) = with_mount().await;
         let mut tx = store.begin().await.unwrap();
@@ -105,6 +159,11 @@ mod tests {
         tx.commit().await.unwrap();
         let mut tx = store.begin().await.unwrap();
         assert!(tenancy.tree(&mut tx).await.unwrap().resolve(&path("a"), "pki/deep/x").is_err());
+        assert_eq!(sweep(&store).await.unwrap(), 0, "what it lent may still need its data");
+        let leaving = Mount::leaving(&mut tx, 10).await.unwrap();
+        assert_eq!(leaving.iter().map(|mount| mount.id).collect::<Vec<_>>(), [mount.id]);
+        leaving[0].doom(&mut tx).unwrap();
+        tx.commit().await.unwrap();
         assert_eq!(sweep(&store).await.unwrap(), 1);
         let mut tx = store.begin().await.unwrap();
         assert!(tx.list(&mount::whole(mount.id), "", None, 0).await.unwrap().names.is_empty());
@@ -206,6 +265,55 @@ mod tests {
         let tree = tenancy.tree(&mut tx).await.unwrap();
         assert_eq!(tree.mount_count(), 0);
         assert!(tree.namespace(&path("a")).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_namespace_with_many_mounts_goes_in_steps_and_nothing_leads_there_meanwhile() {
+        let (store, tenancy, _) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        for n in 0..=MOUNTS_AT_ONCE {
+            let mut bytes = [7; 16];
+            bytes[..8].copy_from_slice(&n.to_be_bytes());
+            let at = MountPath::parse(&format!("m{n}")).unwrap();
+            Mount::new(Id::from_random(bytes), id(2), at, "kv").place(&mut tx, &tree).await.unwrap();
+        }
+        tx.checkpoint().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        assert!(tree.resolve(&path("a/b"), "m1/x").is_ok());
+        Namespace::delete(&mut tx, &tree, &path("a/b")).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        assert!(matches!(tree.resolve(&path("a/b"), "m1/x"), Err(Error::NoNamespace(_))));
+        assert!(tree.resolve(&path(""), "a/b/m1/x").is_err());
+        let again = Namespace::write(&mut tx, &tree, &path("a/b"), None, id(5)).await;
+        assert!(matches!(again, Err(Error::BeingDeleted(_))));
+        sweep(&store).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        assert!(tree.namespace(&path("a/b")).is_none());
+        assert_eq!(tree.mount_count(), 1, "the namespace above keeps its own");
+        Namespace::write(&mut tx, &tree, &path("a/b"), None, id(5)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_locked_namespace_locks_all_below_it_and_nothing_beside() {
+        let (store, tenancy, _) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        let a = tree.namespace(&path("a")).unwrap();
+        Namespace::lock(&mut tx, a, Some("hash".into())).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        for (at, locked) in [("", false), ("a", true), ("a/b", true)] {
+            let namespace = tree.namespace(&path(at)).unwrap();
+            assert_eq!(tree.expect_unlocked(namespace).is_err(), locked, "{at:?}");
+        }
+        let a = tree.namespace(&path("a")).unwrap();
+        Namespace::lock(&mut tx, a, None).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        assert!(tree.expect_unlocked(tree.namespace(&path("a/b")).unwrap()).is_ok());
     }
 
     #[tokio::test]

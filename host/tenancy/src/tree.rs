@@ -17,6 +17,8 @@ pub struct Tree {
     /// The version of the record that holds this number.
     pub(crate) stamp: u64,
     namespaces: OrdMap<NamespacePath, Arc<Namespace>>,
+    /// How many namespaces are locked: mostly none, and then nobody needs to look.
+    locked: usize,
     paths: imbl::HashMap<Id, NamespacePath>,
     mounts: OrdMap<(Id, String), Arc<Mount>>,
     mount_paths: imbl::HashMap<Id, (Id, String)>,
@@ -29,6 +31,8 @@ pub struct Place {
     pub namespace: Arc<Namespace>,
     /// What answers there.
     pub target: Target,
+    /// The path below the namespace.
+    pub path: String,
     /// The path below the target, without a leading `/`.
     pub rest: String,
 }
@@ -40,6 +44,10 @@ pub enum Target {
     System,
     /// The token store, below `auth/token/`.
     Token,
+    /// The directory of entities and groups, below `identity/`.
+    Identity,
+    /// What the token keeps that the request comes with, below `cubbyhole/`: whatever the namespace, it is the token's.
+    Cubbyhole,
     /// An engine.
     Mount(Arc<Mount>),
 }
@@ -48,24 +56,34 @@ impl Tree {
     /// Reads a path: first the namespace (the header's, then as many segments of the path as name namespaces below
     /// it), then what is mounted there.
     pub fn resolve(&self, header: &NamespacePath, path: &str) -> Result<Place, Error> {
-        let mut namespace = self.namespace(header).ok_or_else(|| Error::NoNamespace(header.clone()))?;
+        let live = |namespace: &&Arc<Namespace>| !namespace.tainted;
+        let mut namespace = self.namespace(header).filter(live).ok_or_else(|| Error::NoNamespace(header.clone()))?;
         let mut rest = path;
         while let Some(slash) = rest.find('/') {
             let below = format!("{}{}", namespace.path.as_str(), &rest[..=slash]);
-            let Some(deeper) = self.namespaces.get(below.as_str()) else { break };
+            let Some(deeper) = self.namespaces.get(below.as_str()).filter(live) else { break };
             namespace = deeper;
             rest = &rest[slash + 1..];
         }
-        let namespace = Arc::clone(namespace);
-        if let Some(rest) = strip(rest, "sys/") {
-            return Ok(Place { namespace, target: Target::System, rest: rest.to_owned() });
+        let (namespace, path) = (Arc::clone(namespace), rest.to_owned());
+        let native = [
+            ("sys/", Target::System),
+            ("auth/token/", Target::Token),
+            ("identity/", Target::Identity),
+            ("cubbyhole/", Target::Cubbyhole),
+        ];
+        for (prefix, target) in native {
+            if let Some(rest) = strip(&path, prefix) {
+                let rest = rest.to_owned();
+                return Ok(Place { namespace, target, path, rest });
+            }
         }
-        if let Some(rest) = strip(rest, "auth/token/") {
-            return Ok(Place { namespace, target: Target::Token, rest: rest.to_owned() });
-        }
-        match self.mount_above(namespace.id, rest) {
-            Some((mount, below)) => Ok(Place { namespace, target: Target::Mount(mount), rest: below.to_owned() }),
-            None => Err(Error::NoRoute(rest.to_owned())),
+        match self.mount_above(namespace.id, &path) {
+            Some((mount, below)) => {
+                let rest = below.to_owned();
+                Ok(Place { namespace, target: Target::Mount(mount), path, rest })
+            }
+            None => Err(Error::NoRoute(path)),
         }
     }
 
@@ -92,6 +110,22 @@ impl Tree {
     /// The namespace with an id.
     pub fn namespace_by_id(&self, id: Id) -> Option<&Arc<Namespace>> {
         self.namespaces.get(self.paths.get(&id)?)
+    }
+
+    /// Refuses when the API of a namespace, or of one above it, is locked.
+    pub fn expect_unlocked(&self, namespace: &Namespace) -> Result<(), Error> {
+        if self.locked == 0 {
+            return Ok(());
+        }
+        let mut path = Some(namespace.path.clone());
+        while let Some(at) = path {
+            if self.namespaces.get(&at).is_some_and(|found| found.locked.is_some()) {
+                let name = if at.is_root() { "root".to_owned() } else { at.to_string() };
+                return Err(Error::Locked(name));
+            }
+            path = at.parent();
+        }
+        Ok(())
     }
 
     /// The namespaces directly below one, in order.
@@ -136,6 +170,11 @@ impl Tree {
             .map(|(_, mount)| mount)
     }
 
+    /// The mount with an id, wherever it is.
+    pub fn mount_by_id(&self, id: Id) -> Option<&Arc<Mount>> {
+        self.mounts.get(self.mount_paths.get(&id)?)
+    }
+
     /// The mounts of all namespaces.
     pub fn all_mounts(&self) -> impl Iterator<Item = &Arc<Mount>> {
         self.mounts.values()
@@ -149,9 +188,11 @@ impl Tree {
     /// Takes a namespace as it now is in storage; `None` when it is gone.
     pub(crate) fn set_namespace(&mut self, id: Id, now: Option<Namespace>) {
         if let Some(path) = self.paths.remove(&id) {
-            self.namespaces.remove(&path);
+            let before = self.namespaces.remove(&path);
+            self.locked -= usize::from(before.is_some_and(|before| before.locked.is_some()));
         }
         if let Some(namespace) = now {
+            self.locked += usize::from(namespace.locked.is_some());
             self.paths.insert(id, namespace.path.clone());
             self.namespaces.insert(namespace.path.clone(), Arc::new(namespace));
         }

@@ -22,7 +22,7 @@ enum Form<'a> {
 }
 
 /// Reads a private key in any of the three forms.
-pub(super) fn private_key(der: &[u8]) -> Result<Pair, Error> {
+pub(crate) fn private_key(der: &[u8]) -> Result<Pair, Error> {
     match form(der)? {
         Form::Pkcs8 { algorithm: RSA_ENCRYPTION, inner, .. } => rsa(inner),
         Form::Pkcs8 { algorithm: EC_PUBLIC_KEY, parameters, .. } => {
@@ -42,7 +42,7 @@ pub(super) fn private_key(der: &[u8]) -> Result<Pair, Error> {
 }
 
 /// The key inside PKCS #8: RSAPrivateKey for RSA.
-pub(super) fn inner_of_pkcs8(pkcs8: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn inner_of_pkcs8(pkcs8: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     match form(pkcs8)? {
         Form::Pkcs8 { inner, .. } => Ok(Zeroizing::new(inner.to_vec())),
         _ => Err(Error::Internal("a private key is not PKCS #8".into())),

@@ -1,7 +1,7 @@
 //! The keys that a mount made or imported itself, kept here in software.
 
-mod import;
-mod pair;
+pub(crate) mod import;
+pub(crate) mod pair;
 
 use std::sync::Arc;
 
@@ -89,6 +89,9 @@ impl InternalKeys {
             // Some 12 microseconds: not worth another thread.
             KeyType::Ec(curve) => Pair::generate_ec(curve)?,
             KeyType::Ed25519 => Pair::generate_ed25519()?,
+            KeyType::Aes { .. } | KeyType::Hmac { .. } => {
+                return Err(Error::Unsupported("symmetric keys of a mount's own; use a managed key".into()));
+            }
         };
         keep(transaction, drawer, pair, policy)
     }
@@ -191,6 +194,7 @@ impl InternalKey {
             }
             KeyType::Ec(curve) => Scheme::ecdsa_on(curve),
             KeyType::Ed25519 => vec![Scheme::Ed25519],
+            KeyType::Aes { .. } | KeyType::Hmac { .. } => Vec::new(),
         }
     }
 
@@ -199,6 +203,7 @@ impl InternalKey {
         match self.key_type() {
             KeyType::Rsa { .. } => [Usage::Encrypt, Usage::Decrypt, Usage::Sign, Usage::Verify].into_iter().collect(),
             KeyType::Ec(_) | KeyType::Ed25519 => [Usage::Sign, Usage::Verify].into_iter().collect(),
+            KeyType::Aes { .. } | KeyType::Hmac { .. } => Usages::default(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! A key pair in memory, over the cryptographic library's types.
 
 use aws_lc_rs::digest;
-use aws_lc_rs::encoding::{AsDer, EcPrivateKeyRfc5915Der, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::encoding::{
+    AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyBin, EcPrivateKeyRfc5915Der, Pkcs8V1Der, PublicKeyX509Der,
+};
 use aws_lc_rs::rsa::{
     KeySize, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512, OaepAlgorithm,
     OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
@@ -19,7 +21,7 @@ use crate::{Curve, Error, Hash, Input, KeyType, Scheme, key_type_of, spki};
 use super::import;
 
 /// A private key and its public half.
-pub(super) struct Pair {
+pub(crate) struct Pair {
     secret: Secret,
     key_type: KeyType,
     public_key: Vec<u8>,
@@ -82,11 +84,11 @@ impl Pair {
         Ok(Self { key_type: key_type_of(&public_key)?, public_key, secret })
     }
 
-    pub(super) fn key_type(&self) -> KeyType {
+    pub(crate) fn key_type(&self) -> KeyType {
         self.key_type
     }
 
-    pub(super) fn public_key(&self) -> &[u8] {
+    pub(crate) fn public_key(&self) -> &[u8] {
         &self.public_key
     }
 
@@ -132,8 +134,26 @@ impl Pair {
         Ok(plaintext)
     }
 
+    /// The number or the seed that the private key is: of an EC or Ed25519 key.
+    pub(crate) fn scalar(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let failed = |_| failed("encoding a private key");
+        match &self.secret {
+            Secret::Rsa(_) => Err(Error::Internal("an RSA key is not one number".into())),
+            Secret::Ec(_, pair) => {
+                let private = pair.private_key();
+                let scalar: EcPrivateKeyBin<'_> = private.as_be_bytes().map_err(failed)?;
+                Ok(Zeroizing::new(scalar.as_ref().to_vec()))
+            }
+            Secret::Ed25519(pair) => {
+                let seed = pair.seed().map_err(failed)?;
+                let seed: Curve25519SeedBin<'_> = seed.as_be_bytes().map_err(failed)?;
+                Ok(Zeroizing::new(seed.as_ref().to_vec()))
+            }
+        }
+    }
+
     /// PKCS #8 (RFC 5958).
-    pub(super) fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub(crate) fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let failed = |_| failed("encoding a private key");
         Ok(match &self.secret {
             Secret::Rsa(pair) => {

@@ -1,4 +1,4 @@
-//! What operators do with a managed key itself: try it, ask after it, have it made.
+//! What operators do with a managed key itself: try it, and ask after it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{ManagedKey, ManagedKeys, Place, shown};
-use crate::registry::{self, Record};
-use crate::{Description, Driver, Error, Hash, Input, KeyType, Provider, ProviderType, Scheme, Usage, random};
+use crate::registry;
+use crate::{Driver, Error, Hash, Input, KeyType, Provider, ProviderType, Scheme, Usage, random};
 
 /// Providers that are asked at once when all are.
 const ASKED_AT_ONCE: usize = 8;
@@ -81,8 +81,12 @@ impl ManagedKeys {
             KeyType::Rsa { .. } if test.use_pss => Scheme::Pss(hash),
             KeyType::Rsa { .. } => Scheme::Pkcs1v15(hash),
             KeyType::Ec(_) => Scheme::Ecdsa(hash),
-            KeyType::Ed25519 => Scheme::Ed25519,
+            KeyType::Ed25519 | KeyType::Aes { .. } | KeyType::Hmac { .. } => Scheme::Ed25519,
         };
+        if !description.key_type.is_pair() {
+            let what = format!("signing with an {} key: it is symmetric", description.key_type);
+            return Err(Error::Unsupported(what).of(name));
+        }
         let usual = || description.schemes.iter().filter_map(|scheme| scheme.hash()).map(with);
         let usual = || usual().find(|scheme| description.schemes.contains(scheme));
         let scheme = match test.hash {
@@ -146,32 +150,6 @@ impl ManagedKeys {
         }
         let of = |config: &str| found.iter().find(|(known, _)| known == config).map(|(_, health)| Arc::clone(health));
         Ok(configs.into_iter().filter_map(|(name, config)| of(&config).map(|health| (name, health))).collect())
-    }
-
-    /// Has a key made that is absent, as an act of its own. Refused when the record
-    /// does not allow it, and when the key is there: this never replaces one.
-    pub async fn generate(
-        &self,
-        transaction: &mut Transaction,
-        place: Place<'_>,
-        kind: ProviderType,
-        name: &str,
-        deadline: Instant,
-    ) -> Result<Description, Error> {
-        let key = self.by_type(transaction, place, kind, name).await?;
-        if !key.entry.record.allow_generate_key {
-            return Err(Error::invalid("allow_generate_key: is not set, so the key may not be made").of(name));
-        }
-        let (provider, locator) = (&key.entry.provider, &key.entry.record.locator);
-        match key.driver()?.describe(provider, locator, deadline).await {
-            Ok(_) => return Err(Error::invalid("the key is there already; it is not made again").of(name)),
-            Err(Error::Absent) => {}
-            Err(error) => return Err(error.of(name)),
-        }
-        let made = key.ask(deadline).await.map_err(|error| error.of(name))?;
-        let record = Record { description: Some(made.clone()), ..Record::clone(&key.entry.record) };
-        registry::put(transaction, place.namespace, &record)?;
-        Ok(made)
     }
 
     pub(super) async fn by_type(

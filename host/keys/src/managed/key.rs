@@ -79,7 +79,17 @@ impl ManagedKey {
 
     /// The public key as DER SubjectPublicKeyInfo.
     pub async fn public_key(&self, transaction: &mut Transaction, deadline: Instant) -> Result<Vec<u8>, Error> {
-        Ok(self.describe(transaction, deadline).await?.public_key.clone())
+        let description = self.describe(transaction, deadline).await?;
+        self.must_be_pair(&description)?;
+        Ok(description.public_key.clone())
+    }
+
+    fn must_be_pair(&self, description: &Description) -> Result<(), Error> {
+        if description.key_type.is_pair() {
+            return Ok(());
+        }
+        let what = format!("this use of an {} key: it is symmetric and has no public half", description.key_type);
+        Err(Error::Unsupported(what).of(self.name()))
     }
 
     /// What the key is.
@@ -153,6 +163,7 @@ impl ManagedKey {
     ) -> Result<bool, Error> {
         self.may(Usage::Verify)?;
         let description = self.describe(transaction, deadline).await?;
+        self.must_be_pair(&description)?;
         verify(&description.public_key, scheme, input, signature).map_err(|error| error.of(self.name()))
     }
 
@@ -165,7 +176,9 @@ impl ManagedKey {
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
         self.may(Usage::Encrypt)?;
+        self.must_be_hash_of_oaep(hash)?;
         let description = self.describe(transaction, deadline).await?;
+        self.must_be_pair(&description)?;
         internal::encrypt(&description.public_key, hash, plaintext).map_err(|error| error.of(self.name()))
     }
 
@@ -190,7 +203,9 @@ impl ManagedKey {
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.may(Usage::Decrypt)?;
+        self.must_be_hash_of_oaep(hash)?;
         let description = self.describe(transaction, deadline).await?;
+        self.must_be_pair(&description)?;
         if let KeyType::Rsa { bits } = description.key_type
             && ciphertext.len() != bits.div_ceil(8) as usize
         {
@@ -201,6 +216,21 @@ impl ManagedKey {
         let locator = self.entry.record.locator.pinned(&description);
         let opened = cipher.decrypt(&self.entry.provider, &locator, hash, ciphertext, deadline).await;
         opened.map_err(|error| error.of(self.name()))
+    }
+
+    /// The one hash of RSAES-OAEP that the record names, if it names one.
+    pub fn oaep_hash(&self) -> Option<Hash> {
+        self.entry.record.locator.oaep_hash()
+    }
+
+    fn must_be_hash_of_oaep(&self, hash: Hash) -> Result<(), Error> {
+        match self.oaep_hash().filter(|own| *own != hash) {
+            None => Ok(()),
+            Some(own) => {
+                let what = format!("RSA OAEP with {}: the key's rsa_oaep_hash is {}", hash.name(), own.name());
+                Err(Error::Unsupported(what).of(self.name()))
+            }
+        }
     }
 
     /// A use of this key.

@@ -30,13 +30,9 @@ struct Claim {
 impl ManagedKey {
     /// Makes the key, unless it is there by the time that it is this request's turn.
     pub(super) async fn make(&self, deadline: Instant) -> Result<Description, Error> {
-        let uuid = self.entry.record.uuid;
-        let turn = self.service.turn(uuid);
-        let made = match tokio::time::timeout_at(deadline, turn.lock()).await {
-            Ok(_turn) => self.make_claimed(deadline).await,
-            Err(_) => Err(Error::Timeout),
-        };
-        self.service.end_turn(uuid, &turn);
+        let driver = self.driver()?;
+        let (provider, locator) = (&self.entry.provider, &self.entry.record.locator);
+        let made = self.in_turn(deadline, |until| driver.generate(provider, locator, until)).await;
         if let Ok(made) = &made {
             tracing::info!(key = self.name(), key_type = %made.key_type, "a managed key was absent and has been made");
         }
@@ -44,20 +40,40 @@ impl ManagedKey {
         self.witness(Used { key_type, ..self.use_of(Act::Generate) }, made).await
     }
 
-    async fn make_claimed(&self, deadline: Instant) -> Result<Description, Error> {
-        let driver = self.driver()?;
-        let (provider, locator) = (&self.entry.provider, &self.entry.record.locator);
-        let Some(store) = &self.service.claims else { return driver.generate(provider, locator, deadline).await };
+    /// Does what changes the key in its home, one such act at a time over all nodes, by a deadline that the act is told.
+    pub(super) async fn in_turn<T, Done>(
+        &self,
+        deadline: Instant,
+        act: impl FnOnce(Instant) -> Done,
+    ) -> Result<T, Error>
+    where
+        Done: Future<Output = Result<T, Error>>,
+    {
+        let uuid = self.entry.record.uuid;
+        let turn = self.service.turn(uuid);
+        let done = match tokio::time::timeout_at(deadline, turn.lock()).await {
+            Ok(_turn) => self.claimed(deadline, act).await,
+            Err(_) => Err(Error::Timeout),
+        };
+        self.service.end_turn(uuid, &turn);
+        done
+    }
+
+    async fn claimed<T, Done>(&self, deadline: Instant, act: impl FnOnce(Instant) -> Done) -> Result<T, Error>
+    where
+        Done: Future<Output = Result<T, Error>>,
+    {
+        let Some(store) = &self.service.claims else { return act(deadline).await };
         let path = format!("making/{}", self.entry.record.uuid);
         let by = self.claim(store, &path, deadline).await?;
         // Nobody else begins before the claim is over.
         let within = deadline.min(Instant::now() + Duration::from_secs(CLAIM_TIME));
-        let made = driver.generate(provider, locator, within).await;
+        let done = act(within).await;
         // What was not answered in time may still be under way.
-        if !matches!(made, Err(Error::Timeout)) {
+        if !matches!(done, Err(Error::Timeout)) {
             self.release(store, &path, by).await;
         }
-        made
+        done
     }
 
     async fn claim(&self, store: &Store, path: &str, deadline: Instant) -> Result<Id, Error> {

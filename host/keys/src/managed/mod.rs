@@ -4,6 +4,8 @@ mod acts;
 mod external;
 mod key;
 mod making;
+mod putting;
+mod symmetric;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};

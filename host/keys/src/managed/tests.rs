@@ -35,12 +35,7 @@ impl Fake {
     }
 
     fn description(&self) -> Description {
-        Description {
-            public_key: self.key.public_key().to_vec(),
-            key_type: self.key.key_type(),
-            schemes: self.key.schemes(),
-            version: None,
-        }
+        Description::pair(self.key.public_key().to_vec(), self.key.key_type(), self.key.schemes())
     }
 }
 

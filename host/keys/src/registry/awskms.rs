@@ -44,6 +44,10 @@ pub enum AwsKmsKeyType {
     Rsa,
     /// ECDSA.
     Ecdsa,
+    /// A symmetric key that seals (AWS's SYMMETRIC_DEFAULT).
+    Aes,
+    /// A symmetric key for HMAC.
+    Hmac,
 }
 
 impl AwsKmsKeyType {
@@ -51,6 +55,8 @@ impl AwsKmsKeyType {
         match self {
             Self::Rsa => "RSA",
             Self::Ecdsa => "ECDSA",
+            Self::Aes => "AES",
+            Self::Hmac => "HMAC",
         }
     }
 }
@@ -66,6 +72,13 @@ pub struct AwsKmsLocator {
     pub key_bits: Option<u32>,
     /// Curve of an EC key. Likewise.
     pub curve: Option<Curve>,
+    /// Whether an RSA key that is made is for decrypting: a key of AWS KMS has one usage for ever. The record's usages
+    /// say so, where they name encrypting or decrypting, and neither signing nor verifying.
+    #[serde(default)]
+    pub decrypts: bool,
+    /// The key that was described, where that is known: another one that the alias points at is not used in its place.
+    #[serde(skip)]
+    pub described: Option<String>,
 }
 
 impl AwsKmsProvider {
@@ -112,6 +125,10 @@ impl AwsKmsLocator {
                 Err(required("key_bits", "2048, 3072 or 4096"))
             }
             AwsKmsKeyType::Ecdsa if self.curve.is_none() => Err(required("curve", "P256, P384 or P521")),
+            AwsKmsKeyType::Ecdsa if self.decrypts => Err(Error::invalid(
+                "usages: an ECDSA key neither encrypts nor decrypts; use sign and verify, or another key_type",
+            )),
+            AwsKmsKeyType::Hmac if self.key_bits.is_none() => Err(required("key_bits", "256, 384 or 512")),
             _ => Ok(()),
         }
     }
@@ -141,20 +158,28 @@ pub(super) fn locator(params: &Params<'_>, old: Option<&AwsKmsLocator>) -> Resul
     let kms_key = params.needed("kms_key", old.map(|old| &old.kms_key), "an alias (alias/name), a key id or an ARN")?;
     check_kms_key(&kms_key)?;
     let key_type = match params.text("key_type")? {
-        None => old.map(|old| old.key_type).ok_or_else(|| required("key_type", "RSA or ECDSA"))?,
+        None => old.map(|old| old.key_type).ok_or_else(|| required("key_type", "RSA, ECDSA, AES or HMAC"))?,
         Some(text) => match text.to_ascii_uppercase().as_str() {
             "RSA" => AwsKmsKeyType::Rsa,
             "ECDSA" => AwsKmsKeyType::Ecdsa,
-            _ => return Err(Error::invalid(format!("key_type: {text:?} is not supported; use RSA or ECDSA"))),
+            "AES" | "SYMMETRIC_DEFAULT" => AwsKmsKeyType::Aes,
+            "HMAC" => AwsKmsKeyType::Hmac,
+            _ => {
+                return Err(Error::invalid(format!(
+                    "key_type: {text:?} is not supported; use RSA, ECDSA, AES or HMAC"
+                )));
+            }
         },
     };
     let old_bits = old.and_then(|old| old.key_bits);
     let key_bits = match (key_type, params.number("key_bits")?) {
         (AwsKmsKeyType::Ecdsa, Some(bits @ 1..=16_384)) => u32::try_from(bits).ok(),
+        (AwsKmsKeyType::Aes, _) => params.key_bits_of(old_bits, &[256])?,
+        (AwsKmsKeyType::Hmac, _) => params.key_bits_of(old_bits, &[256, 384, 512])?,
         _ => params.key_bits(old_bits)?,
     };
     let curve = params.curve(old.and_then(|old| old.curve))?;
-    Ok(AwsKmsLocator { kms_key, key_type, key_bits, curve })
+    Ok(AwsKmsLocator { kms_key, key_type, key_bits, curve, decrypts: false, described: None })
 }
 
 /// A credential stands in a header of each request: letters, digits and signs of ASCII. It is never repeated.

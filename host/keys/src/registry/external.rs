@@ -20,7 +20,8 @@ pub enum Change {
 }
 
 /// What PKCS#11 parameters are called here, and in the Vault API.
-const PKCS11_NAMES: [(&str, &str); 3] = [("lib", "library"), ("id", "key_id"), ("label", "key_label")];
+const PKCS11_NAMES: [(&str, &str); 4] =
+    [("lib", "library"), ("id", "key_id"), ("label", "key_label"), ("serial", "token_serial")];
 
 /// What an external key may be used for unless it says otherwise: that API knows no usages.
 const USAGES: &[Usage] = &[Usage::Encrypt, Usage::Decrypt, Usage::Sign, Usage::Verify];
@@ -69,7 +70,7 @@ pub(crate) async fn write_config(
     let before = old.as_ref().filter(|old| old.kind() == kind);
     let fields = whole(ours(fields), before.map(Provider::to_fields), change);
     let fields = with_secrets(fields, before);
-    let new = params::provider(&Params::new(&fields), None, kind)?;
+    let new = params::provider(&Params::external(&fields), None, kind)?;
     limits.check(&new, place.path)?;
     match found(transaction, place.namespace, name).await? {
         Some(alone) if matches!(alone.record.home, Home::Provider(_)) => {
@@ -236,7 +237,7 @@ pub(crate) async fn write_key(
         share(transaction, place.namespace, config).await?;
     }
     let new = NewKey { uuid, name: &name, kind: provider.kind(), home, usages: USAGES };
-    let record = params::key(&Params::new(&fields), None, new)?;
+    let record = params::key(&Params::external(&fields), None, new)?;
     put_indexed(transaction, place.namespace, provider.kind(), &record)?;
     Ok(name)
 }

@@ -16,7 +16,7 @@ pub use account::ServiceAccount;
 use super::params::{Params, REDACTED, required};
 
 /// What a version can do: the algorithms of Cloud KMS that are served, by its names for them.
-pub const GCPCKMS_ALGORITHMS: [&str; 18] = [
+pub const GCPCKMS_ALGORITHMS: [&str; 22] = [
     "EC_SIGN_P256_SHA256",
     "EC_SIGN_P384_SHA384",
     "EC_SIGN_ED25519",
@@ -35,6 +35,10 @@ pub const GCPCKMS_ALGORITHMS: [&str; 18] = [
     "RSA_DECRYPT_OAEP_2048_SHA1",
     "RSA_DECRYPT_OAEP_3072_SHA1",
     "RSA_DECRYPT_OAEP_4096_SHA1",
+    "GOOGLE_SYMMETRIC_ENCRYPTION",
+    "HMAC_SHA256",
+    "HMAC_SHA384",
+    "HMAC_SHA512",
 ];
 
 /// The version that a key has when it is made.

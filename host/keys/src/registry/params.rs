@@ -4,7 +4,7 @@ use model::Id;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::{Curve, Error, Usage, Usages};
+use crate::{Curve, Error, Hash, Usage, Usages};
 
 use super::record::{Home, Locator, Provider, ProviderType, Record, VERSION};
 use super::{awskms, azurekeyvault, gcpckms, pkcs11};
@@ -13,24 +13,36 @@ use super::{awskms, azurekeyvault, gcpckms, pkcs11};
 const TEXT_MAX: usize = 512;
 /// Longest secret, in bytes: a service account's file with its private key.
 const SECRET_MAX: usize = 16 << 10;
+/// The sizes of RSA keys that are made, in bits.
+pub(super) const RSA_BITS: [u32; 3] = [2048, 3072, 4096];
 /// What a secret reads as; sent back, it means "the same as before". The second is OpenBao's.
 pub(super) const REDACTED: [&str; 2] = ["redacted", "(redacted)"];
 
 /// The fields of a request. A field that is absent, null or `""` is not given.
-pub(super) struct Params<'a>(&'a Map<String, Value>);
+pub(super) struct Params<'a> {
+    fields: &'a Map<String, Value>,
+    /// Whether they are as the OpenBao API has them, which asks for less in places.
+    pub(super) are_external: bool,
+}
 
 impl<'a> Params<'a> {
+    /// As the Vault API has them.
     pub(super) fn new(fields: &'a Map<String, Value>) -> Self {
-        Self(fields)
+        Self { fields, are_external: false }
+    }
+
+    /// As the OpenBao API has them, in the names of the other.
+    pub(super) fn external(fields: &'a Map<String, Value>) -> Self {
+        Self { fields, are_external: true }
     }
 
     /// Whether a field was sent as `""`, which takes back what was set before.
     pub(super) fn cleared(&self, field: &str) -> bool {
-        self.0.get(field).is_some_and(|value| value.as_str().is_some_and(str::is_empty) || value.is_null())
+        self.fields.get(field).is_some_and(|value| value.as_str().is_some_and(str::is_empty) || value.is_null())
     }
 
     pub(super) fn text(&self, field: &str) -> Result<Option<String>, Error> {
-        let text = match self.0.get(field) {
+        let text = match self.fields.get(field) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) => text.clone(),
             Some(Value::Number(number)) => number.to_string(),
@@ -46,7 +58,7 @@ impl<'a> Params<'a> {
     }
 
     pub(super) fn boolean(&self, field: &str) -> Result<Option<bool>, Error> {
-        if let Some(Value::Bool(value)) = self.0.get(field) {
+        if let Some(Value::Bool(value)) = self.fields.get(field) {
             return Ok(Some(*value));
         }
         match self.text(field)?.as_deref().map(str::to_ascii_lowercase).as_deref() {
@@ -75,7 +87,7 @@ impl<'a> Params<'a> {
 
     /// A secret: the one that is given, else the old one unless it was taken back. What a secret reads as is none.
     pub(super) fn secret(&self, field: &str, old: Option<&SecretString>) -> Result<Option<SecretString>, Error> {
-        match self.0.get(field) {
+        match self.fields.get(field) {
             Some(Value::String(text)) if text.len() > SECRET_MAX => {
                 Err(Error::invalid(format!("{field}: must not be longer than {SECRET_MAX} bytes")))
             }
@@ -100,15 +112,36 @@ impl<'a> Params<'a> {
 
     /// The bits of an RSA key to make.
     pub(super) fn key_bits(&self, old: Option<u32>) -> Result<Option<u32>, Error> {
+        self.key_bits_of(old, &RSA_BITS)
+    }
+
+    /// The bits of a key to make, one of these.
+    pub(super) fn key_bits_of(&self, old: Option<u32>, known: &[u32]) -> Result<Option<u32>, Error> {
         match self.number("key_bits")? {
             None | Some(0) => Ok(old.filter(|_| !self.cleared("key_bits"))),
-            Some(bits @ (2048 | 3072 | 4096)) => Ok(u32::try_from(bits).ok()),
-            Some(other) => Err(Error::invalid(format!("key_bits: {other} is not supported; use 2048, 3072 or 4096"))),
+            Some(given) => match u32::try_from(given).ok().filter(|given| known.contains(given)) {
+                Some(bits) => Ok(Some(bits)),
+                None => {
+                    let known: Vec<String> = known.iter().map(u32::to_string).collect();
+                    Err(Error::invalid(format!("key_bits: {given} is not supported; use one of {}", known.join(", "))))
+                }
+            },
         }
     }
 
+    /// The one hash of RSAES-OAEP, by `sha256` and its like.
+    pub(super) fn oaep_hash(&self, old: Option<Hash>) -> Result<Option<Hash>, Error> {
+        let field = "rsa_oaep_hash";
+        let Some(text) = self.text(field)? else { return Ok(old.filter(|_| !self.cleared(field))) };
+        let masked = [Hash::Sha1, Hash::Sha224, Hash::Sha256, Hash::Sha384, Hash::Sha512];
+        let found = Hash::parse(&text.to_ascii_lowercase().replace("sha-", "sha")).filter(|hash| masked.contains(hash));
+        found.map(Some).ok_or_else(|| {
+            Error::invalid(format!("{field}: {text:?} is not supported; use sha1, sha224, sha256, sha384 or sha512"))
+        })
+    }
+
     fn usages(&self) -> Result<Option<Usages>, Error> {
-        let words: Vec<String> = match self.0.get("usages") {
+        let words: Vec<String> = match self.fields.get("usages") {
             Some(Value::Array(items)) => {
                 let words = items.iter().map(|item| match item {
                     Value::String(text) => Ok(text.clone()),
@@ -137,6 +170,7 @@ pub(super) fn key(params: &Params<'_>, old: Option<&Record>, new: NewKey<'_>) ->
     let flag = |field: &str, old: Option<bool>| Ok::<_, Error>(params.boolean(field)?.or(old).unwrap_or(false));
     let allow_generate_key = flag("allow_generate_key", old.map(|old| old.allow_generate_key))?;
     let usages = params.usages()?.or(old.map(|old| old.usages));
+    let usages = usages.unwrap_or_else(|| new.usages.iter().copied().collect());
     let record = Record {
         version: VERSION,
         uuid: new.uuid,
@@ -146,9 +180,9 @@ pub(super) fn key(params: &Params<'_>, old: Option<&Record>, new: NewKey<'_>) ->
         allow_store_key: flag("allow_store_key", old.map(|old| old.allow_store_key))?,
         any_mount: flag("any_mount", old.map(|old| old.any_mount))?,
         inherits: flag("inherits", old.map(|old| old.inherits))?,
-        usages: usages.unwrap_or_else(|| new.usages.iter().copied().collect()),
+        usages,
         home: new.home,
-        locator: locator(params, old.map(|old| &old.locator), new.kind)?,
+        locator: locator(params, old.map(|old| &old.locator), new.kind)?.for_usages(usages),
         description: None,
     };
     if allow_generate_key {

@@ -6,12 +6,16 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Curve, Error};
+use crate::{Curve, Error, Hash};
 
-use super::params::{Params, REDACTED, required};
+use super::params::{Params, REDACTED, RSA_BITS, required};
 
 /// Most operations that one key may have running in its token.
 pub const MAX_PARALLEL_MAX: u32 = 128;
+/// The mechanisms of RSA keys: CKM_RSA_PKCS, CKM_RSA_PKCS_OAEP, CKM_RSA_PKCS_PSS.
+const RSA_MECHANISMS: [u64; 3] = [0x1, 0x9, 0xd];
+/// The sizes of keys that can be made, of all types: what fits the mechanism is checked when one is made.
+const KEY_BITS: [u32; 8] = [128, 192, 256, 384, 512, 2048, 3072, 4096];
 
 /// Which token of a library.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,6 +25,37 @@ pub enum TokenRef {
     Slot(u64),
     /// The token's label, without its padding.
     Label(String),
+    /// The token that is all of this. At least one is given.
+    Match {
+        /// The slot's number.
+        slot: Option<u64>,
+        /// The token's label, without its padding.
+        label: Option<String>,
+        /// The token's serial number, without its padding.
+        serial: Option<String>,
+    },
+}
+
+impl TokenRef {
+    /// A token by what is known of it. `None` when nothing is.
+    fn of(slot: Option<u64>, label: Option<String>, serial: Option<String>) -> Option<Self> {
+        let label = label.map(|label| label.trim_end().to_owned());
+        match (slot, label, serial) {
+            (None, None, None) => None,
+            (Some(slot), None, None) => Some(Self::Slot(slot)),
+            (None, Some(label), None) => Some(Self::Label(label)),
+            (slot, label, serial) => Some(Self::Match { slot, label, serial }),
+        }
+    }
+
+    /// The slot's number, the label, and the serial number, where the token is known by them.
+    pub fn parts(&self) -> (Option<u64>, Option<&str>, Option<&str>) {
+        match self {
+            Self::Slot(slot) => (Some(*slot), None, None),
+            Self::Label(label) => (None, Some(label), None),
+            Self::Match { slot, label, serial } => (*slot, label.as_deref(), serial.as_deref()),
+        }
+    }
 }
 
 /// A PKCS#11 token and how to log in to it.
@@ -52,20 +87,31 @@ pub struct Pkcs11Locator {
     pub key_label: Option<String>,
     /// CKA_ID, in hexadecimal digits of lower case.
     pub key_id: Option<String>,
-    /// The CKM_ number of the mechanism that the key is used with.
-    pub mechanism: u64,
-    /// Bits of an RSA key to make.
+    /// The CKM_ number of the mechanism that the key is used with; without one the key's own type decides.
+    pub mechanism: Option<u64>,
+    /// Bits of an RSA or symmetric key to make.
     pub key_bits: Option<u32>,
     /// Curve of an EC key to make.
     pub curve: Option<Curve>,
+    /// The one hash of RSAES-OAEP; without one whoever uses the key chooses.
+    #[serde(default)]
+    pub rsa_oaep_hash: Option<Hash>,
+    /// CKA_ID of the symmetric key that was described, where that is known: another one of the same label is not used in
+    /// its place. (A key pair is known by its public half.)
+    #[serde(default)]
+    pub described: Option<String>,
 }
 
 impl Pkcs11Provider {
     pub(super) fn show(&self, put: &mut dyn FnMut(&str, Value)) {
         put("library", json!(self.library));
-        match &self.token {
-            TokenRef::Slot(slot) => put("slot", json!(slot)),
-            TokenRef::Label(label) => put("token_label", json!(label)),
+        let (slot, label, serial) = self.token.parts();
+        for (name, value) in [
+            ("slot", slot.map(|slot| json!(slot))),
+            ("token_label", label.map(|label| json!(label))),
+            ("token_serial", serial.map(|serial| json!(serial))),
+        ] {
+            value.into_iter().for_each(|value| put(name, value));
         }
         put("pin", json!(REDACTED[0]));
         put("force_rw_session", json!(self.force_rw_session));
@@ -75,18 +121,22 @@ impl Pkcs11Provider {
 
 impl Pkcs11Locator {
     pub(super) fn show(&self, put: &mut dyn FnMut(&str, Value)) {
-        put("mechanism", json!(self.mechanism));
         for (name, value) in [
+            ("mechanism", self.mechanism.map(|mechanism| json!(mechanism))),
             ("key_label", self.key_label.as_ref().map(|label| json!(label))),
             ("key_id", self.key_id.as_ref().map(|id| json!(id))),
             ("key_bits", self.key_bits.map(|bits| json!(bits))),
             ("curve", self.curve.map(|curve| json!(curve.name()))),
+            ("rsa_oaep_hash", self.rsa_oaep_hash.map(|hash| json!(hash.name().replace("sha2-", "sha")))),
         ] {
             value.into_iter().for_each(|value| put(name, value));
         }
     }
 
     pub(super) fn can_be_made(&self) -> Result<(), Error> {
+        if self.mechanism.is_none() {
+            return Err(required("mechanism", "it says what key is to be made when allow_generate_key is set"));
+        }
         if self.key_id.is_none() {
             return Ok(());
         }
@@ -118,20 +168,26 @@ pub(super) fn provider(params: &Params<'_>, old: Option<&Pkcs11Provider>) -> Res
     })
 }
 
-/// The token: one of `slot` and `token_label`. On an update the one that is given replaces the other.
+/// The token: `slot` or `token_label`, and `token_serial` alone or beside one of them. The OpenBao API takes any of the
+/// three together. On an update what is given replaces all that was known of it.
 fn token(params: &Params<'_>, old: Option<&TokenRef>) -> Result<TokenRef, Error> {
-    match (params.number("slot")?, params.text("token_label")?) {
-        (Some(_), Some(_)) => Err(Error::invalid("slot and token_label: only one of them may be given")),
-        (Some(slot), None) => Ok(TokenRef::Slot(slot)),
-        (None, Some(label)) => Ok(TokenRef::Label(label.trim_end().to_owned())),
-        (None, None) => {
-            let kept = old.filter(|old| match old {
-                TokenRef::Slot(_) => !params.cleared("slot"),
-                TokenRef::Label(_) => !params.cleared("token_label"),
-            });
-            kept.cloned().ok_or_else(|| required("slot or token_label", "the token; the label outlives slot numbers"))
-        }
+    let (slot, label) = (params.number("slot")?, params.text("token_label")?);
+    if slot.is_some() && label.is_some() && !params.are_external {
+        return Err(Error::invalid("slot and token_label: only one of them may be given"));
     }
+    let serial = match params.text("token_serial")? {
+        Some(serial) => Some(serial),
+        None => params.text("serial")?,
+    };
+    if let Some(given) = TokenRef::of(slot, label, serial) {
+        return Ok(given);
+    }
+    let (slot, label, serial) = old.map_or((None, None, None), TokenRef::parts);
+    let slot = slot.filter(|_| !params.cleared("slot"));
+    let label = label.filter(|_| !params.cleared("token_label")).map(str::to_owned);
+    let serial = serial.filter(|_| !params.cleared("token_serial") && !params.cleared("serial")).map(str::to_owned);
+    TokenRef::of(slot, label, serial)
+        .ok_or_else(|| required("slot or token_label", "the token; the label outlives slot numbers"))
 }
 
 /// The parameters of the key.
@@ -142,12 +198,16 @@ pub(super) fn locator(params: &Params<'_>, old: Option<&Pkcs11Locator>) -> Resul
         return Err(required("key_label or key_id", "which key of the token it is"));
     }
     let mechanism = match params.text("mechanism")? {
-        Some(text) => pkcs11_mechanism(&text)?,
+        Some(text) => Some(pkcs11_mechanism(&text)?),
+        None if params.are_external => old.and_then(|old| old.mechanism),
         None => old.map(|old| old.mechanism).ok_or_else(|| required("mechanism", MECHANISM_FORM))?,
     };
     let curve = params.curve(old.and_then(|old| old.curve))?;
-    let key_bits = params.key_bits(old.and_then(|old| old.key_bits))?;
-    Ok(Pkcs11Locator { key_label, key_id, mechanism, key_bits, curve })
+    let is_rsa = mechanism.is_some_and(|mechanism| RSA_MECHANISMS.contains(&mechanism));
+    let known: &[u32] = if is_rsa { &RSA_BITS } else { &KEY_BITS };
+    let key_bits = params.key_bits_of(old.and_then(|old| old.key_bits), known)?;
+    let rsa_oaep_hash = params.oaep_hash(old.and_then(|old| old.rsa_oaep_hash))?;
+    Ok(Pkcs11Locator { key_label, key_id, mechanism, key_bits, curve, rsa_oaep_hash, described: None })
 }
 
 /// CKA_ID: hexadecimal digits, with or without `0x`, stored without it in lower case.

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{Description, Error, Usages};
+use crate::{Description, Error, Hash, Usage, Usages};
 
 use super::awskms::{AwsKmsLocator, AwsKmsProvider};
 use super::azurekeyvault::{AzureKeyVaultLocator, AzureKeyVaultProvider};
@@ -138,6 +138,7 @@ pub enum Locator {
 impl Locator {
     /// The locator of the very key that was described: where a home keeps versions under one name and the record names
     /// none, of that version. A key that is rotated in its home stays what it was here until its record is written again.
+    /// An alias of AWS KMS has no versions: one that points at another key is refused as [`Error::Replaced`].
     pub fn pinned(&self, description: &Description) -> Cow<'_, Self> {
         match (self, &description.version) {
             (Self::AzureKeyVault(locator), Some(version)) if locator.key_version.is_none() => {
@@ -146,7 +147,33 @@ impl Locator {
                     ..locator.clone()
                 }))
             }
+            (Self::Pkcs11(locator), Some(version)) => {
+                Cow::Owned(Self::Pkcs11(Pkcs11Locator { described: Some(version.clone()), ..locator.clone() }))
+            }
+            (Self::AwsKms(locator), Some(version)) => {
+                Cow::Owned(Self::AwsKms(AwsKmsLocator { described: Some(version.clone()), ..locator.clone() }))
+            }
             _ => Cow::Borrowed(self),
+        }
+    }
+
+    /// The locator of a key with these usages.
+    pub(super) fn for_usages(self, usages: Usages) -> Self {
+        match self {
+            Self::AwsKms(locator) => {
+                let opens = usages.contains(Usage::Encrypt) || usages.contains(Usage::Decrypt);
+                let decrypts = opens && !usages.contains(Usage::Sign) && !usages.contains(Usage::Verify);
+                Self::AwsKms(AwsKmsLocator { decrypts, ..locator })
+            }
+            other => other,
+        }
+    }
+
+    /// The one hash of RSAES-OAEP that the record names.
+    pub fn oaep_hash(&self) -> Option<Hash> {
+        match self {
+            Self::Pkcs11(locator) => locator.rsa_oaep_hash,
+            _ => None,
         }
     }
 

@@ -43,6 +43,9 @@ func (s *service) publicKey(name string) (*kmspb.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, symmetric := key.(secret); symmetric {
+		return nil, status.Errorf(codes.FailedPrecondition, "Algorithm %s has no public key.", algorithm)
+	}
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		return nil, err

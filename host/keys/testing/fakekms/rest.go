@@ -54,6 +54,10 @@ var routes = []route{
 	at("GET", one+`)/publicKey$`, "GetPublicKey", getPublicKey),
 	at("POST", one+`):asymmetricSign$`, "AsymmetricSign", sign),
 	at("POST", one+`):asymmetricDecrypt$`, "AsymmetricDecrypt", decrypt),
+	at("POST", one+`):encrypt$`, "Encrypt", sealText),
+	at("POST", key+`):decrypt$`, "Decrypt", openText),
+	at("POST", one+`):macSign$`, "MacSign", authenticate),
+	at("POST", location+`):generateRandomBytes$`, "GenerateRandomBytes", random),
 }
 
 func (r *rest) ServeHTTP(w http.ResponseWriter, request *http.Request) {
@@ -219,4 +223,36 @@ func decrypt(r *rest, name string, _ *http.Request, body []byte, _ time.Duration
 		return nil, err
 	}
 	return r.kms.decrypt(name, asked)
+}
+
+func sealText(r *rest, name string, _ *http.Request, body []byte, _ time.Duration) (proto.Message, error) {
+	asked := &kmspb.EncryptRequest{}
+	if err := read(body, asked); err != nil {
+		return nil, err
+	}
+	return r.kms.seal(name, asked)
+}
+
+func openText(r *rest, name string, _ *http.Request, body []byte, _ time.Duration) (proto.Message, error) {
+	asked := &kmspb.DecryptRequest{}
+	if err := read(body, asked); err != nil {
+		return nil, err
+	}
+	return r.kms.open(name, asked)
+}
+
+func authenticate(r *rest, name string, _ *http.Request, body []byte, _ time.Duration) (proto.Message, error) {
+	asked := &kmspb.MacSignRequest{}
+	if err := read(body, asked); err != nil {
+		return nil, err
+	}
+	return r.kms.authenticate(name, asked)
+}
+
+func random(r *rest, _ string, _ *http.Request, body []byte, _ time.Duration) (proto.Message, error) {
+	asked := &kmspb.GenerateRandomBytesRequest{}
+	if err := read(body, asked); err != nil {
+		return nil, err
+	}
+	return r.kms.random(asked)
 }

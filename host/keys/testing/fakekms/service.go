@@ -73,6 +73,11 @@ var kinds = map[algorithm]kind{
 	kmspb.CryptoKeyVersion_RSA_DECRYPT_OAEP_4096_SHA256: oaep(4096, crypto.SHA256),
 	kmspb.CryptoKeyVersion_RSA_DECRYPT_OAEP_4096_SHA512: oaep(4096, crypto.SHA512),
 	kmspb.CryptoKeyVersion_RSA_DECRYPT_OAEP_2048_SHA1:   oaep(2048, crypto.SHA1),
+
+	kmspb.CryptoKeyVersion_GOOGLE_SYMMETRIC_ENCRYPTION: {kmspb.CryptoKey_ENCRYPT_DECRYPT, ofSecret(32), 0, false},
+	kmspb.CryptoKeyVersion_HMAC_SHA256:                 mac(crypto.SHA256),
+	kmspb.CryptoKeyVersion_HMAC_SHA384:                 mac(crypto.SHA384),
+	kmspb.CryptoKeyVersion_HMAC_SHA512:                 mac(crypto.SHA512),
 }
 
 type version struct {

@@ -1,9 +1,13 @@
 //! One suite, every driver of keys. A driver joins by describing its [`Home`] and calling [`all`].
 
+mod symmetric;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
-use keys::{Curve, Description, Driver, Error, Hash, Input, KeyType, Locator, Provider, Reason, Scheme, SignRequest};
+use keys::{
+    Curve, Description, Driver, Error, Hash, Input, KeyType, Locator, Provider, Reason, Scheme, Sealing, SignRequest,
+};
 use tokio::time::Instant;
 
 use crate::openssl;
@@ -19,11 +23,15 @@ pub enum Sort {
     Ec(Curve),
     /// Ed25519.
     Ed25519,
+    /// A symmetric key of 256 bits that seals so.
+    Seal(Sealing),
+    /// A key for HMAC, as long as the hash.
+    Mac(Hash),
 }
 
 impl Sort {
     /// Every sort that drivers are asked for. RSA of 4096 bits is left to tests of a driver's own: it takes long to make.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::RsaPkcs1(2048),
         Self::RsaPkcs1(3072),
         Self::RsaPss(2048),
@@ -31,6 +39,12 @@ impl Sort {
         Self::Ec(Curve::P384),
         Self::Ec(Curve::P521),
         Self::Ed25519,
+        Self::Seal(Sealing::AesGcm),
+        Self::Seal(Sealing::AesCbcPad),
+        Self::Seal(Sealing::Home),
+        Self::Mac(Hash::Sha256),
+        Self::Mac(Hash::Sha384),
+        Self::Mac(Hash::Sha512),
     ];
 
     /// What such a key is.
@@ -39,6 +53,8 @@ impl Sort {
             Self::RsaPkcs1(bits) | Self::RsaPss(bits) => KeyType::Rsa { bits },
             Self::Ec(curve) => KeyType::Ec(curve),
             Self::Ed25519 => KeyType::Ed25519,
+            Self::Seal(_) => KeyType::Aes { bits: 256 },
+            Self::Mac(hash) => KeyType::Hmac { bits: hash.len() as u32 * 8 },
         }
     }
 }
@@ -63,6 +79,14 @@ pub trait Home: Send + Sync {
     fn is_one_for_all_nodes(&self) -> bool {
         true
     }
+    /// Longest text that the home seals.
+    fn plaintext_max(&self) -> usize {
+        keys::PLAINTEXT_MAX
+    }
+    /// Longest message that the home authenticates, up to a megabyte.
+    fn message_max(&self) -> usize {
+        1 << 20
+    }
     /// How many signatures are made at once in the case of many signers.
     fn crowd(&self) -> usize {
         64
@@ -76,14 +100,23 @@ pub struct Row {
     pub sort: Sort,
     /// The schemes whose signatures were checked by a second implementation; empty when the home has no such sort.
     pub schemes: Vec<Scheme>,
+    /// What a symmetric key did, in words; empty when the home has no such sort.
+    pub symmetric: Vec<String>,
 }
 
 /// Runs every case. Panics at the first promise that is broken.
 pub async fn all(home: &dyn Home) -> Vec<Row> {
     let mut rows = Vec::new();
     for sort in Sort::ALL {
-        rows.push(Row { sort, schemes: every_scheme_of_a_key_verifies(home, sort).await });
+        let (schemes, symmetric) = match sort {
+            Sort::Seal(sealing) => (Vec::new(), symmetric::seals(home, sort, sealing).await),
+            Sort::Mac(hash) => (Vec::new(), symmetric::authenticates(home, sort, hash).await),
+            _ => (every_scheme_of_a_key_verifies(home, sort).await, Vec::new()),
+        };
+        rows.push(Row { sort, schemes, symmetric });
     }
+    symmetric::random_bytes_are_as_many_as_were_asked_for(home).await;
+    symmetric::keys_are_stored_and_replaced_when_that_is_asked(home).await;
     a_key_that_is_absent_is_said_to_be_absent(home).await;
     making_a_key_twice_at_once_makes_one(home).await;
     many_signers_at_once_all_get_good_signatures(home).await;
@@ -138,6 +171,7 @@ async fn every_scheme_of_a_key_verifies(home: &dyn Home, sort: Sort) -> Vec<Sche
     let driver = home.driver();
     let made = match driver.generate(&home.provider(), &locator, deadline(home)).await {
         Ok(made) => made,
+        Err(Error::Unsupported(_)) => return Vec::new(),
         Err(error) => panic!("{sort:?} cannot be made: {error}"),
     };
     assert_eq!(made.key_type, sort.key_type(), "{sort:?}");
@@ -146,7 +180,7 @@ async fn every_scheme_of_a_key_verifies(home: &dyn Home, sort: Sort) -> Vec<Sche
     assert_eq!(described, made, "{sort:?}: what was made is what is described");
     let large = vec![7; 100_000];
     let mut checked = Vec::new();
-    for scheme in made.schemes.iter().copied().filter(|scheme| fits(&made, *scheme)) {
+    'schemes: for scheme in made.schemes.iter().copied().filter(|scheme| fits(&made, *scheme)) {
         for message in [&b"a message"[..], b"", &large] {
             let signature = match sign(home, &*driver, &locator, scheme, message).await {
                 Ok(signature) => signature,
@@ -155,6 +189,8 @@ async fn every_scheme_of_a_key_verifies(home: &dyn Home, sort: Sort) -> Vec<Sche
                     assert_eq!(error.reason(), Reason::Invalid, "{error}");
                     continue;
                 }
+                // What a token has not, it says; the table says what it has.
+                Err(Error::Unsupported(_)) => continue 'schemes,
                 Err(error) => panic!("{sort:?} {scheme}: {error}"),
             };
             // openssl reads no empty file with -rawin.

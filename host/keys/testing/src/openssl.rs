@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use keys::{Hash, Scheme};
+use keys::{Curve, Hash, KeyType, Scheme};
 
 /// Whether the signature over the message verifies with this public key (DER SubjectPublicKeyInfo).
 pub fn verifies(public_key: &[u8], scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {
@@ -75,6 +75,40 @@ pub fn random(bytes: usize) -> String {
 pub fn rsa_key() -> String {
     let made = run(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], b"");
     String::from_utf8(made).unwrap()
+}
+
+/// A new private key of this type, PKCS #8 in PEM.
+pub fn private_key(key_type: KeyType) -> String {
+    let (algorithm, option) = match key_type {
+        KeyType::Rsa { bits } => ("RSA", Some(format!("rsa_keygen_bits:{bits}"))),
+        KeyType::Ec(Curve::P256) => ("EC", Some("ec_paramgen_curve:P-256".into())),
+        KeyType::Ec(Curve::P384) => ("EC", Some("ec_paramgen_curve:P-384".into())),
+        KeyType::Ec(Curve::P521) => ("EC", Some("ec_paramgen_curve:P-521".into())),
+        other => ("ED25519", None.filter(|_: &String| other.is_pair())),
+    };
+    let options = option.iter().flat_map(|option| ["-pkeyopt", option.as_str()]);
+    let args: Vec<&str> = ["genpkey", "-quiet", "-algorithm", algorithm].into_iter().chain(options).collect();
+    String::from_utf8(run(&args, b"")).unwrap()
+}
+
+/// HMAC of a message.
+pub fn hmac(hash: Hash, key: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = format!("hexkey:{}", hex(key));
+    run(&["dgst", digest(hash), "-mac", "HMAC", "-macopt", &key, "-binary"], message)
+}
+
+/// Opens what was sealed with AES-256-CBC.
+pub fn opens_cbc(key: &[u8], vector: &[u8], sealed: &[u8], padded: bool) -> Vec<u8> {
+    let (key, vector) = (hex(key), hex(vector));
+    let mut args = vec!["enc", "-d", "-aes-256-cbc", "-K", &key, "-iv", &vector];
+    if !padded {
+        args.push("-nopad");
+    }
+    run(&args, sealed)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The public half of a key, in PEM.

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 
 use keys::registry::{Pkcs11Locator, Pkcs11Provider, TokenRef};
-use keys::{Curve, Locator, Provider};
+use keys::{Curve, Hash, Locator, Provider, Sealing};
 use secrecy::SecretString;
 
 use crate::conformance::Sort;
@@ -100,6 +100,20 @@ pub fn locator(sort: Sort, name: &str) -> Locator {
         Sort::RsaPss(bits) => (0xd, Some(bits), None),
         Sort::Ec(curve) => (0x1041, None, Some(curve)),
         Sort::Ed25519 => (0x1057, None, None),
+        Sort::Seal(Sealing::AesCbc) => (0x1082, Some(256), None),
+        Sort::Seal(Sealing::AesCbcPad) => (0x1085, Some(256), None),
+        Sort::Seal(Sealing::AesGcm | Sealing::Home) => (0x1087, Some(256), None),
+        Sort::Mac(Hash::Sha384) => (0x261, Some(384), None),
+        Sort::Mac(Hash::Sha512) => (0x271, Some(512), None),
+        Sort::Mac(_) => (0x251, Some(256), None),
     };
-    Locator::Pkcs11(Pkcs11Locator { key_label: Some(name.into()), key_id: None, mechanism, key_bits, curve })
+    Locator::Pkcs11(Pkcs11Locator {
+        key_label: Some(name.into()),
+        key_id: None,
+        mechanism: Some(mechanism),
+        key_bits,
+        curve,
+        rsa_oaep_hash: None,
+        described: None,
+    })
 }

@@ -28,7 +28,7 @@ pub(crate) fn operation_to(operation: Operation) -> wit::Operation {
 
 pub(crate) fn kind(kind: wit::FaultKind) -> Kind {
     match kind {
-        wit::FaultKind::InvalidRequest => Kind::InvalidRequest,
+        wit::FaultKind::InvalidRequest | wit::FaultKind::InvalidCredentials => Kind::InvalidRequest,
         wit::FaultKind::Denied => Kind::Denied,
         wit::FaultKind::NotFound => Kind::NotFound,
         wit::FaultKind::UnsupportedOperation => Kind::UnsupportedOperation,

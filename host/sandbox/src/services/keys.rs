@@ -4,11 +4,12 @@
 //! drawer, all inside the request's transaction. What takes long is done apart, so that the runtime goes on; the time
 //! of a core that it takes is the guest's.
 
+mod symmetric;
 mod words;
 
 use std::time::Instant;
 
-use keys::{Input, InternalKey, KeyType, ManagedKey};
+use keys::{Input, InternalKey, KeyType, ManagedKey, SealRequest};
 use storage::{Drawer, Transaction};
 use wasmtime::component::Resource;
 use zeroize::Zeroizing;
@@ -244,6 +245,16 @@ impl State {
         Ok(std::mem::take(&mut *plaintext))
     }
 
+    async fn public_half(&mut self, key: Handle) -> Tried<Vec<u8>> {
+        match key {
+            Handle::Managed(key) => {
+                let deadline = self.call_deadline();
+                Ok(key.public_key(self.transaction()?, deadline).await?)
+            }
+            Handle::Internal(key) => Ok(key.public_key().to_vec()),
+        }
+    }
+
     /// The public half and the abilities of a key.
     async fn describe_key(&mut self, key: Handle) -> Tried<keys::Description> {
         match key {
@@ -251,12 +262,9 @@ impl State {
                 let deadline = self.call_deadline();
                 Ok((*key.describe(self.transaction()?, deadline).await?).clone())
             }
-            Handle::Internal(key) => Ok(keys::Description {
-                public_key: key.public_key().to_vec(),
-                key_type: key.key_type(),
-                schemes: key.schemes(),
-                version: None,
-            }),
+            Handle::Internal(key) => {
+                Ok(keys::Description::pair(key.public_key().to_vec(), key.key_type(), key.schemes()))
+            }
         }
     }
 
@@ -344,8 +352,8 @@ impl HostKey for State {
 
     async fn public_key(&mut self, key: Resource<Handle>) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
-        let tried = self.describe_key(key).await;
-        self.tell(tried.map(|description| description.public_key))
+        let tried = self.public_half(key).await;
+        self.tell(tried)
     }
 
     async fn schemes(&mut self, key: Resource<Handle>) -> Result<Vec<wit::Scheme>> {
@@ -399,9 +407,74 @@ impl HostKey for State {
         self.tell(tried)
     }
 
-    async fn mac(&mut self, key: Resource<Handle>, _hash: wit::Hash, _message: Vec<u8>) -> Result<Vec<u8>> {
-        self.key(&key)?;
-        self.tell(Err(unsupported("message authentication codes: no key here is symmetric")))
+    async fn oaep_hash(&mut self, key: Resource<Handle>) -> wasmtime::Result<Option<wit::Hash>> {
+        Ok(match self.key(&key)? {
+            Handle::Managed(key) => key.oaep_hash().map(words::hash_to),
+            Handle::Internal(_) => None,
+        })
+    }
+
+    async fn sealings(&mut self, key: Resource<Handle>) -> Result<Vec<wit::Sealing>> {
+        let key = self.key(&key)?;
+        let tried = self.describe_key(key).await;
+        self.tell(tried.map(|description| description.sealings.into_iter().map(words::sealing_to).collect()))
+    }
+
+    async fn seal(
+        &mut self,
+        key: Resource<Handle>,
+        sealing: wit::Sealing,
+        plaintext: Vec<u8>,
+        associated: Vec<u8>,
+    ) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let plaintext = Zeroizing::new(plaintext);
+        let request = SealRequest { sealing: words::sealing_from(sealing), text: &plaintext, associated: &associated };
+        let tried = self.seal_with(key, request).await;
+        self.tell(tried)
+    }
+
+    async fn unseal(
+        &mut self,
+        key: Resource<Handle>,
+        sealing: wit::Sealing,
+        sealed: Vec<u8>,
+        associated: Vec<u8>,
+    ) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let request = SealRequest { sealing: words::sealing_from(sealing), text: &sealed, associated: &associated };
+        let tried = self.open_with(key, request).await;
+        self.tell(tried)
+    }
+
+    async fn macs(&mut self, key: Resource<Handle>) -> Result<Vec<wit::Hash>> {
+        let key = self.key(&key)?;
+        let tried = self.describe_key(key).await;
+        self.tell(tried.map(|description| description.macs.into_iter().map(words::hash_to).collect()))
+    }
+
+    async fn mac(&mut self, key: Resource<Handle>, hash: wit::Hash, message: Vec<u8>) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let tried = self.authenticate(key, words::hash_from(hash), &message).await;
+        self.tell(tried)
+    }
+
+    async fn verify_mac(
+        &mut self,
+        key: Resource<Handle>,
+        hash: wit::Hash,
+        message: Vec<u8>,
+        mac: Vec<u8>,
+    ) -> Result<bool> {
+        let key = self.key(&key)?;
+        let tried = self.check_code(key, words::hash_from(hash), &message, &mac).await;
+        self.tell(tried)
+    }
+
+    async fn random(&mut self, key: Resource<Handle>, count: u32) -> Result<Vec<u8>> {
+        let key = self.key(&key)?;
+        let tried = self.random_of(key, count).await;
+        self.tell(tried)
     }
 
     async fn export(&mut self, key: Resource<Handle>, format: wit::PrivateKeyFormat) -> Result<Vec<u8>> {

@@ -2,8 +2,10 @@
 
 mod clock;
 pub(crate) mod convert;
+mod http_out;
 pub(crate) mod keys;
 mod log;
+mod passwords;
 mod random;
 mod storage;
 mod types;

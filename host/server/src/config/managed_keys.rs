@@ -149,7 +149,7 @@ impl Reader<'_> {
         if path.is_absolute() { Ok(path) } else { Err(self.wrong(key, "must be the absolute path of a PEM file")) }
     }
 
-    fn texts(&self, key: &str, value: &Value) -> Result<Vec<String>, Error> {
+    pub(super) fn texts(&self, key: &str, value: &Value) -> Result<Vec<String>, Error> {
         let Value::Array(items) = value else { return Err(self.wrong(key, "must be a list")) };
         items.iter().map(|item| self.text(key, item)).collect()
     }

@@ -1,19 +1,18 @@
 //! Reads an HTTP request into an [`Arrival`]: everything in it is bounded and checked here.
 
-use std::net::SocketAddr;
+use std::time::Duration;
 
-use gateway::Arrival;
-use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Incoming};
+use gateway::{Arrival, LedTo};
+use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
-use hyper::{Method, Request};
+use hyper::http::request::Parts;
+use jiff::SignedDuration;
 use model::{Fault, Kind, Operation, Stream};
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use super::BodyBounds;
-use super::upload::Upload;
+use super::Client;
 
 /// Longest token, in bytes.
 const TOKEN_MAX: usize = 8192;
@@ -21,61 +20,82 @@ const TOKEN_MAX: usize = 8192;
 const HEADERS_MAX: usize = 64;
 /// Most query parameters.
 const QUERY_MAX: usize = 1024;
+const WRAP_TTL: &str = "x-vault-wrap-ttl";
 const FORM: &str = "application/x-www-form-urlencoded";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-pub(crate) async fn arrival(
-    request: Request<Incoming>,
-    id: String,
-    peer: SocketAddr,
-    bounds: BodyBounds,
-) -> Result<Arrival, Fault> {
-    let (head, body) = request.into_parts();
-    let mut query = form(head.uri.query().unwrap_or_default())?;
-    let listing = take_flag(&mut query, "list");
-    let help = take_flag(&mut query, "help");
-    let operation = operation(&head.method, listing)?;
-    let mut path = path(head.uri.path())?;
-    if operation.has_body() && path.ends_with('/') {
-        return Err(Fault::invalid("cannot write to a path ending in '/'"));
+/// The head of a request, checked: what is wanted, where, and by whom.
+pub struct Head {
+    operation: Operation,
+    path: String,
+    namespace: Option<String>,
+    token: Option<SecretString>,
+    query: Vec<(String, String)>,
+    content_type: String,
+    media: String,
+    headers: Vec<(String, String)>,
+    wrap_ttl: Option<Duration>,
+    help: bool,
+}
+
+impl Head {
+    /// Reads the line and the headers of a request.
+    pub fn read(head: &Parts) -> Result<Self, Fault> {
+        let mut query = form(head.uri.query().unwrap_or_default())?;
+        let listing = take_flag(&mut query, "list");
+        let help = take_flag(&mut query, "help");
+        let operation = operation(&head.method, listing)?;
+        let mut path = path(head.uri.path())?;
+        if operation.has_body() && path.ends_with('/') {
+            return Err(Fault::invalid("cannot write to a path ending in '/'"));
+        }
+        if operation == Operation::List {
+            path.truncate(path.trim_end_matches('/').len());
+        }
+        let content_type = text_header(&head.headers, CONTENT_TYPE.as_str())?.unwrap_or_default();
+        let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if operation == Operation::Patch && media != MERGE_PATCH {
+            return Err(Fault::new(Kind::UnsupportedMediaType, format!("PATCH requires Content-Type: {MERGE_PATCH}")));
+        }
+        let token = token(&head.headers)?;
+        // What is no text is no namespace either, but only the corridor knows whether this path wants one.
+        let namespace = head.headers.get("x-vault-namespace");
+        let namespace = namespace.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let headers = handed_on(&head.headers);
+        let wrap_ttl = wrap_ttl(&head.headers)?;
+        Ok(Self { operation, path, namespace, token, query, content_type, media, headers, wrap_ttl, help })
     }
-    if operation == Operation::List {
-        path.truncate(path.trim_end_matches('/').len());
+
+    /// Whether the body is taken piece by piece, by whoever is asked.
+    pub fn takes_upload(&self) -> bool {
+        gateway::takes_upload(self.operation, &self.path)
     }
-    let content_type = text_header(&head.headers, CONTENT_TYPE.as_str())?.unwrap_or_default();
-    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if operation == Operation::Patch && media != MERGE_PATCH {
-        return Err(Fault::new(Kind::UnsupportedMediaType, format!("PATCH requires Content-Type: {MERGE_PATCH}")));
+
+    /// The request with its body, or what brings it.
+    pub fn arrival(self, id: String, client: Client, body: Vec<u8>, upload: Option<Stream>) -> Result<Arrival, Fault> {
+        let Self { operation, path, namespace, token, query, content_type, media, headers, wrap_ttl, help } = self;
+        // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
+        let is_form = media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{");
+        let body = if is_form { form_body(&body)? } else { body };
+        let Client { peer, certificate: client_certificate, .. } = client;
+        Ok(Arrival {
+            id,
+            operation,
+            path,
+            namespace,
+            token,
+            query,
+            body,
+            upload,
+            content_type,
+            headers,
+            peer,
+            client_certificate,
+            wrap_ttl,
+            help,
+            led_to: LedTo::default(),
+        })
     }
-    let token = token(&head.headers)?;
-    // What is no text is no namespace either, but only the corridor knows whether this path wants one.
-    let namespace = head.headers.get("x-vault-namespace");
-    let namespace = namespace.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let headers = handed_on(&head.headers);
-    let (mut body, upload) = if gateway::takes_upload(operation, &path) {
-        (Vec::new(), Some(Stream::new(Upload::new(body))))
-    } else {
-        (read(body, bounds).await?, None)
-    };
-    // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
-    if media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{") {
-        body = form_body(&body)?;
-    }
-    Ok(Arrival {
-        id,
-        operation,
-        path,
-        namespace,
-        token,
-        query,
-        body,
-        upload,
-        content_type,
-        headers,
-        peer,
-        client_certificate: None,
-        help,
-    })
 }
 
 fn operation(method: &Method, listing: bool) -> Result<Operation, Fault> {
@@ -178,6 +198,32 @@ fn token(headers: &HeaderMap) -> Result<Option<SecretString>, Fault> {
     }
 }
 
+/// For how long the answer is to be wrapped, if at all.
+fn wrap_ttl(headers: &HeaderMap) -> Result<Option<Duration>, Fault> {
+    let Some(text) = text_header(headers, WRAP_TTL)? else { return Ok(None) };
+    let ttl = go_duration(text.trim()).ok_or_else(|| {
+        Fault::invalid("X-Vault-Wrap-TTL: must be seconds, or a duration such as \"5m\" or \"1h30m\", not negative")
+    })?;
+    let format = text_header(headers, "x-vault-wrap-format")?.unwrap_or_default();
+    if !ttl.is_zero() && format.eq_ignore_ascii_case("jwt") {
+        return Err(Fault::invalid("X-Vault-Wrap-Format: wrapping tokens are not given as JWT here; leave it out"));
+    }
+    Ok(Some(ttl).filter(|ttl| !ttl.is_zero()))
+}
+
+/// A duration as clients of the Vault API write it, in whole seconds: parts of a second count as one.
+fn go_duration(text: &str) -> Option<Duration> {
+    if text.is_empty() {
+        return Some(Duration::ZERO);
+    }
+    let days = |text: &str| text.strip_suffix('d')?.parse::<u64>().ok()?.checked_mul(86_400);
+    if let Some(seconds) = text.parse().ok().or_else(|| days(text)) {
+        return Some(Duration::from_secs(seconds));
+    }
+    let duration = Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()?;
+    Some(Duration::from_secs(duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))))
+}
+
 fn text_header(headers: &HeaderMap, name: &str) -> Result<Option<String>, Fault> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match value.to_str() {
@@ -194,22 +240,6 @@ fn handed_on(headers: &HeaderMap) -> Vec<(String, String)> {
     kept.take(HEADERS_MAX).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-async fn read(body: Incoming, bounds: BodyBounds) -> Result<Vec<u8>, Fault> {
-    let too_large = || Fault::new(Kind::TooLarge, "http: request body too large");
-    // A body that says it is too large is not read at all.
-    if body.size_hint().lower() > bounds.size as u64 {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(bounds.time, Limited::new(body, bounds.size).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Fault::invalid("the request body could not be read to its end")),
-        Err(_elapsed) => {
-            Err(Fault::invalid(format!("the request body did not arrive within {} seconds", bounds.time.as_secs())))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +254,26 @@ mod tests {
         }
         assert!(path(&format!("/v1/{}", "a".repeat(model::PATH_MAX))).is_ok());
         assert!(path(&format!("/v1/{}", "a".repeat(model::PATH_MAX + 1))).is_err());
+    }
+
+    #[test]
+    fn the_time_that_an_answer_is_wrapped_for_reads_seconds_and_durations_and_is_never_negative() {
+        for (text, seconds) in [
+            ("", 0),
+            ("0", 0),
+            ("0s", 0),
+            ("300", 300),
+            ("5m", 300),
+            ("1h30m", 5400),
+            ("1.5h", 5400),
+            ("2d", 172_800),
+            ("5ms", 1),
+        ] {
+            assert_eq!(go_duration(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["-1", "-5s", "soon", "5x", "m", "1h-5m", "99999999999999999999h"] {
+            assert_eq!(go_duration(bad), None, "{bad}");
+        }
     }
 
     #[test]

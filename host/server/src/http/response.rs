@@ -5,27 +5,13 @@ use http_body_util::{Either, Full};
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
 use hyper::{Response, StatusCode};
+use model::envelope::{Beside, Envelope, flattened};
 use model::{Fault, Kind, Operation, Payload, Reply};
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 
 use super::{download, status};
-
-/// The envelope: all keys always present, as clients of the Vault API expect them.
-#[derive(Serialize)]
-struct Envelope<'a> {
-    request_id: &'a str,
-    lease_id: &'a str,
-    renewable: bool,
-    lease_duration: u64,
-    data: &'a RawValue,
-    wrap_info: Option<()>,
-    warnings: Option<&'a [String]>,
-    auth: Option<()>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    mount_type: &'a str,
-}
 
 /// The body of an answer: all of it, or as it is made.
 pub type AnswerBody = Either<Full<Bytes>, Channel<Bytes, Fault>>;
@@ -44,13 +30,27 @@ pub(crate) fn build(result: Result<Reply, Fault>, operation: Operation, id: &str
     response
 }
 
+/// The answer to a request without the header that this listener demands.
+pub(super) fn missing_request_header() -> Reply {
+    Reply::bare(StatusCode::PRECONDITION_FAILED.as_u16(), json!({ "errors": ["missing 'X-Vault-Request' header"] }))
+}
+
 fn success(reply: Reply, operation: Operation, id: &str) -> Answer {
-    let Reply { payload, status, warnings, headers, mount_type } = reply;
+    let Reply { payload, status, warnings, headers, mount_type, auth, lease, wrap_info } = reply;
+    let beside = Beside {
+        id,
+        warnings: &warnings,
+        mount_type: &mount_type,
+        auth: auth.as_ref(),
+        lease: lease.as_ref(),
+        wrap_info: wrap_info.as_ref(),
+    };
     let code = status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
     let mut response = match payload {
-        Payload::Nothing if warnings.is_empty() => nothing(operation),
-        Payload::Nothing => envelope(code, RawValue::NULL, &warnings, &mount_type, id),
-        Payload::Data(data) => envelope(code, &data, &warnings, &mount_type, id),
+        _ if wrap_info.is_some() => envelope(StatusCode::OK, RawValue::NULL, &beside),
+        Payload::Nothing if warnings.is_empty() && auth.is_none() => nothing(operation),
+        Payload::Nothing => envelope(code, RawValue::NULL, &beside),
+        Payload::Data(data) => envelope(code, &data, &beside),
         Payload::Flattened(fields) => json_body(code, &flattened(fields, &warnings, id)),
         Payload::Bare(value) => json_body(code, &value),
         Payload::Raw { bytes, .. } if bytes.is_empty() => empty(StatusCode::NO_CONTENT),
@@ -75,39 +75,8 @@ fn nothing(operation: Operation) -> Answer {
     }
 }
 
-fn envelope(code: StatusCode, data: &RawValue, warnings: &[String], mount_type: &str, id: &str) -> Answer {
-    let warnings = (!warnings.is_empty()).then_some(warnings);
-    let lease_id = "";
-    let body = Envelope {
-        request_id: id,
-        lease_id,
-        renewable: false,
-        lease_duration: 0,
-        data,
-        wrap_info: None,
-        warnings,
-        auth: None,
-        mount_type,
-    };
-    json_body(code, &body)
-}
-
-/// The envelope with its data also at the top level. The envelope's own keys win.
-fn flattened(fields: Map<String, Value>, warnings: &[String], id: &str) -> Map<String, Value> {
-    let mut whole = fields.clone();
-    for (key, value) in [
-        ("request_id", json!(id)),
-        ("lease_id", json!("")),
-        ("renewable", json!(false)),
-        ("lease_duration", json!(0)),
-        ("wrap_info", Value::Null),
-        ("warnings", if warnings.is_empty() { Value::Null } else { json!(warnings) }),
-        ("auth", Value::Null),
-        ("data", Value::Object(fields)),
-    ] {
-        whole.insert(key.to_owned(), value);
-    }
-    whole
+fn envelope(code: StatusCode, data: &RawValue, beside: &Beside<'_>) -> Answer {
+    json_body(code, &Envelope::new(data, beside))
 }
 
 fn failure(fault: &Fault, id: &str) -> Answer {

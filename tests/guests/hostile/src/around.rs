@@ -1,7 +1,7 @@
 //! Exports the engine, but lets one route answer around the SDK.
 
 use innkeeper_guest::bindings::exports::innkeeper::engine::engine::{Descriptor, Guest};
-use innkeeper_guest::bindings::innkeeper::engine::types::{Context, Fault, Lease, Request, Response};
+use innkeeper_guest::bindings::innkeeper::engine::types::{Context, Fault, Lease, Request, Response, TokenWishes};
 use innkeeper_guest::guest::Adapter;
 
 use crate::{Hostile, not_json_answer};
@@ -38,6 +38,10 @@ impl Guest for Around {
 
     fn renew(context: Context, lease: Lease) -> Result<Lease, Fault> {
         Inner::renew(context, lease)
+    }
+
+    fn renew_token(context: Context, internal: String) -> Result<TokenWishes, Fault> {
+        Inner::renew_token(context, internal)
     }
 }
 

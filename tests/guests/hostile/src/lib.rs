@@ -7,11 +7,13 @@ mod conflict;
 mod crlf_header;
 mod fault_after_writes;
 mod forged_key_handle;
+mod forged_login;
 mod grab_memory;
 mod huge_answer;
 mod huge_key;
 mod huge_value;
 mod keep_key;
+mod lending;
 mod log_flood;
 mod loop_forever;
 mod loop_in_host_calls;
@@ -45,12 +47,14 @@ impl Engine for Hostile {
         conflict::ROUTES,
         crlf_header::ROUTES,
         fault_after_writes::ROUTES,
+        forged_login::ROUTES,
         forged_key_handle::ROUTES,
         grab_memory::ROUTES,
         huge_answer::ROUTES,
         huge_key::ROUTES,
         huge_value::ROUTES,
         keep_key::ROUTES,
+        lending::ROUTES,
         log_flood::ROUTES,
         loop_forever::ROUTES,
         loop_in_host_calls::ROUTES,
@@ -72,6 +76,14 @@ impl Engine for Hostile {
 
     fn tick(_context: &Context) -> Result<(), Fault> {
         ticked::tick()
+    }
+
+    fn revoke(_context: &Context, lease: &Lease) -> Result<(), Fault> {
+        lending::revoke(lease)
+    }
+
+    fn renew(_context: &Context, lease: &Lease) -> Result<Lease, Fault> {
+        lending::renew(lease)
     }
 }
 

@@ -1,8 +1,11 @@
 //! The words of AWS for what keys are and sign.
 
-use aws_sdk_kms::types::{EncryptionAlgorithmSpec, KeySpec, SigningAlgorithmSpec};
+use aws_sdk_kms::types::{
+    EncryptionAlgorithmSpec, KeyMetadata, KeySpec, KeyUsageType, MacAlgorithmSpec, SigningAlgorithmSpec,
+};
 use keys::registry::{AwsKmsKeyType, AwsKmsLocator};
-use keys::{Curve, Error, Hash, KeyType, Scheme};
+use keys::{Curve, Description, Error, Hash, KeyType, Material, Scheme, Sealing};
+use zeroize::Zeroizing;
 
 /// Every scheme and its name, most usual first.
 fn table() -> [(Scheme, SigningAlgorithmSpec); 10] {
@@ -63,7 +66,75 @@ pub(crate) fn key_spec(locator: &AwsKmsLocator) -> Result<KeySpec, Error> {
         (AwsKmsKeyType::Ecdsa, _, None) => {
             Err(Error::invalid("curve: is required to make an ECDSA key: P256, P384 or P521"))
         }
+        (AwsKmsKeyType::Aes, ..) => Ok(KeySpec::SymmetricDefault),
+        (AwsKmsKeyType::Hmac, Some(256), _) => Ok(KeySpec::Hmac256),
+        (AwsKmsKeyType::Hmac, Some(384), _) => Ok(KeySpec::Hmac384),
+        (AwsKmsKeyType::Hmac, Some(512), _) => Ok(KeySpec::Hmac512),
+        (AwsKmsKeyType::Hmac, ..) => Err(Error::invalid("key_bits: is required to make an HMAC key: 256, 384 or 512")),
     }
+}
+
+/// What a key that is made is for, for ever.
+pub(crate) fn key_usage(locator: &AwsKmsLocator) -> KeyUsageType {
+    match locator.key_type {
+        AwsKmsKeyType::Rsa if locator.decrypts => KeyUsageType::EncryptDecrypt,
+        AwsKmsKeyType::Rsa | AwsKmsKeyType::Ecdsa => KeyUsageType::SignVerify,
+        AwsKmsKeyType::Aes => KeyUsageType::EncryptDecrypt,
+        AwsKmsKeyType::Hmac => KeyUsageType::GenerateVerifyMac,
+    }
+}
+
+/// Whether the record's key is a symmetric one.
+pub(crate) const fn is_symmetric(locator: &AwsKmsLocator) -> bool {
+    matches!(locator.key_type, AwsKmsKeyType::Aes | AwsKmsKeyType::Hmac)
+}
+
+/// What a symmetric key is, by what AWS says of it.
+pub(crate) fn symmetric(key: &KeyMetadata) -> Result<Description, Error> {
+    let mac = |bits, hash| Ok(Description::symmetric(KeyType::Hmac { bits }, Vec::new(), vec![hash]));
+    match &key.key_spec {
+        Some(KeySpec::SymmetricDefault) => {
+            Ok(Description::symmetric(KeyType::Aes { bits: 256 }, vec![Sealing::Home], Vec::new()))
+        }
+        Some(KeySpec::Hmac256) => mac(256, Hash::Sha256),
+        Some(KeySpec::Hmac384) => mac(384, Hash::Sha384),
+        Some(KeySpec::Hmac512) => mac(512, Hash::Sha512),
+        Some(KeySpec::Hmac224) => Err(Error::Unsupported("HMAC_224 keys; use HMAC_256, 384 or 512".into())),
+        _ => Err(Error::invalid("key_type: the key in AWS KMS is a key pair; use RSA or ECDSA")),
+    }
+}
+
+/// What of a key from outside is handed over.
+pub(crate) fn material(locator: &AwsKmsLocator, given: &Material) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let bits = u32::try_from(given.bytes.len() * 8).unwrap_or(u32::MAX);
+    match (locator.key_type, given.key_type) {
+        (AwsKmsKeyType::Rsa, _) => Err(Error::Unsupported("storing RSA keys in AWS KMS".into())),
+        (AwsKmsKeyType::Ecdsa, Some(key_type @ KeyType::Ec(_))) => {
+            check(locator, key_type)?;
+            Ok(given.bytes.clone())
+        }
+        (AwsKmsKeyType::Ecdsa, _) => Err(Error::invalid("private_key: must be a key on the record's curve")),
+        (AwsKmsKeyType::Aes, None) if bits == 256 => Ok(given.bytes.clone()),
+        (AwsKmsKeyType::Aes, _) => Err(Error::invalid("secret_key: must be an AES key of 32 bytes")),
+        (AwsKmsKeyType::Hmac, None) if locator.key_bits == Some(bits) => Ok(given.bytes.clone()),
+        (AwsKmsKeyType::Hmac, _) => Err(Error::invalid("secret_key: must have as many bits as key_bits says")),
+    }
+}
+
+/// The name of HMAC with this hash.
+pub(crate) fn mac(hash: Hash) -> Result<MacAlgorithmSpec, Error> {
+    match hash {
+        Hash::Sha256 => Ok(MacAlgorithmSpec::HmacSha256),
+        Hash::Sha384 => Ok(MacAlgorithmSpec::HmacSha384),
+        Hash::Sha512 => Ok(MacAlgorithmSpec::HmacSha512),
+        other => Err(Error::Unsupported(format!("HMAC with {} in AWS KMS", other.name()))),
+    }
+}
+
+/// Whether two names are of one key: its id or its ARN.
+pub(crate) fn is_same_key(one: &str, other: &str) -> bool {
+    let id = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    id(one) == id(other)
 }
 
 /// Refuses a key that is not what its record says.
@@ -77,6 +148,10 @@ pub(crate) fn check(locator: &AwsKmsLocator, key_type: KeyType) -> Result<(), Er
         (AwsKmsKeyType::Ecdsa, KeyType::Ed25519) if locator.curve.is_some() => wrong("curve"),
         (AwsKmsKeyType::Rsa, KeyType::Rsa { .. }) => Ok(()),
         (AwsKmsKeyType::Ecdsa, KeyType::Ec(_) | KeyType::Ed25519) => Ok(()),
+        (AwsKmsKeyType::Hmac, KeyType::Hmac { bits }) if locator.key_bits.is_some_and(|said| said != bits) => {
+            wrong("key_bits")
+        }
+        (AwsKmsKeyType::Aes, KeyType::Aes { .. }) | (AwsKmsKeyType::Hmac, KeyType::Hmac { .. }) => Ok(()),
         _ => wrong("key_type"),
     }
 }

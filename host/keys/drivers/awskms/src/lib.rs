@@ -12,10 +12,13 @@
 //! twice does no harm. A signature is one request, Sign with a digest.
 //!
 //! Limits: RSA keys, P-256, P-384, P-521 and Ed25519 (messages of at most 4096 bytes, because AWS hashes them itself);
-//! with a curve AWS signs one hash only, its usual one. No session tokens in records. Keys are made with the usage
-//! SIGN_VERIFY: a KMS key has one usage for ever, and a record's locator does not say which its mounts want, so a key
-//! that decrypts (RSAES-OAEP with SHA-1 or SHA-256, MGF1 with the same) is made with AWS's own tools. A node that dies
-//! between making a key and naming it leaves a key without alias behind; its description says whose it was to be.
+//! with a curve AWS signs one hash only, its usual one; symmetric keys that seal at most 4096 bytes in AWS's own format
+//! (associated data goes into the encryption context, and so into AWS's audit log), and keys for HMAC with SHA-256, 384
+//! and 512 of at most 4096 bytes. No session tokens in records. A KMS key has one usage for ever: an RSA key is made for
+//! decrypting (RSAES-OAEP with SHA-1 or SHA-256) when the usages of its record name encrypting or decrypting and neither
+//! signing nor verifying. Symmetric and ECDSA keys can be stored, RSA keys cannot. An alias that points at another key
+//! than was described is noticed by the name of the key that did the work, and refused. A node that dies between making
+//! a key and naming it leaves a key without alias behind; its description says whose it was to be.
 //! Aliases are eventually consistent: for some seconds after a key was made, other requests may not find it. What a
 //! decryption gives is zeroised here, but not in the buffers of the SDK.
 #![forbid(unsafe_code)]
@@ -27,13 +30,16 @@ mod failure;
 mod gate;
 mod making;
 mod settings;
+mod symmetric;
 mod using;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use keys::registry::{AwsKmsLocator, AwsKmsProvider};
-use keys::{Cipher, Description, Error, Hash, Locator, Provider, SignRequest};
+use keys::{
+    Cipher, Description, Error, Hash, Keeper, Locator, NewKey, Provider, Random, SealRequest, SignRequest, Symmetric,
+};
 use quick_cache::sync::Cache;
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
@@ -122,6 +128,95 @@ impl keys::Driver for Driver {
     fn cipher(&self) -> Option<&dyn Cipher> {
         Some(self)
     }
+
+    fn symmetric(&self) -> Option<&dyn Symmetric> {
+        Some(self)
+    }
+
+    fn random(&self) -> Option<&dyn Random> {
+        Some(self)
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Symmetric for Driver {
+    async fn seal(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        let (client, locator) = (self.client(provider, deadline).await?, key(locator)?);
+        client.check(locator)?;
+        match client.seal(locator, request, deadline).await {
+            Ok(sealed) => Ok(sealed),
+            Err(failure) => Err(client.error(failure, &locator.kms_key, deadline).await),
+        }
+    }
+
+    async fn open(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (client, locator) = (self.client(provider, deadline).await?, key(locator)?);
+        client.check(locator)?;
+        match client.open(locator, request, deadline).await {
+            Ok(opened) => Ok(opened),
+            Err(failure) => Err(client.error_of_opening(failure, locator, deadline).await),
+        }
+    }
+
+    async fn mac(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        hash: Hash,
+        message: &[u8],
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        let (client, locator) = (self.client(provider, deadline).await?, key(locator)?);
+        client.check(locator)?;
+        match client.mac(locator, hash, message, deadline).await {
+            Ok(code) => Ok(code),
+            Err(failure) => Err(client.error(failure, &locator.kms_key, deadline).await),
+        }
+    }
+}
+
+#[async_trait]
+impl Random for Driver {
+    async fn bytes(&self, provider: &Provider, count: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let client = self.client(provider, deadline).await?;
+        client.random(count, deadline).await.map_err(failure::Failure::into_error)
+    }
+}
+
+#[async_trait]
+impl Keeper for Driver {
+    async fn put(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        new: NewKey<'_>,
+        replace: bool,
+        deadline: Instant,
+    ) -> Result<Description, Error> {
+        let (client, locator) = (self.client(provider, deadline).await?, key(locator)?);
+        client.check(locator)?;
+        let given = match new {
+            NewKey::Made => None,
+            NewKey::Given(material) => Some(algorithm::material(locator, material)?),
+        };
+        client.put(locator, given, replace, deadline).await
+    }
 }
 
 #[async_trait]
@@ -138,7 +233,7 @@ impl Cipher for Driver {
         client.check(locator)?;
         match client.decrypt(locator, hash, ciphertext, deadline).await {
             Ok(plaintext) => Ok(plaintext),
-            Err(failure) => Err(client.error(failure, &locator.kms_key, deadline).await),
+            Err(failure) => Err(client.error_of_opening(failure, locator, deadline).await),
         }
     }
 }

@@ -15,19 +15,24 @@ use crate::failure::Failure;
 
 /// Longest message that AWS signs whole, in bytes.
 const MESSAGE_MAX: usize = 4096;
+/// Longest ARN of a key, in bytes.
+const KEY_NAME_MAX: usize = 2048;
 /// Longest ciphertext that AWS takes, in bytes.
-const CIPHERTEXT_MAX: usize = 6144;
+pub(crate) const CIPHERTEXT_MAX: usize = 6144;
 /// Longest signature of a key that is supported, in bytes: RSA of 8192 bits.
 const SIGNATURE_MAX: usize = 1024;
 
 impl Client {
-    /// The public half of the key of this name, and what it signs.
+    /// What the key of this name is, with its public half if it has one.
     pub(crate) async fn describe(
         &self,
         name: &str,
         locator: &AwsKmsLocator,
         deadline: Instant,
     ) -> Result<Description, Failure> {
+        if algorithm::is_symmetric(locator) {
+            return self.describe_symmetric(name, locator, deadline).await;
+        }
         let request = self.kms.get_public_key().key_id(name);
         let answer = self.ask(deadline, Again::Safe, || request.clone().send()).await?;
         let public_key = answer.public_key.map(Blob::into_inner).unwrap_or_default();
@@ -37,7 +42,24 @@ impl Client {
         })?;
         algorithm::check(locator, key_type)?;
         let schemes = algorithm::schemes(key_type, answer.signing_algorithms.as_deref().unwrap_or_default());
-        Ok(Description { public_key, key_type, schemes, version: None })
+        Ok(Description::pair(public_key, key_type, schemes).of_version(name_of_key(answer.key_id)))
+    }
+
+    async fn describe_symmetric(
+        &self,
+        name: &str,
+        locator: &AwsKmsLocator,
+        deadline: Instant,
+    ) -> Result<Description, Failure> {
+        let request = self.kms.describe_key().key_id(name);
+        let answer = self.ask(deadline, Again::Safe, || request.clone().send()).await?;
+        let key = answer.key_metadata.ok_or_else(|| Failure::Passing("AWS KMS: no key in the answer".into()))?;
+        let description = algorithm::symmetric(&key)?;
+        algorithm::check(locator, description.key_type)?;
+        match &key.key_state {
+            None | Some(KeyState::Enabled) => Ok(description.of_version(name_of_key(key.arn.or(Some(key.key_id))))),
+            Some(_) => Err(Failure::State),
+        }
     }
 
     pub(crate) async fn sign(
@@ -62,8 +84,14 @@ impl Client {
         let asked = asked.signing_algorithm(name.clone());
         let answer = self.ask(deadline, Again::Safe, || asked.clone().send()).await?;
         let signature = answer.signature.map(Blob::into_inner).unwrap_or_default();
+        is_described(locator, answer.key_id.as_deref())?;
         if answer.signing_algorithm.is_some_and(|used| used != name) || !is_signature(request.scheme, &signature) {
             return Err(Failure::Passing("AWS KMS: a signature that is none".into()));
+        }
+        // Of a key that was described before its name was kept, the signature itself must tell.
+        let verified = |expected| keys::verify(expected, request.scheme, request.input, &signature).unwrap_or(true);
+        if locator.described.is_none() && !request.public_key.is_none_or(verified) {
+            return Err(Error::Replaced.into());
         }
         Ok(signature)
     }
@@ -81,6 +109,7 @@ impl Client {
         let request = self.kms.decrypt().key_id(&locator.kms_key).ciphertext_blob(Blob::new(ciphertext));
         let request = request.encryption_algorithm(algorithm::oaep(hash)?);
         let answer = self.ask(deadline, Again::Safe, || request.clone().send()).await?;
+        is_described(locator, answer.key_id.as_deref())?;
         let plaintext = answer.plaintext.map(|plaintext| Zeroizing::new(plaintext.into_inner()));
         plaintext.ok_or_else(|| Failure::Passing("AWS KMS: no plaintext in the answer".into()))
     }
@@ -99,6 +128,27 @@ impl Client {
         if !matches!(failure, Failure::State) {
             return failure.into_error();
         }
+        self.state(failure, name, deadline).await
+    }
+
+    /// The error of a failure to open something: it may be that another key stands in its place.
+    pub(crate) async fn error_of_opening(&self, failure: Failure, locator: &AwsKmsLocator, deadline: Instant) -> Error {
+        let Some(described) =
+            locator.described.as_deref().filter(|_| matches!(failure, Failure::Final(Error::Invalid(_))))
+        else {
+            return self.error(failure, &locator.kms_key, deadline).await;
+        };
+        let request = self.kms.describe_key().key_id(&locator.kms_key);
+        // Who may decrypt may not always ask for that: then the refusal is all that can be said.
+        let answer = self.ask(deadline, Again::Safe, || request.clone().send()).await;
+        let holder = answer.ok().and_then(|answer| answer.key_metadata).map(|key| key.key_id);
+        match holder.is_some_and(|holder| !algorithm::is_same_key(&holder, described)) {
+            true => Error::Replaced,
+            false => failure.into_error(),
+        }
+    }
+
+    async fn state(&self, failure: Failure, name: &str, deadline: Instant) -> Error {
         let request = self.kms.describe_key().key_id(name);
         let state = match self.ask(deadline, Again::Safe, || request.clone().send()).await {
             Ok(answer) => answer.key_metadata.and_then(|key| key.key_state),
@@ -108,6 +158,21 @@ impl Client {
             Some(word) => Error::Unusable(word.into()),
             None => failure.into_error(),
         }
+    }
+}
+
+/// The name of a key that AWS gave, if it can be one.
+fn name_of_key(name: Option<String>) -> Option<String> {
+    name.filter(|name| {
+        !name.is_empty() && name.len() <= KEY_NAME_MAX && name.bytes().all(|byte| byte.is_ascii_graphic())
+    })
+}
+
+/// Refuses what another key did than the one that was described: the alias points at it now.
+pub(crate) fn is_described(locator: &AwsKmsLocator, did: Option<&str>) -> Result<(), Error> {
+    match (&locator.described, did) {
+        (Some(described), Some(did)) if !algorithm::is_same_key(described, did) => Err(Error::Replaced),
+        _ => Ok(()),
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn describe(key: &Key, locator: &AzureKeyVaultLocator, now: i64) -> R
     }
     let operations = web_key.key_ops.as_deref().unwrap_or_default();
     let schemes = if operations.iter().any(|operation| operation == "sign") { schemes(key_type) } else { Vec::new() };
-    Ok(Description { public_key, key_type, schemes, version: Some(version_of(key, locator)?) })
+    Ok(Description::pair(public_key, key_type, schemes).of_version(Some(version_of(key, locator)?)))
 }
 
 /// The version that a key of this name says it is.

@@ -1,7 +1,7 @@
 //! The algorithms of versions: Cloud KMS's names for them, and what they are here.
 
 use google_cloud_kms_v1::model::crypto_key::CryptoKeyPurpose;
-use keys::{Curve, Error, Hash, KeyType, Scheme};
+use keys::{Curve, Description, Error, Hash, KeyType, Scheme, Sealing};
 
 /// What a version does, for as long as it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,10 @@ pub(crate) enum Power {
     Sign(Scheme),
     /// It decrypts RSAES-OAEP with this hash.
     Decrypt(Hash),
+    /// It seals and opens in the format of Cloud KMS.
+    Seal,
+    /// It authenticates with HMAC and this hash.
+    Mac(Hash),
 }
 
 /// An algorithm.
@@ -28,11 +32,18 @@ const fn opens(name: &'static str, bits: u32, hash: Hash) -> Algorithm {
     Algorithm { name, key_type: KeyType::Rsa { bits }, power: Power::Decrypt(hash) }
 }
 
+/// A key of HMAC is as long as its hash.
+const fn authenticates(name: &'static str, hash: Hash) -> Algorithm {
+    #[expect(clippy::cast_possible_truncation, reason = "at most 64 bytes")]
+    let bits = hash.len() as u32 * 8;
+    Algorithm { name, key_type: KeyType::Hmac { bits }, power: Power::Mac(hash) }
+}
+
 const fn rsa(bits: u32) -> KeyType {
     KeyType::Rsa { bits }
 }
 
-const ALL: [Algorithm; 18] = [
+const ALL: [Algorithm; 22] = [
     signs("EC_SIGN_P256_SHA256", KeyType::Ec(Curve::P256), Scheme::Ecdsa(Hash::Sha256)),
     signs("EC_SIGN_P384_SHA384", KeyType::Ec(Curve::P384), Scheme::Ecdsa(Hash::Sha384)),
     signs("EC_SIGN_ED25519", KeyType::Ed25519, Scheme::Ed25519),
@@ -51,6 +62,10 @@ const ALL: [Algorithm; 18] = [
     opens("RSA_DECRYPT_OAEP_2048_SHA1", 2048, Hash::Sha1),
     opens("RSA_DECRYPT_OAEP_3072_SHA1", 3072, Hash::Sha1),
     opens("RSA_DECRYPT_OAEP_4096_SHA1", 4096, Hash::Sha1),
+    Algorithm { name: "GOOGLE_SYMMETRIC_ENCRYPTION", key_type: KeyType::Aes { bits: 256 }, power: Power::Seal },
+    authenticates("HMAC_SHA256", Hash::Sha256),
+    authenticates("HMAC_SHA384", Hash::Sha384),
+    authenticates("HMAC_SHA512", Hash::Sha512),
 ];
 
 impl Algorithm {
@@ -64,7 +79,16 @@ impl Algorithm {
     pub(crate) fn schemes(self) -> Vec<Scheme> {
         match self.power {
             Power::Sign(scheme) => vec![scheme],
-            Power::Decrypt(_) => Vec::new(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a symmetric key of it is; `None` for key pairs.
+    pub(crate) fn symmetric(self) -> Option<Description> {
+        match self.power {
+            Power::Seal => Some(Description::symmetric(self.key_type, vec![Sealing::Home], Vec::new())),
+            Power::Mac(hash) => Some(Description::symmetric(self.key_type, Vec::new(), vec![hash])),
+            Power::Sign(_) | Power::Decrypt(_) => None,
         }
     }
 
@@ -73,6 +97,8 @@ impl Algorithm {
         match self.power {
             Power::Sign(_) => CryptoKeyPurpose::AsymmetricSign,
             Power::Decrypt(_) => CryptoKeyPurpose::AsymmetricDecrypt,
+            Power::Seal => CryptoKeyPurpose::EncryptDecrypt,
+            Power::Mac(_) => CryptoKeyPurpose::Mac,
         }
     }
 }

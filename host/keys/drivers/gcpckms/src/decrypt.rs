@@ -51,6 +51,7 @@ pub(crate) async fn decrypt(
 fn check(algorithm: Algorithm, hash: Hash, ciphertext: &[u8]) -> Result<(), Error> {
     match algorithm.power {
         Power::Sign(_) => Err(Error::Unsupported("decrypting with a key of Cloud KMS that signs".into())),
+        Power::Seal | Power::Mac(_) => Err(Error::Unsupported("RSA OAEP with a symmetric key of Cloud KMS".into())),
         Power::Decrypt(own) if own != hash => {
             Err(Error::Unsupported(format!("RSA OAEP with {}: the key's algorithm is {}", hash.name(), algorithm.name)))
         }

@@ -10,6 +10,10 @@
 //! versions. `call` sends and sends again inside the deadline, `Failure` says what went wrong. A version can do one
 //! thing for ever, so it is asked once what that is; a warm signature is one AsymmetricSign.
 //!
+//! Symmetric keys seal in the format of Cloud KMS (64 KiB, in an HSM 8 KiB) and authenticate (64 KiB, in an HSM 16 KiB);
+//! random bytes are those of an HSM of the ring's location. Keys are not stored from outside, nor put in another's place:
+//! Cloud KMS keeps versions for that, and a record names its version.
+//!
 //! Limits: messages for Ed25519 have [`MESSAGE_MAX`] bytes; RSA is 2048, 3072 or 4096 bits, curves are P-256, P-384 and
 //! Ed25519; a key that is made has the version 1. Google's client keeps the private key of a service account and
 //! plaintexts in memory that it does not wipe, does not bound the length of an answer, and writes answers into the log
@@ -25,13 +29,14 @@ mod make;
 mod ring;
 mod settings;
 mod sign;
+mod symmetric;
 mod version;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use keys::registry::{GcpCkmsLocator, GcpCkmsProvider};
-use keys::{Cipher, Description, Error, Hash, Locator, Provider, SignRequest};
+use keys::{Cipher, Description, Error, Hash, Locator, Provider, Random, SealRequest, SignRequest, Symmetric};
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -104,6 +109,55 @@ impl keys::Driver for Driver {
 
     fn cipher(&self) -> Option<&dyn Cipher> {
         Some(self)
+    }
+
+    fn symmetric(&self) -> Option<&dyn Symmetric> {
+        Some(self)
+    }
+
+    fn random(&self) -> Option<&dyn Random> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Symmetric for Driver {
+    async fn seal(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        symmetric::seal(&*self.ring(provider, deadline).await?, key(locator)?, request, deadline).await
+    }
+
+    async fn open(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        symmetric::open(&*self.ring(provider, deadline).await?, key(locator)?, request, deadline).await
+    }
+
+    async fn mac(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        hash: Hash,
+        message: &[u8],
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        symmetric::mac(&*self.ring(provider, deadline).await?, key(locator)?, hash, message, deadline).await
+    }
+}
+
+#[async_trait]
+impl Random for Driver {
+    async fn bytes(&self, provider: &Provider, count: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Error> {
+        symmetric::random(&*self.ring(provider, deadline).await?, count, deadline).await
     }
 }
 

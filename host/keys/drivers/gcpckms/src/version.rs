@@ -23,8 +23,16 @@ pub(crate) async fn describe(ring: &Ring, locator: &GcpCkmsLocator, deadline: In
     let name = ring.version(locator)?;
     let mut tries = 0;
     loop {
-        match public_key(ring, &name, deadline).await {
-            Ok(answer) => return Ok(described(ring, name, locator, &answer)?),
+        let described = match Algorithm::of(&locator.algorithm)?.symmetric() {
+            Some(symmetric) => described_symmetric(ring, &name, locator, symmetric, deadline).await,
+            None => match public_key(ring, &name, deadline).await {
+                Ok(answer) => return Ok(described(ring, name, locator, &answer)?),
+                Err(failure) => Err(failure),
+            },
+        };
+        match described {
+            Ok(Some(description)) => return Ok(description),
+            Ok(None) => {}
             Err(failure) if failure.kind == Kind::State => usable_soon(ring, &name, &failure, deadline).await?,
             Err(failure) => return Err(failure),
         }
@@ -82,7 +90,33 @@ fn described(ring: &Ring, name: String, locator: &GcpCkmsLocator, answer: &Publi
         return Err(garbage());
     }
     ring.know(name, algorithm);
-    Ok(Description { public_key, key_type: algorithm.key_type, schemes: algorithm.schemes(), version: None })
+    Ok(Description::pair(public_key, algorithm.key_type, algorithm.schemes()))
+}
+
+/// A symmetric key has no public half: the version itself says what it is. `None` while it is being made.
+async fn described_symmetric(
+    ring: &Ring,
+    name: &str,
+    locator: &GcpCkmsLocator,
+    symmetric: Description,
+    deadline: Instant,
+) -> Result<Option<Description>, Failure> {
+    let asked = call(ring, "GetCryptoKeyVersion", deadline, |time| {
+        ring.client.get_crypto_key_version().set_name(name).with_attempt_timeout(time).send()
+    });
+    let version = asked.await?;
+    let own = version.algorithm.name().unwrap_or("unknown");
+    if own != locator.algorithm {
+        return Err(other_algorithm(own, &locator.algorithm).into());
+    }
+    if let Some(word) = unusable(&version.state) {
+        return Err(Error::Unusable(word.into()).into());
+    }
+    if version.state != State::Enabled {
+        return Ok(None);
+    }
+    ring.know(name.to_owned(), Algorithm::of(own)?);
+    Ok(Some(symmetric))
 }
 
 fn other_algorithm(own: &str, said: &str) -> Error {
@@ -102,16 +136,23 @@ pub(crate) async fn usable_soon(ring: &Ring, name: &str, refused: &Failure, dead
         // Who may sign may not always ask for the state: then the refusal's own text has it.
         Err(_) => mentioned(refused),
     };
-    let text = match state {
-        State::PendingGeneration | State::Enabled => return Ok(()),
+    match unusable(&state) {
+        None => Ok(()),
+        Some(text) => Err(Error::Unusable(text.into()).into()),
+    }
+}
+
+/// The state of a version that nobody may use, nor soon.
+fn unusable(state: &State) -> Option<&'static str> {
+    Some(match state {
+        State::PendingGeneration | State::Enabled => return None,
         State::Disabled => "disabled",
         State::Destroyed => "destroyed",
         State::DestroyScheduled => "scheduled for destruction",
         State::PendingImport => "waiting for its import",
         State::ImportFailed | State::GenerationFailed => "one that could not be made",
         _ => "disabled or destroyed",
-    };
-    Err(Error::Unusable(text.into()).into())
+    })
 }
 
 fn mentioned(refused: &Failure) -> State {

@@ -71,6 +71,12 @@ impl Breaker {
         self.tell(false, Verdict::Fails(longest));
     }
 
+    /// Failures in a row, and whether it is open.
+    pub(crate) fn state(&self) -> (u32, bool) {
+        let state = self.lock();
+        (state.failures, state.probe_at.is_some())
+    }
+
     fn tell(&self, probe: bool, verdict: Verdict) {
         let mut state = self.lock();
         if probe {

@@ -23,8 +23,11 @@
 mod breaker;
 mod local;
 mod mechanism;
+mod powers;
 mod remote;
+mod secret;
 mod settings;
+mod status;
 mod wire;
 mod work;
 mod worker;
@@ -36,14 +39,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keys::registry::{Pkcs11Locator, Pkcs11Provider, TokenRef};
-use keys::{Cipher, Description, Error, Hash, Libraries, Locator, Provider, SignRequest};
+use keys::{Cipher, Description, Error, Keeper, Libraries, Locator, Provider, Random, SignRequest, Symmetric};
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use breaker::{Breaker, Verdict};
 use local::Local;
 use remote::Remote;
 pub use settings::{Bounds, INHERITED, Process, Program, Settings};
+pub use status::{Status, TokenStatus};
 use work::{Answer, Work};
 pub use worker::worker;
 
@@ -74,6 +77,7 @@ struct Homes {
 
 /// One library, and the breakers of its tokens.
 struct Home {
+    name: String,
     place: Place,
     breakers: Mutex<HashMap<TokenRef, Arc<Breaker>>>,
 }
@@ -117,6 +121,12 @@ impl Driver {
         });
     }
 
+    /// How the libraries are that were used so far. Asks none of them.
+    pub fn status(&self) -> Vec<Status> {
+        let homes: Vec<_> = lock(&self.homes).by_file.values().cloned().collect();
+        homes.iter().map(|home| home.status()).collect()
+    }
+
     fn home(&self, provider: &Pkcs11Provider) -> Result<Arc<Home>, Error> {
         let mut homes = lock(&self.homes);
         if let Some(home) = homes.by_name.get(&provider.library) {
@@ -138,10 +148,10 @@ impl Driver {
         let name = name.to_ascii_lowercase();
         let settings = self.settings.get(&name).cloned().unwrap_or_default();
         let place = match settings.process {
-            Process::InProcess => Place::Here(Local::new(name, path, settings.parameters)),
-            Process::Worker => Place::There(Remote::new(name, path, settings, self.program.clone())),
+            Process::InProcess => Place::Here(Local::new(name.clone(), path, settings.parameters)),
+            Process::Worker => Place::There(Remote::new(name.clone(), path, settings, self.program.clone())),
         };
-        Home { place, breakers: Mutex::default() }
+        Home { name, place, breakers: Mutex::default() }
     }
 
     async fn submit(&self, provider: &Provider, work: Work, deadline: Instant) -> Result<Answer, Error> {
@@ -151,7 +161,7 @@ impl Driver {
 
     async fn described(&self, provider: &Provider, work: Work, deadline: Instant) -> Result<Description, Error> {
         match self.submit(provider, work, deadline).await? {
-            Answer::Description(description) => Ok(description),
+            Answer::Description(description) => Ok(*description),
             _ => Err(mixed_up()),
         }
     }
@@ -175,6 +185,19 @@ impl Home {
             _ => Verdict::Works,
         });
         outcome
+    }
+
+    fn status(&self) -> Status {
+        let status = |(token, breaker): (&TokenRef, &Arc<Breaker>)| {
+            let (failures, is_kept_away_from) = breaker.state();
+            TokenStatus { token: token.clone(), failures, is_kept_away_from }
+        };
+        let tokens = lock(&self.breakers).iter().map(status).collect();
+        let (process, starts, waiting) = match &self.place {
+            Place::Here(local) => (None, 0, local.waiting()),
+            Place::There(remote) => remote.status(),
+        };
+        Status { library: self.name.clone(), process, starts, waiting, tokens }
     }
 
     fn breaker(&self, token: &TokenRef) -> Arc<Breaker> {
@@ -258,25 +281,17 @@ impl keys::Driver for Driver {
     fn cipher(&self) -> Option<&dyn Cipher> {
         Some(self)
     }
-}
 
-#[async_trait]
-impl Cipher for Driver {
-    async fn decrypt(
-        &self,
-        provider: &Provider,
-        locator: &Locator,
-        hash: Hash,
-        ciphertext: &[u8],
-        deadline: Instant,
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let key = key(locator)?;
-        mechanism::can_decrypt(&key, hash)?;
-        let work = Work::Decrypt { key, hash, ciphertext: ciphertext.to_vec() };
-        match self.submit(provider, work, deadline).await? {
-            Answer::Bytes(plaintext) => Ok(plaintext),
-            _ => Err(mixed_up()),
-        }
+    fn symmetric(&self) -> Option<&dyn Symmetric> {
+        Some(self)
+    }
+
+    fn random(&self) -> Option<&dyn Random> {
+        Some(self)
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
     }
 }
 

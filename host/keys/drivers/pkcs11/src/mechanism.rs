@@ -10,6 +10,7 @@ use keys::registry::Pkcs11Locator;
 use keys::{Curve, Error, Hash, Input, KeyType, Scheme, SignRequest};
 use serde::{Deserialize, Serialize};
 
+use crate::secret;
 use crate::wire::bytes;
 
 /// CKM_RSA_PKCS (PKCS#11 3.1 section 6.1.6).
@@ -134,46 +135,43 @@ pub(crate) fn oaep(hash: Hash) -> Result<Mechanism<'static>, Error> {
 
 /// Refuses a decryption that the key is not configured for, or whose hash has no mask, before the token is asked.
 pub(crate) fn can_decrypt(key: &Pkcs11Locator, hash: Hash) -> Result<(), Error> {
-    if key.mechanism != RSA_PKCS_OAEP {
-        return Err(Error::Unsupported(format!("decrypting with a key of mechanism {:#x}", key.mechanism)));
+    match key.mechanism {
+        None | Some(RSA_PKCS_OAEP) => mgf(hash).map(drop),
+        Some(other) => Err(Error::Unsupported(format!("decrypting with a key of mechanism {other:#x}"))),
     }
-    mgf(hash).map(drop)
 }
 
 /// Refuses a scheme that the key is not configured for, before the token is asked: tokens would do it.
 pub(crate) fn can_sign(key: &Pkcs11Locator, scheme: Scheme) -> Result<(), Error> {
-    let fits = match scheme {
-        Scheme::Pkcs1v15(_) => key.mechanism == RSA_PKCS,
-        Scheme::Pss(_) => key.mechanism == RSA_PKCS_PSS,
-        Scheme::Ecdsa(_) => key.mechanism == ECDSA,
-        Scheme::Ed25519 => key.mechanism == EDDSA,
+    let wanted = match scheme {
+        Scheme::Pkcs1v15(_) => RSA_PKCS,
+        Scheme::Pss(_) => RSA_PKCS_PSS,
+        Scheme::Ecdsa(_) => ECDSA,
+        Scheme::Ed25519 => EDDSA,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(Error::Unsupported(format!("{scheme} with a key of mechanism {:#x}", key.mechanism)))
+    match key.mechanism.filter(|own| *own != wanted) {
+        None => Ok(()),
+        Some(own) => Err(Error::Unsupported(format!("{scheme} with a key of mechanism {own:#x}"))),
     }
 }
 
 /// What a key can sign. The configured mechanism decides, not what the token could do besides: an operator who wants PSS
-/// only configures PSS. Mechanisms that do not sign give none.
-pub(crate) fn schemes(mechanism: u64, key_type: KeyType) -> Result<Vec<Scheme>, Error> {
+/// only configures PSS. Mechanisms that do not sign give none. Where none is configured, the key's type decides, and PSS
+/// comes before PKCS #1 v1.5.
+pub(crate) fn schemes(mechanism: Option<u64>, key_type: KeyType) -> Result<Vec<Scheme>, Error> {
     let strong = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
+    let pkcs1 = || strong.into_iter().chain([Hash::Sha224, Hash::Sha1]).map(Scheme::Pkcs1v15);
+    let pss = || strong.into_iter().map(Scheme::Pss);
     match (mechanism, key_type) {
-        (ECDSA, KeyType::Ec(curve)) => Ok(Scheme::ecdsa_on(curve)),
-        (EDDSA, KeyType::Ed25519) => Ok(vec![Scheme::Ed25519]),
-        (RSA_PKCS, KeyType::Rsa { .. }) => {
-            let old = [Hash::Sha224, Hash::Sha1];
-            Ok(strong.into_iter().chain(old).map(Scheme::Pkcs1v15).collect())
-        }
-        (RSA_PKCS_PSS, KeyType::Rsa { .. }) => Ok(strong.into_iter().map(Scheme::Pss).collect()),
-        (ECDSA | EDDSA | RSA_PKCS | RSA_PKCS_PSS | RSA_PKCS_OAEP, other)
-            if !(mechanism == RSA_PKCS_OAEP && matches!(other, KeyType::Rsa { .. })) =>
-        {
-            Err(Error::invalid(format!(
-                "mechanism: {mechanism:#x} is not for {other} keys, and the token's key is one"
-            )))
-        }
+        (None | Some(ECDSA), KeyType::Ec(curve)) => Ok(Scheme::ecdsa_on(curve)),
+        (None | Some(EDDSA), KeyType::Ed25519) => Ok(vec![Scheme::Ed25519]),
+        (None, KeyType::Rsa { .. }) => Ok(pss().chain(pkcs1()).collect()),
+        (Some(RSA_PKCS), KeyType::Rsa { .. }) => Ok(pkcs1().collect()),
+        (Some(RSA_PKCS_PSS), KeyType::Rsa { .. }) => Ok(pss().collect()),
+        (Some(RSA_PKCS_OAEP), KeyType::Rsa { .. }) => Ok(Vec::new()),
+        (Some(mechanism @ (ECDSA | EDDSA | RSA_PKCS | RSA_PKCS_PSS | RSA_PKCS_OAEP)), other) => Err(Error::invalid(
+            format!("mechanism: {mechanism:#x} is not for {other} keys, and the token's key is one"),
+        )),
         _ => Ok(Vec::new()),
     }
 }
@@ -184,11 +182,33 @@ pub(crate) enum Plan {
     Rsa { bits: u32, decrypts: bool },
     Ec(Curve),
     Ed25519,
+    Aes { bits: u32 },
+    Hmac { bits: u32 },
+}
+
+impl Plan {
+    /// What a key that is given, and not made, is for: one of this type, or a secret of so many bytes.
+    pub(crate) fn of_given(key: &Pkcs11Locator, key_type: Option<KeyType>, len: usize) -> Result<Self, Error> {
+        let Some(key_type) = key_type.filter(|key_type| key_type.is_pair()) else { return secret::plan(key, len) };
+        if key.mechanism.is_some_and(secret::is_symmetric) {
+            return Err(Error::invalid("private_key: the record's mechanism is for symmetric keys; give secret_key"));
+        }
+        // Refuses a type that the mechanism is not for.
+        schemes(key.mechanism, key_type).map_err(|_| {
+            let mechanism = key.mechanism.unwrap_or_default();
+            Error::invalid(format!("private_key: mechanism {mechanism:#x} is not for {key_type} keys"))
+        })?;
+        match key_type {
+            KeyType::Rsa { bits } => Ok(Self::Rsa { bits, decrypts: key.mechanism == Some(RSA_PKCS_OAEP) }),
+            KeyType::Ec(curve) => Ok(Self::Ec(curve)),
+            _ => Ok(Self::Ed25519),
+        }
+    }
 }
 
 /// What to make for a record, or why nothing can be made.
 pub(crate) fn generation(key: &Pkcs11Locator) -> Result<Plan, Error> {
-    let mechanism = key.mechanism;
+    let mechanism = key.mechanism.unwrap_or_default();
     match mechanism {
         ECDSA => key.curve.map(Plan::Ec).ok_or_else(|| {
             Error::invalid("curve: is required to generate a key for mechanism 0x1041: P256, P384 or P521")
@@ -202,6 +222,7 @@ pub(crate) fn generation(key: &Pkcs11Locator) -> Result<Plan, Error> {
             bits.map(|bits| Plan::Rsa { bits, decrypts: mechanism == RSA_PKCS_OAEP })
         }
         EDDSA => Ok(Plan::Ed25519),
+        other if secret::is_symmetric(other) => secret::generation(key),
         other => Err(Error::invalid(format!("cannot generate a key for mechanism {other:#x}"))),
     }
 }
@@ -250,12 +271,15 @@ mod tests {
     #[test]
     fn the_configured_mechanism_decides_what_a_key_signs() {
         let rsa = KeyType::Rsa { bits: 2048 };
-        assert!(schemes(RSA_PKCS_PSS, rsa).unwrap().iter().all(|scheme| matches!(scheme, Scheme::Pss(_))));
-        assert!(schemes(RSA_PKCS, rsa).unwrap().iter().all(|scheme| matches!(scheme, Scheme::Pkcs1v15(_))));
-        assert_eq!(schemes(ECDSA, KeyType::Ec(Curve::P384)).unwrap()[0], Scheme::Ecdsa(Hash::Sha384));
-        assert!(schemes(RSA_PKCS_OAEP, rsa).unwrap().is_empty());
-        assert!(schemes(0x1085, rsa).unwrap().is_empty());
-        assert!(schemes(ECDSA, rsa).unwrap_err().public().contains("0x1041"));
+        assert!(schemes(Some(RSA_PKCS_PSS), rsa).unwrap().iter().all(|scheme| matches!(scheme, Scheme::Pss(_))));
+        assert!(schemes(Some(RSA_PKCS), rsa).unwrap().iter().all(|scheme| matches!(scheme, Scheme::Pkcs1v15(_))));
+        assert_eq!(schemes(Some(ECDSA), KeyType::Ec(Curve::P384)).unwrap()[0], Scheme::Ecdsa(Hash::Sha384));
+        assert!(schemes(Some(RSA_PKCS_OAEP), rsa).unwrap().is_empty());
+        assert!(schemes(Some(0x210), rsa).unwrap().is_empty());
+        let unsaid = schemes(None, rsa).unwrap();
+        assert_eq!(unsaid[0], Scheme::Pss(Hash::Sha256));
+        assert!(unsaid.contains(&Scheme::Pkcs1v15(Hash::Sha256)));
+        assert!(schemes(Some(ECDSA), rsa).unwrap_err().public().contains("0x1041"));
     }
 
     #[test]
@@ -263,14 +287,21 @@ mod tests {
         let key = |mechanism, key_bits, curve| Pkcs11Locator {
             key_label: Some("k".into()),
             key_id: None,
-            mechanism,
+            mechanism: Some(mechanism),
             key_bits,
             curve,
+            rsa_oaep_hash: None,
+            described: None,
         };
         assert_eq!(generation(&key(ECDSA, None, Some(Curve::P256))).unwrap(), Plan::Ec(Curve::P256));
         assert!(generation(&key(ECDSA, None, None)).unwrap_err().public().contains("curve"));
         assert!(generation(&key(RSA_PKCS, None, None)).unwrap_err().public().contains("key_bits"));
-        let text = generation(&key(0x1085, Some(2048), None)).unwrap_err().public();
-        assert_eq!(text, "cannot generate a key for mechanism 0x1085");
+        let text = generation(&key(0x210, Some(2048), None)).unwrap_err().public();
+        assert_eq!(text, "cannot generate a key for mechanism 0x210");
+        assert_eq!(generation(&key(0x1087, Some(256), None)).unwrap(), Plan::Aes { bits: 256 });
+        assert_eq!(generation(&key(0x261, Some(384), None)).unwrap(), Plan::Hmac { bits: 384 });
+        for (mechanism, bits) in [(0x1087, None), (0x1087, Some(384)), (0x251, Some(2048)), (0x251, None)] {
+            assert!(generation(&key(mechanism, bits, None)).unwrap_err().public().contains("key_bits"), "{bits:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keys::registry::Pkcs11Locator;
-use keys::{Description, Hash, SignRequest};
+use keys::{Description, Hash, KeyType, Sealing, SignRequest};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -39,8 +39,65 @@ pub(crate) enum Work {
         #[serde(with = "bytes")]
         ciphertext: Vec<u8>,
     },
+    /// Seal a text, or open a sealed one.
+    Seal {
+        /// With which key.
+        #[serde(with = "shared")]
+        key: Arc<Pkcs11Locator>,
+        /// What.
+        text: Text,
+        /// Whether it is sealed, and is to be opened.
+        open: bool,
+    },
+    /// Authenticate a message.
+    Mac {
+        /// With which key.
+        #[serde(with = "shared")]
+        key: Arc<Pkcs11Locator>,
+        /// The hash of HMAC.
+        hash: Hash,
+        /// What.
+        #[serde(with = "bytes")]
+        message: Vec<u8>,
+    },
+    /// Give so many random bytes.
+    Random(u32),
+    /// Put a key where none is, or in another's place.
+    Put {
+        /// Where.
+        #[serde(with = "shared")]
+        key: Arc<Pkcs11Locator>,
+        /// Which: one that is to be made, if none is given.
+        #[serde(with = "shared")]
+        given: Arc<Option<Given>>,
+        /// Whether a key that is there makes way.
+        replace: bool,
+    },
     /// See whether the token is there and takes the PIN.
     Probe,
+}
+
+/// A text, plain or sealed.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Text {
+    /// How it is sealed.
+    pub(crate) sealing: Sealing,
+    /// The text itself.
+    #[serde(with = "bytes")]
+    pub(crate) text: Zeroizing<Vec<u8>>,
+    /// What is authenticated with it.
+    #[serde(with = "bytes")]
+    pub(crate) associated: Vec<u8>,
+}
+
+/// A key from outside, as [`keys::Material`] has it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Given {
+    /// What it is; nothing is said of a secret.
+    pub(crate) key_type: Option<KeyType>,
+    /// PKCS #8, or the secret.
+    #[serde(with = "bytes")]
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
 }
 
 impl Work {
@@ -52,7 +109,12 @@ impl Work {
 
     /// Whether it may be sent again when nobody knows whether it was done. A key that is being made may be half there.
     pub(crate) fn is_repeatable(&self) -> bool {
-        !matches!(self, Self::Generate(_))
+        !self.makes()
+    }
+
+    /// Whether a key is made or stored.
+    pub(crate) fn makes(&self) -> bool {
+        matches!(self, Self::Generate(_) | Self::Put { .. })
     }
 }
 
@@ -60,7 +122,7 @@ impl Work {
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// The public half.
-    Description(Description),
+    Description(Box<Description>),
     /// A signature as the token gives it, or a plaintext.
     Bytes(#[serde(with = "bytes")] Zeroizing<Vec<u8>>),
     /// It is done.

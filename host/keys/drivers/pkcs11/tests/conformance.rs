@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keys::{Driver, Libraries, Library, Locator, Provider, Scheme};
+use keys::{Driver, Libraries, Library, Locator, Provider, Scheme, Sealing};
 use keys_testing::conformance::{self, Home, Row, Sort};
 use keys_testing::openssl::{Folder, tempdir};
 use keys_testing::softhsm::{self, LIBRARY, PIN, Token};
-use pkcs11::{Program, Settings};
+use keys_testing::tpm::{self, Tpm};
+use pkcs11::{Process, Program, Settings};
 
 /// A library and a token in it.
 struct Tokens {
@@ -47,7 +48,7 @@ impl Home for Tokens {
     }
 
     fn locator(&self, sort: Sort, name: &str) -> Option<Locator> {
-        (self.sorts)(sort).then(|| softhsm::locator(sort, name))
+        (sort != Sort::Seal(Sealing::Home) && (self.sorts)(sort)).then(|| softhsm::locator(sort, name))
     }
 
     fn is_one_for_all_nodes(&self) -> bool {
@@ -76,6 +77,46 @@ async fn softhsm_keeps_every_promise() {
     is_as_written("SoftHSM", &conformance::all(&home).await);
 }
 
+/// SoftHSM in this very process. A process has one driver, as a server has: two would end each other's sessions.
+struct InProcess(Arc<pkcs11::Driver>);
+
+impl Home for InProcess {
+    fn driver(&self) -> Arc<dyn Driver> {
+        Arc::clone(&self.0) as Arc<dyn Driver>
+    }
+
+    fn provider(&self) -> Provider {
+        softhsm::provider("hsm", "in-process", PIN, 4)
+    }
+
+    /// A PIN is compared with the login that is there (see `another_pin_gains_nothing_from_a_login_that_is_there`).
+    fn stranger(&self) -> Option<Provider> {
+        None
+    }
+
+    fn locator(&self, sort: Sort, name: &str) -> Option<Locator> {
+        (sort != Sort::Seal(Sealing::Home)).then(|| softhsm::locator(sort, name))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn softhsm_keeps_every_promise_in_the_servers_own_process_too() {
+    let token = Token::new("in-process");
+    for (name, value) in token.environment() {
+        // SAFETY: SoftHSM is loaded into this process by this test alone, after this; workers get their own environment.
+        #[expect(unsafe_code, reason = "SoftHSM is configured through the environment only")]
+        unsafe {
+            std::env::set_var(name, value);
+        }
+    }
+    let hsm = Library { name: "hsm".into(), path: LIBRARY.into(), namespaces: None };
+    let libraries = Arc::new(Libraries::new([hsm]).unwrap());
+    let settings = Settings { process: Process::InProcess, ..Settings::default() };
+    let driver = Arc::new(pkcs11::Driver::new(libraries, [("hsm".to_owned(), settings)]));
+    is_as_written("SoftHSM", &conformance::all(&InProcess(Arc::clone(&driver))).await);
+    assert_eq!(driver.status()[0].starts, 0, "a worker was started");
+}
+
 /// A database of NSS, which is a token.
 fn nss(folder: &Folder) -> String {
     let (database, password) = (format!("sql:{}", folder.0.display()), folder.0.join("password"));
@@ -102,6 +143,22 @@ async fn nss_keeps_every_promise() {
     is_as_written("NSS softokn", &conformance::all(&home).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tpm_keeps_every_promise() {
+    let tpm = Tpm::start("tpm");
+    let settings = Settings { environment: tpm.environment(), ..Settings::default() };
+    let home = Tokens {
+        library: tpm::LIBRARY.into(),
+        label: "tpm".into(),
+        pin: PIN.into(),
+        settings,
+        sorts: |sort| sort != Sort::Ed25519,
+        crowd: 8,
+        one_for_all: false,
+    };
+    is_as_written("tpm2-pkcs11, swtpm", &conformance::all(&home).await);
+}
+
 const BEGIN: &str = "<!-- tokens: begin -->";
 const END: &str = "<!-- tokens: end -->";
 
@@ -117,16 +174,17 @@ fn is_as_written(token: &str, rows: &[Row]) {
     let written = table.lines().filter(|line| line.starts_with("| ")).skip(1);
     let mut all: BTreeMap<String, String> = written.map(|line| (key(line), line.to_owned())).collect();
     let before = all.clone();
-    for row in rows {
+    for row in rows.iter().filter(|row| row.sort != Sort::Seal(Sealing::Home)) {
         let schemes: Vec<String> = row.schemes.iter().map(Scheme::to_string).collect();
-        let signed = if schemes.is_empty() { "not in this token".to_owned() } else { schemes.join(", ") };
-        let line = format!("| {token} | {} | {signed} |", name(row.sort));
+        let did = [schemes, row.symmetric.clone()].concat();
+        let did = if did.is_empty() { "not in this token".to_owned() } else { did.join(", ") };
+        let line = format!("| {token} | {} | {did} |", name(row.sort));
         all.insert(key(&line), line);
     }
     if all != before && std::env::var_os("UPDATE_TABLES").is_some() {
         let lines: Vec<String> = all.into_values().collect();
         let table =
-            format!("\n| token | key | signed, and checked by openssl |\n|---|---|---|\n{}\n", lines.join("\n"));
+            format!("\n| token | key | did, signatures checked by openssl |\n|---|---|---|\n{}\n", lines.join("\n"));
         std::fs::write(&path, format!("{head}{BEGIN}{table}{END}{tail}")).unwrap();
         return;
     }
@@ -139,5 +197,9 @@ fn name(sort: Sort) -> String {
         Sort::RsaPss(bits) => format!("RSA-{bits}, CKM_RSA_PKCS_PSS"),
         Sort::Ec(curve) => format!("{}, CKM_ECDSA", curve.name()),
         Sort::Ed25519 => "Ed25519, CKM_EDDSA".into(),
+        Sort::Seal(Sealing::AesCbc) => "AES-256, CKM_AES_CBC".into(),
+        Sort::Seal(Sealing::AesCbcPad) => "AES-256, CKM_AES_CBC_PAD".into(),
+        Sort::Seal(_) => "AES-256, CKM_AES_GCM".into(),
+        Sort::Mac(hash) => format!("generic secret, CKM_{}_HMAC", hash.name().replace("sha2-", "SHA")),
     }
 }

@@ -12,7 +12,7 @@ use keys::{Curve, Driver as _, Error, Hash, Input, Libraries, Library, Locator, 
 use keys::{Scheme, SignRequest};
 use keys_testing::conformance::Sort;
 use keys_testing::softhsm::{LIBRARY, PIN, Token, locator};
-use pkcs11::{Program, Settings};
+use pkcs11::{Bounds, Program, Settings, Status};
 use tokio::time::Instant;
 
 const SPY: &str = "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so";
@@ -42,6 +42,10 @@ fn shim() -> &'static Path {
 }
 
 fn driver(token: &Token, library: &Path, extra: &[(&str, String)]) -> Arc<pkcs11::Driver> {
+    driver_within(token, library, extra, Bounds::default())
+}
+
+fn driver_within(token: &Token, library: &Path, extra: &[(&str, String)], bounds: Bounds) -> Arc<pkcs11::Driver> {
     let good: BTreeMap<String, String> = token.environment();
     let mut bad = good.clone();
     bad.insert("SHIM_LIBRARY".into(), LIBRARY.into());
@@ -50,8 +54,10 @@ fn driver(token: &Token, library: &Path, extra: &[(&str, String)]) -> Arc<pkcs11
     bad.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let named = |name: &str, path: &Path| Library { name: name.into(), path: path.into(), namespaces: None };
     let libraries = Libraries::new([named("good", Path::new(LIBRARY)), named("bad", library)]).unwrap();
-    let run = |name: &str, environment| (name.to_owned(), Settings { environment, ..Settings::default() });
-    let driver = pkcs11::Driver::new(Arc::new(libraries), [run("good", good), run("bad", bad)]);
+    let run =
+        |name: &str, environment, bounds| (name.to_owned(), Settings { environment, bounds, ..Settings::default() });
+    let settings = [run("good", good, Bounds::default()), run("bad", bad, bounds)];
+    let driver = pkcs11::Driver::new(Arc::new(libraries), settings);
     Arc::new(driver.with_program(Program(env!("CARGO_BIN_EXE_pkcs11-worker").into())))
 }
 
@@ -78,6 +84,11 @@ impl Bench {
         let signature = self.driver.sign(provider, &self.key, request, within(seconds)).await?;
         assert!(keys::verify(&self.public_key, SCHEME, Input::Digest(&DIGEST), &signature).unwrap(), "a bad signature");
         Ok(())
+    }
+
+    /// How the bad library is.
+    fn status(&self) -> Status {
+        self.driver.status().into_iter().find(|status| status.library == "bad").expect("the bad library was used")
     }
 
     fn misbehave(&self) {
@@ -146,6 +157,86 @@ async fn a_library_that_hangs_is_killed_and_started_again() {
     bench.behave();
     // The call still hangs: only another process can sign.
     bench.recovers_within(Duration::from_secs(15)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_stopped_costs_its_users_their_deadline_and_is_killed_and_replaced() {
+    let bench = Bench::shimmed("stopped", "").await;
+    bench.sign("bad", 10).await.unwrap();
+    let before = bench.status();
+    let process = before.process.expect("a worker runs");
+    assert_eq!((before.starts, before.waiting), (1, 0));
+    let stopped = Command::new("kill").args(["-STOP", &process.to_string()]).status().unwrap();
+    assert!(stopped.success());
+    let began = Instant::now();
+    let waiting = tokio::spawn({
+        let (driver, provider, key) =
+            (Arc::clone(&bench.driver), bench.token.provider("bad", PIN, 4), bench.key.clone());
+        async move {
+            let request = SignRequest { scheme: SCHEME, input: Input::Digest(&DIGEST), public_key: None };
+            driver.sign(&provider, &key, request, within(2)).await
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(bench.status().waiting, 1);
+    for _ in 0..20 {
+        let one = Instant::now();
+        bench.sign("good", 10).await.unwrap();
+        assert!(one.elapsed() < Duration::from_secs(1), "another library waits for it");
+    }
+    let late = waiting.await.unwrap().unwrap_err();
+    assert_eq!(late.reason(), Reason::Timeout, "{late}");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    bench.recovers_within(Duration::from_secs(25)).await;
+    let after = bench.status();
+    assert!(after.starts > before.starts && after.process.is_some_and(|new| new != process), "{after:?}");
+    assert!(!Path::new(&format!("/proc/{process}")).exists(), "the old worker still lives");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_keeps_failing_is_kept_away_from_and_the_status_says_so() {
+    let bench = Bench::shimmed("kept", "crash").await;
+    bench.sign("bad", 10).await.unwrap();
+    let token = |status: Status| status.tokens.into_iter().next().expect("a token was asked for");
+    let before = token(bench.status());
+    assert_eq!((before.failures, before.is_kept_away_from), (0, false));
+    bench.misbehave();
+    let until = Instant::now() + Duration::from_secs(30);
+    while !token(bench.status()).is_kept_away_from {
+        assert!(Instant::now() < until, "it is never kept away from");
+        bench.sign("bad", 2).await.unwrap_err();
+    }
+    assert!(bench.status().starts > 1);
+    bench.behave();
+    bench.recovers_within(Duration::from_secs(40)).await;
+    assert!(!token(bench.status()).is_kept_away_from);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_gets_no_more_memory_and_files_than_the_operator_says() {
+    for (behaviour, bounds) in
+        [("memory", Bounds { memory: Some(1 << 30), files: None }), ("files", Bounds { memory: None, files: Some(64) })]
+    {
+        let extra = [("SHIM_BEHAVIOUR", behaviour.to_owned())];
+        let free = Bench::over(&format!("free-{behaviour}"), shim(), &extra).await;
+        free.misbehave();
+        free.sign("bad", 10).await.unwrap();
+        let driver = driver_within(&free.token, shim(), &extra, bounds);
+        let bound = Bench { driver, ..free };
+        let refused = bound.sign("bad", 10).await.unwrap_err();
+        assert_eq!(refused.reason(), Reason::Unavailable, "{behaviour}: {refused}");
+        bound.sign("good", 10).await.unwrap();
+        bound.behave();
+        bound.recovers_within(Duration::from_secs(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_a_library_missed_while_it_started_is_looked_for_once_more() {
+    let bench = Bench::shimmed("missed", "away-once").await;
+    bench.misbehave();
+    bench.sign("bad", 10).await.unwrap();
+    assert!(!bench.token.path("flag").exists(), "the token was not hidden");
 }
 
 #[tokio::test(flavor = "multi_thread")]

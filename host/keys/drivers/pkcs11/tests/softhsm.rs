@@ -181,9 +181,11 @@ fn locator(label: &str) -> Locator {
     Locator::Pkcs11(Pkcs11Locator {
         key_label: Some(label.into()),
         key_id: None,
-        mechanism: 0x1041,
+        mechanism: Some(0x1041),
         key_bits: None,
         curve: Some(Curve::P256),
+        rsa_oaep_hash: None,
+        described: None,
     })
 }
 
@@ -254,9 +256,9 @@ async fn a_missing_key_is_not_made_unless_the_record_allows_it() {
     assert!(text.contains("\"absent\"") && text.contains("allow_generate_key"), "{text}");
     assert!(!list_private_keys(&bench).contains("absent"));
 
-    bench.register("nothing-to-make", json!({ "mechanism": "0x1085" })).await;
+    bench.register("nothing-to-make", json!({ "mechanism": "0x210" })).await;
     let refused = bench.sign("nothing-to-make", Scheme::Ecdsa(Hash::Sha256), b"m").await.unwrap_err();
-    assert!(refused.public().contains("cannot generate a key for mechanism 0x1085"), "{}", refused.public());
+    assert!(refused.public().contains("cannot generate a key for mechanism 0x210"), "{}", refused.public());
 }
 
 #[tokio::test(flavor = "multi_thread")]

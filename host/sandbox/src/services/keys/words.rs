@@ -9,6 +9,8 @@ pub(super) fn key_type_from(key_type: wit::KeyType) -> keys::KeyType {
         wit::KeyType::Ec(wit::Curve::P384) => keys::KeyType::Ec(keys::Curve::P384),
         wit::KeyType::Ec(wit::Curve::P521) => keys::KeyType::Ec(keys::Curve::P521),
         wit::KeyType::Ed25519 => keys::KeyType::Ed25519,
+        wit::KeyType::Aes(bits) => keys::KeyType::Aes { bits },
+        wit::KeyType::Hmac(bits) => keys::KeyType::Hmac { bits },
     }
 }
 
@@ -19,6 +21,8 @@ pub(super) fn key_type_to(key_type: keys::KeyType) -> wit::KeyType {
         keys::KeyType::Ec(keys::Curve::P384) => wit::KeyType::Ec(wit::Curve::P384),
         keys::KeyType::Ec(keys::Curve::P521) => wit::KeyType::Ec(wit::Curve::P521),
         keys::KeyType::Ed25519 => wit::KeyType::Ed25519,
+        keys::KeyType::Aes { bits } => wit::KeyType::Aes(bits),
+        keys::KeyType::Hmac { bits } => wit::KeyType::Hmac(bits),
     }
 }
 
@@ -36,7 +40,25 @@ pub(super) fn hash_from(hash: wit::Hash) -> keys::Hash {
     }
 }
 
-fn hash_to(hash: keys::Hash) -> wit::Hash {
+pub(super) fn sealing_from(sealing: wit::Sealing) -> keys::Sealing {
+    match sealing {
+        wit::Sealing::AesGcm => keys::Sealing::AesGcm,
+        wit::Sealing::AesCbcPad => keys::Sealing::AesCbcPad,
+        wit::Sealing::AesCbc => keys::Sealing::AesCbc,
+        wit::Sealing::Home => keys::Sealing::Home,
+    }
+}
+
+pub(super) fn sealing_to(sealing: keys::Sealing) -> wit::Sealing {
+    match sealing {
+        keys::Sealing::AesGcm => wit::Sealing::AesGcm,
+        keys::Sealing::AesCbcPad => wit::Sealing::AesCbcPad,
+        keys::Sealing::AesCbc => wit::Sealing::AesCbc,
+        keys::Sealing::Home => wit::Sealing::Home,
+    }
+}
+
+pub(super) fn hash_to(hash: keys::Hash) -> wit::Hash {
     match hash {
         keys::Hash::Sha1 => wit::Hash::Sha1,
         keys::Hash::Sha224 => wit::Hash::Sha224,

@@ -8,6 +8,7 @@ mod identity;
 mod making;
 mod node;
 mod parameters;
+mod pointed;
 mod speed;
 mod states;
 mod stub;
@@ -57,12 +58,32 @@ fn provider_at(endpoint: &str) -> Provider {
 
 fn ecdsa(kms_key: &str, curve: Option<Curve>) -> Locator {
     let key_type = AwsKmsKeyType::Ecdsa;
-    Locator::AwsKms(AwsKmsLocator { kms_key: kms_key.into(), key_type, key_bits: None, curve })
+    Locator::AwsKms(AwsKmsLocator {
+        kms_key: kms_key.into(),
+        key_type,
+        key_bits: None,
+        curve,
+        decrypts: false,
+        described: None,
+    })
 }
 
 fn rsa(kms_key: &str, key_bits: Option<u32>) -> Locator {
     let key_type = AwsKmsKeyType::Rsa;
-    Locator::AwsKms(AwsKmsLocator { kms_key: kms_key.into(), key_type, key_bits, curve: None })
+    Locator::AwsKms(AwsKmsLocator {
+        kms_key: kms_key.into(),
+        key_type,
+        key_bits,
+        curve: None,
+        decrypts: false,
+        described: None,
+    })
+}
+
+fn symmetric(kms_key: &str, key_type: AwsKmsKeyType, key_bits: Option<u32>) -> Locator {
+    let locator =
+        AwsKmsLocator { kms_key: kms_key.into(), key_type, key_bits, curve: None, decrypts: false, described: None };
+    Locator::AwsKms(locator)
 }
 
 /// A digest to be signed with P-256.

@@ -130,8 +130,8 @@ async fn a_wrong_parameter_is_refused_by_its_name_and_what_is_right_is_said() {
             ["kms_key", "alias/name"],
         ),
         (json!({ "kms_key": "alias/aws/mine", "allow_generate_key": true }), ["kms_key", "AWS's own"]),
-        (json!({ "key_type": "" }), ["key_type", "RSA or ECDSA"]),
-        (json!({ "key_type": "AES" }), ["key_type", "RSA or ECDSA"]),
+        (json!({ "key_type": "" }), ["key_type", "RSA, ECDSA, AES or HMAC"]),
+        (json!({ "key_type": "SM2" }), ["key_type", "RSA, ECDSA, AES or HMAC"]),
         (json!({ "key_type": "RSA", "key_bits": "1024" }), ["key_bits", "2048"]),
         (json!({ "key_type": "RSA", "allow_generate_key": true }), ["key_bits", "2048"]),
         (json!({ "curve": "", "allow_generate_key": true }), ["curve", "P256"]),
@@ -217,4 +217,24 @@ async fn test_sign_makes_a_key_if_it_may_and_signs_with_what_the_key_can() {
     bench.test_sign(Hash::Sha256).await.unwrap();
     let refused = bench.test_sign(Hash::Sha384).await.unwrap_err();
     assert!(refused.public().contains("it can sign ECDSA with sha2-256"), "{}", refused.public());
+}
+
+#[tokio::test]
+async fn usages_decide_what_a_key_that_is_made_is_for_and_an_ecdsa_key_does_not_decrypt() {
+    let made = json!({ "allow_generate_key": true, "usages": "encrypt,decrypt" });
+    let refused = Bench::new().write(with(made)).await.unwrap_err();
+    assert!(refused.public().starts_with("usages:"), "{}", refused.public());
+    for (key, field) in [
+        (json!({ "key_type": "aes" }), "key_type"),
+        (json!({ "key_type": "HMAC", "key_bits": "384" }), "key_bits"),
+        (json!({ "key_type": "RSA", "key_bits": "2048" }), "key_bits"),
+    ] {
+        let mut fields = json!({ "kms_key": "alias/k", "allow_generate_key": true, "usages": "encrypt,decrypt,mac" });
+        fields.as_object_mut().unwrap().extend(key.as_object().unwrap().clone());
+        let bench = Bench::new();
+        bench.write(fields).await.unwrap();
+        assert_eq!(bench.read().await[field], key[field].as_str().unwrap().to_uppercase(), "{key}");
+    }
+    let bits = json!({ "key_type": "AES", "key_bits": "128", "kms_key": "alias/k" });
+    assert!(Bench::new().write(bits).await.unwrap_err().public().contains("256"));
 }

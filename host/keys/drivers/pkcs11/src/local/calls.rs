@@ -48,7 +48,7 @@ impl Drop for Running<'_> {
 impl Calls {
     /// Notes a call.
     pub(crate) fn begin(&self, work: &Work, deadline: Instant, pool: usize, limit: usize) -> Running<'_> {
-        let longest = if matches!(work, Work::Generate(_)) { MAKING_MAX } else { CALL_MAX };
+        let longest = if work.makes() { MAKING_MAX } else { CALL_MAX };
         // The caller of a key that is made may leave: the making goes on, and is worth waiting for.
         let time =
             if longest == MAKING_MAX { Instant::now() + longest } else { deadline.min(Instant::now() + longest) };

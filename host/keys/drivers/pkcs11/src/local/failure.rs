@@ -11,9 +11,9 @@ pub(crate) enum Failure {
     /// The library said so.
     Library(LibraryError),
     /// The token is not there: it was seen before, or the library shows none at all, as one does that started while the
-    /// far side was away.
+    /// far side was away, or none of its tokens was used yet.
     Away {
-        /// Whether the library shows no other token, which would suffer from the cure.
+        /// Whether no other token would suffer from the cure.
         alone: bool,
     },
     /// Ours, and final.
@@ -103,8 +103,20 @@ impl Failure {
                 RvError::CurveNotSupported | RvError::DomainParamsInvalid | RvError::KeySizeRange => {
                     Error::Unsupported("the token does not support keys of this size or curve".into())
                 }
-                RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange => {
-                    Error::invalid("the ciphertext cannot be decrypted with this key")
+                RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange => keys::not_opened(),
+                RvError::DataInvalid | RvError::DataLenRange => {
+                    Error::invalid("the token does not take a text of this length or form with this key")
+                }
+                // NSS with AES-GCM: what it says of the length leaves the tag out.
+                RvError::BufferTooSmall => {
+                    Error::Unsupported("the token asks for less room than its answer needs".into())
+                }
+                RvError::TemplateInconsistent
+                | RvError::TemplateIncomplete
+                | RvError::AttributeValueInvalid
+                | RvError::AttributeTypeInvalid
+                | RvError::AttributeReadOnly => {
+                    Error::Unsupported(format!("the token does not take such a key ({rv})"))
                 }
                 RvError::TokenWriteProtected | RvError::SessionReadOnly => {
                     Error::Unsupported("the token is read-only".into())

@@ -19,10 +19,11 @@ use super::failure::{Cure, Failure};
 use super::lock;
 use super::login::{Ticket, open_session};
 use super::module::Entered;
-use super::objects;
 use super::pool::{Found, Job, Shared};
+use super::{making, objects, sealing};
 use crate::mechanism::{self, Operation};
-use crate::work::{Answer, Work};
+use crate::secret;
+use crate::work::{Answer, Given, Work};
 
 /// How often a key is made that other nodes make at the same time.
 const MAKING_TURNS: u32 = 8;
@@ -182,14 +183,26 @@ impl Worker<'_> {
         match work {
             Work::Describe(key) => {
                 // Looked up again: what a record is going to say must be so now.
-                let private = objects::find_private(&line.session, key)?;
-                Ok(Answer::Description(objects::describe(&line.session, key, private)?))
+                let found = objects::find(&line.session, key)?;
+                Ok(Answer::Description(Box::new(objects::describe(&line.session, key, found)?)))
             }
             Work::Generate(key) => self.generate(entered, line, key),
             Work::Sign { key, operation, public_key } => {
                 self.sign(line, key, operation, public_key).map(|signature| Answer::Bytes(Zeroizing::new(signature)))
             }
             Work::Decrypt { key, hash, ciphertext } => self.decrypt(line, key, *hash, ciphertext).map(Answer::Bytes),
+            Work::Seal { key, text, open } => {
+                let found = self.find(line, key)?.handle;
+                let seal = if *open { sealing::open } else { sealing::seal };
+                seal(&line.session, found, text).map(Answer::Bytes)
+            }
+            Work::Mac { key, hash, message } => {
+                let found = self.find(line, key)?.handle;
+                let code = line.session.sign(&secret::hmac(*hash)?, found, message)?;
+                Ok(Answer::Bytes(Zeroizing::new(code)))
+            }
+            Work::Random(count) => Ok(Answer::Bytes(Zeroizing::new(line.session.generate_random_vec(*count)?))),
+            Work::Put { key, given, replace } => self.put(entered, line, key, given.as_ref().as_ref(), *replace),
             Work::Probe => {
                 line.session.get_session_info()?;
                 Ok(Answer::Done)
@@ -210,7 +223,7 @@ impl Worker<'_> {
         if expected.is_empty() || found.public_key.as_deref() == Some(expected) {
             return Ok(line.session.sign(&operation.mechanism()?, found.handle, &operation.data)?);
         }
-        let handle = objects::find_private(&line.session, key)?;
+        let handle = objects::find(&line.session, key)?;
         let compared = match objects::public_key(&line.session, handle) {
             Ok(public_key) if public_key != expected => return Err(Error::Replaced.into()),
             Ok(_) => true,
@@ -253,14 +266,14 @@ impl Worker<'_> {
     fn generate(&self, entered: &Entered<'_>, line: &Line, key: &Arc<Pkcs11Locator>) -> Result<Answer, Failure> {
         let _turn = lock(&self.shared.making);
         for turn in 1..=MAKING_TURNS {
-            let private = match objects::find_private(&line.session, key) {
+            let private = match objects::find(&line.session, key) {
                 Err(Failure::Final(Error::Absent)) => self.make(entered, line, key)?,
                 // Two are there: as a rule because another node has not taken its own away yet.
                 Err(Failure::Final(Error::Invalid(_))) if turn < MAKING_TURNS => None,
                 found => Some(found?),
             };
             if let Some(private) = private {
-                return Ok(Answer::Description(objects::describe(&line.session, key, private)?));
+                return Ok(Answer::Description(Box::new(objects::describe(&line.session, key, private)?)));
             }
             // Longer and longer, and by chance, so that one of two nodes is first.
             std::thread::sleep(Duration::from_millis(u64::from(objects::number()? % (100 * turn)) + 1));
@@ -275,14 +288,39 @@ impl Worker<'_> {
         key: &Arc<Pkcs11Locator>,
     ) -> Result<Option<ObjectHandle>, Failure> {
         let plan = mechanism::generation(key)?;
+        self.writing(entered, line, |session| making::generate_alone(session, key, &plan))
+    }
+
+    /// Puts a key where none is, or in another's place.
+    fn put(
+        &self,
+        entered: &Entered<'_>,
+        line: &Line,
+        key: &Arc<Pkcs11Locator>,
+        given: Option<&Given>,
+        replace: bool,
+    ) -> Result<Answer, Failure> {
+        let _turn = lock(&self.shared.making);
+        let found = self.writing(entered, line, |session| making::put(session, key, given, replace))?;
+        self.shared.forget_handles();
+        Ok(Answer::Description(Box::new(objects::describe(&line.session, key, found)?)))
+    }
+
+    /// Calls with a session that may write.
+    fn writing<T>(
+        &self,
+        entered: &Entered<'_>,
+        line: &Line,
+        call: impl FnOnce(&Session) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         if self.shared.read_write {
-            return objects::generate_alone(&line.session, key, &plan);
+            return call(&line.session);
         }
         let session = open_session(entered, line.slot, true)?;
-        let made = objects::generate_alone(&session, key, &plan);
+        let done = call(&session);
         // Best effort: a session that cannot be closed is already gone.
         let _ = session.close();
-        made
+        done
     }
 
     /// The private key, from memory or from the token.
@@ -290,14 +328,17 @@ impl Worker<'_> {
         if let Some(found) = self.shared.found(line.generation, key) {
             return Ok(found);
         }
-        let found = Found { handle: objects::find_private(&line.session, key)?, public_key: None };
+        let found = Found { handle: objects::find(&line.session, key)?, public_key: None };
         self.shared.remember(line.generation, key, found.clone());
         Ok(found)
     }
 
-    /// Why the token is not there.
+    /// Why the token is not there. SoftHSM leaves a token out that another process writes to while it starts, and does not
+    /// look again: so a library that nobody uses yet is started once more.
     fn away(&self, entered: &Entered<'_>) -> Failure {
-        let alone = entered.library().get_slots_with_token().is_ok_and(|slots| slots.is_empty());
+        let module = &self.shared.module;
+        let empty = || entered.library().get_slots_with_token().is_ok_and(|slots| slots.is_empty());
+        let alone = module.is_unused() || empty();
         if alone || self.shared.module.has_seen(&self.shared.token) {
             return Failure::Away { alone };
         }
@@ -308,19 +349,24 @@ impl Worker<'_> {
 fn find_slot(entered: &Entered<'_>, token: &TokenRef) -> Result<Option<Slot>, Failure> {
     let library = entered.library();
     let slots = library.get_slots_with_token()?;
-    Ok(match token {
-        TokenRef::Slot(number) => slots.into_iter().find(|slot| slot.id() == *number),
-        TokenRef::Label(label) => {
-            let labelled = slots.into_iter().filter(|slot| {
-                library.get_token_info(*slot).is_ok_and(|info| info.label().trim_end() == label.trim_end())
-            });
-            let mut labelled: Vec<Slot> = labelled.collect();
-            if labelled.len() > 1 {
-                return Err(Error::invalid("several tokens have this token_label; use slot").into());
-            }
-            labelled.pop()
+    let (number, label, serial) = token.parts();
+    let fits = |slot: &Slot| {
+        if number.is_some_and(|number| slot.id() != number) {
+            return false;
         }
-    })
+        if label.is_none() && serial.is_none() {
+            return true;
+        }
+        library.get_token_info(*slot).is_ok_and(|info| {
+            label.is_none_or(|label| info.label().trim_end() == label.trim_end())
+                && serial.is_none_or(|serial| info.serial_number().trim_end() == serial.trim_end())
+        })
+    };
+    let mut fitting: Vec<Slot> = slots.into_iter().filter(fits).collect();
+    if fitting.len() > 1 {
+        return Err(Error::invalid("several tokens have this token_label or serial; use slot").into());
+    }
+    Ok(fitting.pop())
 }
 
 /// How many sessions may work: what the token allows, less the one that keeps the login. Unknown and unlimited are not

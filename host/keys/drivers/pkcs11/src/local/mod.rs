@@ -4,9 +4,11 @@ mod calls;
 mod failure;
 mod line;
 mod login;
+mod making;
 mod module;
 mod objects;
 mod pool;
+mod sealing;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -97,6 +99,11 @@ impl Local {
     /// Forgets all tokens.
     pub(crate) fn forget_all(&self) {
         lock(&self.pools).clear();
+    }
+
+    /// Jobs that wait or run.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.pools).values().map(|pool| pool.pending()).sum()
     }
 
     /// Whether calls hang in the library, long after their time.

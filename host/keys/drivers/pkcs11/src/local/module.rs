@@ -90,6 +90,11 @@ impl Module {
         lock(&self.seen).contains(token)
     }
 
+    /// Whether no token of the library was ever used, so that nobody suffers from starting it again.
+    pub(crate) fn is_unused(&self) -> bool {
+        lock(&self.seen).is_empty()
+    }
+
     /// The name of its stanza, for the log.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -1,66 +1,109 @@
-//! Objects in a token: finding keys, reading their public halves, making them.
+//! Objects in a token: finding keys, reading their public halves.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType as TokenKeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use cryptoki::types::Ulong;
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
 use keys::registry::Pkcs11Locator;
-use keys::{Curve, Description, Error, key_type_of, spki};
+use keys::{AES_BITS, Curve, Description, Error, KeyType, key_type_of, spki};
 
 use super::failure::Failure;
-use crate::mechanism::{self, Plan};
+use crate::{mechanism, secret};
 
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// The curve name that PKCS#11 3.0 section 2.3.10 gives for Ed25519, as a PrintableString.
 const EDWARDS25519: &[u8] = b"\x13\x0cedwards25519";
-/// F4, the exponent of RSA keys that are made.
-const PUBLIC_EXPONENT: [u8; 3] = [1, 0, 1];
-/// Bytes of CKA_ID of keys that are made.
-const ID_LEN: usize = 16;
-
-/// The private key of a record. Label and id must both match when both are given.
-pub(crate) fn find_private(session: &Session, key: &Pkcs11Locator) -> Result<ObjectHandle, Failure> {
+/// The private or secret key of a record. Label and id must both match when both are given.
+pub(crate) fn find(session: &Session, key: &Pkcs11Locator) -> Result<ObjectHandle, Failure> {
     let found = find_all(session, key)?;
-    match found[..] {
-        [] => Err(Error::Absent.into()),
-        [one] => Ok(one),
-        _ => Err(Error::invalid(format!(
-            "{} private keys of the token match key_label and key_id: there must be one; give key_id",
-            found.len()
-        ))
-        .into()),
-    }
+    let one = match found[..] {
+        [] => return Err(Error::Absent.into()),
+        [one] => one,
+        _ => {
+            return Err(Error::invalid(format!(
+                "{} keys of the token match key_label and key_id: there must be one; give key_id",
+                found.len()
+            ))
+            .into());
+        }
+    };
+    let Some(described) = &key.described else { return Ok(one) };
+    let id = bytes(session, one, AttributeType::Id)?.map(hex::encode);
+    if id.as_ref() == Some(described) { Ok(one) } else { Err(Error::Replaced.into()) }
 }
 
-fn find_all(session: &Session, key: &Pkcs11Locator) -> Result<Vec<ObjectHandle>, Failure> {
-    let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
-    if let Some(label) = &key.key_label {
-        template.push(Attribute::Label(label.clone().into_bytes()));
+/// All keys that a record may mean. Where its mechanism does not say whether it is a pair, pairs come first.
+pub(crate) fn find_all(session: &Session, key: &Pkcs11Locator) -> Result<Vec<ObjectHandle>, Failure> {
+    let classes: &[ObjectClass] = match key.mechanism {
+        None => &[ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY],
+        Some(mechanism) if secret::is_symmetric(mechanism) => &[ObjectClass::SECRET_KEY],
+        Some(_) => &[ObjectClass::PRIVATE_KEY],
+    };
+    for class in classes {
+        let mut template = vec![Attribute::Class(*class)];
+        if let Some(label) = &key.key_label {
+            template.push(Attribute::Label(label.clone().into_bytes()));
+        }
+        if let Some(id) = &key.key_id {
+            template.push(Attribute::Id(hex::decode(id).map_err(|_| Error::Internal("a key_id is not hex".into()))?));
+        }
+        let found = session.find_objects(&template)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
     }
-    if let Some(id) = &key.key_id {
-        template.push(Attribute::Id(hex::decode(id).map_err(|_| Error::Internal("a key_id is not hex".into()))?));
-    }
-    Ok(session.find_objects(&template)?)
+    Ok(Vec::new())
 }
 
-/// The public half of a key and what the key can sign.
-pub(crate) fn describe(session: &Session, key: &Pkcs11Locator, private: ObjectHandle) -> Result<Description, Failure> {
-    let public_key = public_key(session, private)?;
+/// The public half of a key, and what the key can do.
+pub(crate) fn describe(session: &Session, key: &Pkcs11Locator, found: ObjectHandle) -> Result<Description, Failure> {
+    if let Some(key_type) = secret_type(session, found)? {
+        let (sealings, macs) = secret::abilities(key.mechanism, key_type)?;
+        let id = bytes(session, found, AttributeType::Id)?.filter(|id| !id.is_empty()).map(hex::encode);
+        return Ok(Description::symmetric(key_type, sealings, macs).of_version(id));
+    }
+    let public_key = public_key(session, found)?;
     let key_type = key_type_of(&public_key)?;
     let schemes = mechanism::schemes(key.mechanism, key_type)?;
-    Ok(Description { public_key, key_type, schemes, version: None })
+    Ok(Description::pair(public_key, key_type, schemes))
+}
+
+/// What a secret key is; `None` for the private half of a pair.
+fn secret_type(session: &Session, found: ObjectHandle) -> Result<Option<KeyType>, Failure> {
+    let class = attribute(session, found, AttributeType::Class, |found| match found {
+        Attribute::Class(class) => Some(class),
+        _ => None,
+    })?;
+    if class != Some(ObjectClass::SECRET_KEY) {
+        return Ok(None);
+    }
+    let len = attribute(session, found, AttributeType::ValueLen, |found| match found {
+        Attribute::ValueLen(len) => Some(u64::from(len)),
+        _ => None,
+    })?;
+    let bits = len.and_then(|len| u32::try_from(len.saturating_mul(8)).ok()).unwrap_or_default();
+    match token_type(session, found)? {
+        TokenKeyType::AES if AES_BITS.contains(&bits) => Ok(Some(KeyType::Aes { bits })),
+        TokenKeyType::AES => Err(Error::Unsupported("AES keys of this size".into()).into()),
+        TokenKeyType::DES | TokenKeyType::DES2 | TokenKeyType::DES3 => {
+            Err(Error::Unsupported("DES keys; use AES".into()).into())
+        }
+        _ => Ok(Some(KeyType::Hmac { bits })),
+    }
+}
+
+fn token_type(session: &Session, found: ObjectHandle) -> Result<TokenKeyType, Failure> {
+    let kind = attribute(session, found, AttributeType::KeyType, |found| match found {
+        Attribute::KeyType(kind) => Some(kind),
+        _ => None,
+    })?;
+    Ok(kind.ok_or_else(|| Error::Internal("the token's key has no CKA_KEY_TYPE".into()))?)
 }
 
 /// The public key: of the public object, else of CKA_PUBLIC_KEY_INFO, else for RSA of the private object itself.
 pub(crate) fn public_key(session: &Session, private: ObjectHandle) -> Result<Vec<u8>, Failure> {
-    let kind = attribute(session, private, AttributeType::KeyType, |found| match found {
-        Attribute::KeyType(kind) => Some(kind),
-        _ => None,
-    })?;
-    let kind = kind.ok_or_else(|| Error::Internal("the token's key has no CKA_KEY_TYPE".into()))?;
+    let kind = token_type(session, private)?;
     let mut sources = public_objects(session, private)?;
     sources.push(private);
     for object in sources {
@@ -75,7 +118,7 @@ pub(crate) fn public_key(session: &Session, private: ObjectHandle) -> Result<Vec
 }
 
 /// The public objects of a private key: those with its CKA_ID, and if it has none, with its label.
-fn public_objects(session: &Session, private: ObjectHandle) -> Result<Vec<ObjectHandle>, Failure> {
+pub(crate) fn public_objects(session: &Session, private: ObjectHandle) -> Result<Vec<ObjectHandle>, Failure> {
     let id = bytes(session, private, AttributeType::Id)?.filter(|id| !id.is_empty());
     let twin = match id {
         Some(id) => Attribute::Id(id),
@@ -132,7 +175,7 @@ fn attribute<T>(
     Ok(session.get_attributes(object, &[which])?.into_iter().find_map(take))
 }
 
-fn bytes(session: &Session, object: ObjectHandle, which: AttributeType) -> Result<Option<Vec<u8>>, Failure> {
+pub(crate) fn bytes(session: &Session, object: ObjectHandle, which: AttributeType) -> Result<Option<Vec<u8>>, Failure> {
     attribute(session, object, which, |found| match found {
         Attribute::Id(bytes)
         | Attribute::Label(bytes)
@@ -145,68 +188,6 @@ fn bytes(session: &Session, object: ObjectHandle, which: AttributeType) -> Resul
     })
 }
 
-/// Makes a key pair that never leaves the token, and answers its private half. Tokens cannot make a key "unless it is
-/// there", and another node may make it at the same time: whoever sees another key after making one takes its own away
-/// again, and answers `None`. That holds where a token shows at once what another client made. SoftHSM in two processes
-/// does not: there both may stay, and the key is refused until one is removed.
-pub(crate) fn generate_alone(
-    session: &Session,
-    key: &Pkcs11Locator,
-    plan: &Plan,
-) -> Result<Option<ObjectHandle>, Failure> {
-    let (public, private) = generate(session, key, plan)?;
-    if find_all(session, key)?.len() <= 1 {
-        return Ok(Some(private));
-    }
-    tracing::warn!("another node made the same key at the same time: ours is taken away again");
-    for half in [private, public] {
-        session.destroy_object(half)?;
-    }
-    Ok(None)
-}
-
-/// Makes a key pair: its public and its private half.
-fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> Result<(ObjectHandle, ObjectHandle), Failure> {
-    let label = key.key_label.as_ref().ok_or_else(|| Error::invalid("key_label: is required to generate a key"))?;
-    let mut id = [0; ID_LEN];
-    SystemRandom::new().fill(&mut id).map_err(|_| Error::Internal("the random generator failed".into()))?;
-    let named = [Attribute::Token(true), Attribute::Label(label.clone().into_bytes()), Attribute::Id(id.to_vec())];
-    let decrypts = matches!(plan, Plan::Rsa { decrypts: true, .. });
-    let mut public = named.to_vec();
-    public.extend([
-        Attribute::Private(false),
-        Attribute::Verify(!decrypts),
-        Attribute::Encrypt(decrypts),
-        Attribute::Wrap(false),
-    ]);
-    let mut private = named.to_vec();
-    private.extend([
-        Attribute::Private(true),
-        Attribute::Sensitive(true),
-        Attribute::Extractable(false),
-        Attribute::Sign(!decrypts),
-        Attribute::Decrypt(decrypts),
-        // Tokens allow by default what is not forbidden: a key that signs must not unwrap other keys as well.
-        Attribute::Unwrap(false),
-    ]);
-    let mechanism = match plan {
-        Plan::Rsa { bits, .. } => {
-            public.push(Attribute::ModulusBits(Ulong::from(u64::from(*bits))));
-            public.push(Attribute::PublicExponent(PUBLIC_EXPONENT.to_vec()));
-            Mechanism::RsaPkcsKeyPairGen
-        }
-        Plan::Ec(curve) => {
-            public.push(Attribute::EcParams(encoded(curve.oid())?));
-            Mechanism::EccKeyPairGen
-        }
-        Plan::Ed25519 => {
-            public.push(Attribute::EcParams(encoded(ED25519)?));
-            Mechanism::EccEdwardsKeyPairGen
-        }
-    };
-    Ok(session.generate_key_pair(&mechanism, &public, &private)?)
-}
-
 /// A number by chance.
 pub(crate) fn number() -> Result<u32, Error> {
     let mut bytes = [0; 4];
@@ -214,7 +195,7 @@ pub(crate) fn number() -> Result<u32, Error> {
     Ok(u32::from_be_bytes(bytes))
 }
 
-fn encoded(oid: ObjectIdentifier) -> Result<Vec<u8>, Error> {
+pub(crate) fn encoded(oid: ObjectIdentifier) -> Result<Vec<u8>, Error> {
     oid.to_der().map_err(|_| Error::Internal("an object identifier does not encode".into()))
 }
 

@@ -118,6 +118,11 @@ impl Pool {
         self.staff();
     }
 
+    /// Jobs that are submitted and not yet done.
+    pub(crate) fn pending(&self) -> usize {
+        self.shared.pending.load(Ordering::Acquire)
+    }
+
     /// Ends the queue. Answers what its workers share, so that one can wait for them.
     pub(crate) fn close(self: Arc<Self>) -> Arc<Shared> {
         Arc::clone(&self.shared)

@@ -130,7 +130,12 @@ impl Connection {
 
     /// Whether anybody waits.
     pub(super) fn is_busy(&self) -> bool {
-        !lock(&self.waiting).by_id.is_empty()
+        self.waiting() > 0
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.waiting).by_id.len()
     }
 
     /// The worker is gone: whoever waits is told.
@@ -193,12 +198,12 @@ impl Connection {
 
 /// What a worker says of a key is a vendor's word: its public key must at least be what it is said to be.
 fn sensible(answer: Answer) -> Result<Answer, Error> {
-    match &answer {
-        Answer::Description(described) if key_type_of(&described.public_key).ok() != Some(described.key_type) => {
-            Err(Error::Internal("the worker described a key that is none".into()))
-        }
-        _ => Ok(answer),
-    }
+    let Answer::Description(described) = &answer else { return Ok(answer) };
+    let is_one = match described.key_type.is_pair() {
+        true => key_type_of(&described.public_key).ok() == Some(described.key_type),
+        false => described.public_key.is_empty() && described.schemes.is_empty(),
+    };
+    if is_one { Ok(answer) } else { Err(Error::Internal("the worker described a key that is none".into())) }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

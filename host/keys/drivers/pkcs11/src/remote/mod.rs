@@ -11,6 +11,7 @@ mod process;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -59,6 +60,10 @@ struct Shared {
     deaths: Arc<Breaker>,
     closing: Mutex<bool>,
     closed: Condvar,
+    /// How often a worker was started.
+    starts: AtomicU64,
+    /// The worker that runs; 0 for none.
+    process: AtomicU32,
 }
 
 #[derive(Clone)]
@@ -81,6 +86,8 @@ impl Remote {
             deaths: Breaker::new(DEATHS_MAX),
             closing: Mutex::default(),
             closed: Condvar::new(),
+            starts: AtomicU64::new(0),
+            process: AtomicU32::new(0),
         };
         Self { shared: Arc::new(shared), supervisor: Mutex::default(), refused: Mutex::default() }
     }
@@ -137,6 +144,16 @@ impl Remote {
         if let State::Up(connection) = self.shared.state() {
             connection.forget_all();
         }
+    }
+
+    /// The worker that runs, how often one was started, and how many questions wait.
+    pub(crate) fn status(&self) -> (Option<u32>, u64, usize) {
+        let process = Some(self.shared.process.load(Ordering::Relaxed)).filter(|process| *process > 0);
+        let waiting = match self.shared.state() {
+            State::Up(connection) => connection.waiting(),
+            _ => 0,
+        };
+        (process, self.shared.starts.load(Ordering::Relaxed), waiting)
     }
 
     /// Lets the worker end its sessions, and ends it. Blocks the calling thread.
@@ -212,11 +229,14 @@ impl Shared {
             let why = match Process::start(self) {
                 Ok(mut process) => {
                     tracing::info!(library = self.name, "a worker process serves the library");
+                    self.starts.fetch_add(1, Ordering::Relaxed);
+                    self.process.store(process.id(), Ordering::Relaxed);
                     self.state.send_replace(State::Up(Arc::clone(&process.connection)));
                     if self.is_closing() {
                         process.connection.tell(&ToWorker::Close);
                     }
                     let why = process.attend(self);
+                    self.process.store(0, Ordering::Relaxed);
                     // Before whoever waits is told: the next question must not go to it.
                     self.state.send_replace(State::Starting);
                     why

@@ -64,6 +64,11 @@ impl Process {
         Ok(process)
     }
 
+    /// The process's number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn greet(&mut self, shared: &Shared) -> io::Result<()> {
         self.connection.tell(&ToWorker::Hello(Hello {
             version: wire::VERSION,

@@ -15,11 +15,12 @@ use serde::de::DeserializeOwned;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The version of the messages.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 /// Longest frame towards a worker: a message to sign, and what is said about it.
 pub(crate) const REQUEST_MAX: usize = keys::MESSAGE_MAX + 64 * 1024;
-/// Longest frame from a worker. What is in there may be a vendor's doing, so it is bounded by what is sensible.
-pub(crate) const ANSWER_MAX: usize = 64 * 1024;
+/// Longest frame from a worker: a sealed text, and what is said about it. What is in there may be a vendor's doing, so it
+/// is bounded by what is sensible.
+pub(crate) const ANSWER_MAX: usize = keys::SEALED_MAX + 16 * 1024;
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
 const HEADER: usize = 4;

@@ -14,6 +14,7 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Refusal {
     Absent,
+    Present,
     Unsupported(String),
     Invalid(String),
     Login(String),
@@ -28,6 +29,7 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::Absent => Self::Absent,
+            Error::Present => Self::Present,
             Error::Unsupported(text) => Self::Unsupported(cut(text)),
             Error::Invalid(text) => Self::Invalid(cut(text)),
             Error::Login(text) => Self::Login(cut(text)),
@@ -44,6 +46,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Absent => Self::Absent,
+            Refusal::Present => Self::Present,
             Refusal::Unsupported(text) => Self::Unsupported(cut(text)),
             Refusal::Invalid(text) => Self::Invalid(cut(text)),
             Refusal::Login(text) => Self::Login(cut(text)),
@@ -72,6 +75,7 @@ mod tests {
     fn an_error_says_the_same_on_both_sides() {
         let errors = [
             Error::Absent,
+            Error::Present,
             Error::Unsupported("a".into()),
             Error::invalid("b"),
             Error::Login("c".into()),

@@ -9,11 +9,15 @@
  *   long           C_Sign says that it wrote more than there was room for
  *   none           C_Sign says that a signature has no bytes
  *   garbage        C_Sign answers with other bytes than a signature's
+ *   away-once      the first C_GetTokenInfo hides the token's label, and takes the file away
+ *   memory         C_Sign takes a gigabyte, and says CKR_HOST_MEMORY if it gets none
+ *   files          C_Sign opens 200 files, and says CKR_HOST_MEMORY if it cannot
  *
  * With SHIM_SESSIONS no more sessions than that can be open, flag or not.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +34,7 @@ struct list {
 };
 
 enum { GET_TOKEN_INFO = 6, OPEN_SESSION = 12, CLOSE_SESSION = 13, LOGIN = 18, SIGN = 43, FINALIZE = 1 };
-enum { SESSION_COUNT = 0xb1 };
+enum { SESSION_COUNT = 0xb1, HOST_MEMORY = 2 };
 enum { MAX_SESSION_COUNT_AT = 104, MAX_RW_SESSION_COUNT_AT = 120 };
 
 static struct list *below, own;
@@ -47,10 +51,27 @@ static ulong_t sessions_max(void) {
     return text ? strtoul(text, NULL, 10) : 0;
 }
 
+/* Whether 200 more files can be open at once. */
+static int opens_files(void) {
+    int files[200], opened = 0;
+    while (opened < 200 && (files[opened] = open("/dev/null", O_RDONLY)) >= 0) opened++;
+    for (int at = 0; at < opened; at++) close(files[at]);
+    return opened == 200;
+}
+
+/* Whether a gigabyte can be had. */
+static int takes_memory(void) {
+    void *taken = malloc(1UL << 30);
+    free(taken);
+    return taken != NULL;
+}
+
 static ulong_t sign(ulong_t session, unsigned char *data, ulong_t len, unsigned char *out, ulong_t *out_len) {
     if (misbehaves("crash")) *(volatile int *)0 = 1;
     if (misbehaves("crash-once") && unlink(getenv("SHIM_FLAG")) == 0) *(volatile int *)0 = 1;
     if (misbehaves("hang")) for (;;) pause();
+    if (misbehaves("memory") && !takes_memory()) return HOST_MEMORY;
+    if (misbehaves("files") && !opens_files()) return HOST_MEMORY;
     if (misbehaves("huge") && !out) { *out_len = ~0UL / 2; return 0; }
     if (misbehaves("none") && !out) { *out_len = 0; return 0; }
     ulong_t result = below->functions[SIGN](session, data, len, out, out_len);
@@ -85,6 +106,7 @@ static ulong_t finalize(void *reserved) {
 
 static ulong_t token_info(ulong_t slot, unsigned char *info) {
     ulong_t result = below->functions[GET_TOKEN_INFO](slot, info), max = sessions_max();
+    if (result == 0 && misbehaves("away-once") && unlink(getenv("SHIM_FLAG")) == 0) memset(info, ' ', 32);
     if (result == 0 && max) {
         memcpy(info + MAX_SESSION_COUNT_AT, &max, sizeof max);
         memcpy(info + MAX_RW_SESSION_COUNT_AT, &max, sizeof max);

@@ -1,0 +1,176 @@
+//! Public keys, in PEM or as JSON Web Keys.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
+use der::{Decode, DecodePem, Encode, Sequence};
+use innkeeper_guest::Fault;
+use innkeeper_guest::serde_json::Value;
+use serde::{Deserialize, Serialize};
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
+use x509_cert::Certificate;
+
+/// Longest PEM of one key, in bytes.
+const PEM_MAX: usize = 16 << 10;
+/// RFC 8017 appendix A.1.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// RFC 5480 section 2.1.1.
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// RFC 8410 section 3.
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+/// Curves of JSON Web Keys (RFC 7518 section 6.2.1.1), with the algorithm that each is for and its length in bytes.
+const CURVES: [(&str, ObjectIdentifier, &str, usize); 3] = [
+    ("P-256", ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), "ES256", 32),
+    ("P-384", ObjectIdentifier::new_unwrap("1.3.132.0.34"), "ES384", 48),
+    ("P-521", ObjectIdentifier::new_unwrap("1.3.132.0.35"), "ES512", 66),
+];
+
+/// A key that tokens may be signed with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PublicKey {
+    /// Its name in its key set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    /// The algorithm that it is kept for, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    algorithm: Option<String>,
+    /// SubjectPublicKeyInfo (RFC 5280 section 4.1), DER in base64.
+    spki: String,
+}
+
+/// RFC 8017 appendix A.1.1.
+#[derive(Sequence)]
+struct RsaPublicKey<'a> {
+    modulus: UintRef<'a>,
+    exponent: UintRef<'a>,
+}
+
+impl PublicKey {
+    /// Reads a public key or a certificate in PEM.
+    pub(crate) fn from_pem(pem: &str) -> Result<Self, Fault> {
+        let wrong = || Fault::invalid("jwt_validation_pubkeys: error parsing public key: must be PEM of a public key");
+        let pem = pem.trim();
+        if pem.len() > PEM_MAX {
+            return Err(wrong());
+        }
+        let spki = if pem.contains("BEGIN CERTIFICATE") {
+            let certificate = Certificate::from_pem(pem).map_err(|_| wrong())?;
+            certificate.tbs_certificate().subject_public_key_info().to_der().map_err(|_| wrong())?
+        } else {
+            SubjectPublicKeyInfoOwned::from_pem(pem).and_then(|spki| spki.to_der()).map_err(|_| wrong())?
+        };
+        Ok(Self { id: None, algorithm: None, spki: STANDARD.encode(spki) })
+    }
+
+    /// Reads a JSON Web Key; `None` for those that sign no tokens here.
+    pub(crate) fn from_jwk(jwk: &Value) -> Option<Self> {
+        let text = |field: &str| jwk.get(field).and_then(Value::as_str);
+        if text("use").is_some_and(|usage| usage != "sig") {
+            return None;
+        }
+        let number = |field: &str| URL_SAFE_NO_PAD.decode(text(field)?.trim_end_matches('=')).ok();
+        let spki = match text("kty")? {
+            "RSA" => rsa(&number("n")?, &number("e")?)?,
+            "EC" => {
+                let (_, curve, _, length) = CURVES.into_iter().find(|(name, ..)| Some(*name) == text("crv"))?;
+                ec(curve, length, &number("x")?, &number("y")?)?
+            }
+            "OKP" if text("crv") == Some("Ed25519") => {
+                let point = number("x").filter(|point| point.len() == 32)?;
+                info(ED25519, None, &point)?
+            }
+            _ => return None,
+        };
+        let (id, algorithm) = (text("kid").map(str::to_owned), text("alg").map(str::to_owned));
+        Some(Self { id, algorithm, spki: STANDARD.encode(spki) })
+    }
+
+    /// The key as the host takes it.
+    pub(crate) fn der(&self) -> Vec<u8> {
+        STANDARD.decode(&self.spki).unwrap_or_default()
+    }
+
+    /// Whether a token with this algorithm can have been signed with it.
+    pub(crate) fn signs(&self, algorithm: &str) -> bool {
+        if self.algorithm.as_deref().is_some_and(|own| own != algorithm) {
+            return false;
+        }
+        let der = self.der();
+        let Ok(info) = SubjectPublicKeyInfoRef::from_der(&der) else { return false };
+        match info.algorithm.oid {
+            RSA => algorithm.starts_with("RS") || algorithm.starts_with("PS"),
+            ED25519 => algorithm == "EdDSA",
+            EC => {
+                let curve = info.algorithm.parameters.and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok());
+                CURVES.iter().any(|(_, oid, signs, _)| Some(*oid) == curve && *signs == algorithm)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
+    let key = RsaPublicKey { modulus: UintRef::new(modulus).ok()?, exponent: UintRef::new(exponent).ok()? };
+    info(RSA, Some(AnyRef::NULL), &key.to_der().ok()?)
+}
+
+/// An uncompressed point (SEC 1 section 2.3.3).
+fn ec(curve: ObjectIdentifier, length: usize, x: &[u8], y: &[u8]) -> Option<Vec<u8>> {
+    if x.len() != length || y.len() != length {
+        return None;
+    }
+    let point = [&[4], x, y].concat();
+    info(EC, Some(AnyRef::from(&curve)), &point)
+}
+
+fn info(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> Option<Vec<u8>> {
+    let algorithm = AlgorithmIdentifierRef { oid, parameters };
+    let subject_public_key = BitStringRef::from_bytes(key).ok()?;
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use innkeeper_guest::prelude::json;
+
+    use super::*;
+
+    /// The public keys of RFC 7517 appendix A.1 and RFC 8037 appendix A.2.
+    fn examples() -> [Value; 2] {
+        [
+            json!({
+                "kty": "EC", "crv": "P-256", "use": "sig", "kid": "1",
+                "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+            }),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}),
+        ]
+    }
+
+    #[test]
+    fn json_web_keys_become_keys_of_the_host() {
+        let [ec, ed] = examples();
+        let key = PublicKey::from_jwk(&ec).unwrap();
+        assert_eq!(key.id.as_deref(), Some("1"));
+        assert!(key.signs("ES256") && !key.signs("ES384") && !key.signs("RS256"));
+        let key = PublicKey::from_jwk(&ed).unwrap();
+        assert!(key.signs("EdDSA") && !key.signs("ES256"));
+        assert_eq!(key.der().len(), 44, "RFC 8410: 12 bytes and the point");
+    }
+
+    #[test]
+    fn a_key_signs_nothing_but_what_it_is_kept_for() {
+        let rsa = json!({"kty": "RSA", "alg": "PS256", "n": URL_SAFE_NO_PAD.encode([0xff; 256]), "e": "AQAB"});
+        let key = PublicKey::from_jwk(&rsa).unwrap();
+        assert!(key.signs("PS256") && !key.signs("RS256"));
+    }
+
+    #[test]
+    fn keys_that_sign_nothing_are_left_out() {
+        let [ec, _] = examples();
+        for (field, value) in [("use", "enc"), ("crv", "P-192"), ("kty", "oct"), ("x", "AA"), ("y", "*")] {
+            let mut key = ec.clone();
+            key[field] = json!(value);
+            assert_eq!(PublicKey::from_jwk(&key), None, "{field}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Clears away what ended tokens kept.
+
+use model::{Fault, Kind};
+use storage::Store;
+
+use super::{Tokens, broken, cubbyhole, drawer, lent};
+
+/// How many tokens are removed in one transaction.
+const BATCH: usize = 200;
+
+impl Tokens {
+    /// Removes what ended tokens left: the tokens below them, their cubbyholes, and the leases of what they were lent,
+    /// which are due from now on. In batches; goes on where it stopped after an error, a restart, or another node. Says
+    /// how many tokens it finished.
+    pub async fn sweep(&self, store: &Store, now: u64) -> Result<usize, Fault> {
+        let mut finished = 0;
+        self.sweep_namespaces(store).await?;
+        loop {
+            let mut transaction = store.begin().await.map_err(broken)?;
+            let doomed = transaction.list(&drawer(), "doomed/", None, BATCH).await.map_err(broken)?.names;
+            drop(transaction);
+            let before = finished;
+            for key in &doomed {
+                match self.clear_away(store, key, now).await {
+                    Ok(()) => finished += 1,
+                    // Another node is at it.
+                    Err(fault) if fault.kind == Kind::Conflict => {}
+                    Err(fault) => return Err(fault),
+                }
+            }
+            if finished == before {
+                return Ok(finished);
+            }
+        }
+    }
+
+    async fn clear_away(&self, store: &Store, key: &str, now: u64) -> Result<(), Fault> {
+        loop {
+            let mut transaction = store.begin().await.map_err(broken)?;
+            let folder = format!("child/{key}/");
+            let children = transaction.list(&drawer(), &folder, None, BATCH).await.map_err(broken)?.names;
+            if children.is_empty() {
+                break;
+            }
+            for child in &children {
+                self.revoke(&mut transaction, child).await?;
+                transaction.delete(&drawer(), &format!("{folder}{child}")).map_err(broken)?;
+            }
+            transaction.commit().await.map_err(broken)?;
+        }
+        let mut last = None;
+        loop {
+            let mut transaction = store.begin().await.map_err(broken)?;
+            last = lent::end_of(&mut transaction, key, last.as_ref(), now).await?;
+            transaction.commit().await.map_err(broken)?;
+            if last.is_none() {
+                break;
+            }
+        }
+        store.purge(&cubbyhole(key)).await.map_err(broken)?;
+        let mut transaction = store.begin().await.map_err(broken)?;
+        transaction.delete(&drawer(), &format!("doomed/{key}")).map_err(broken)?;
+        transaction.commit().await.map_err(broken)
+    }
+
+    /// Ends all tokens of namespaces that have ended.
+    async fn sweep_namespaces(&self, store: &Store) -> Result<(), Fault> {
+        let mut transaction = store.begin().await.map_err(broken)?;
+        let doomed = transaction.list(&drawer(), "doomed-namespace/", None, 0).await.map_err(broken)?.names;
+        drop(transaction);
+        for namespace in doomed {
+            loop {
+                let mut transaction = store.begin().await.map_err(broken)?;
+                let within = format!("in/{namespace}/");
+                let keys = transaction.list(&drawer(), &within, None, BATCH).await.map_err(broken)?.names;
+                for key in &keys {
+                    self.revoke(&mut transaction, key).await?;
+                    transaction.delete(&drawer(), &format!("{within}{key}")).map_err(broken)?;
+                }
+                if keys.is_empty() {
+                    transaction.delete(&drawer(), &format!("doomed-namespace/{namespace}")).map_err(broken)?;
+                }
+                match transaction.commit().await {
+                    Ok(()) if keys.is_empty() => break,
+                    Ok(()) => {}
+                    // Another node is at it.
+                    Err(storage::Error::Conflict) => break,
+                    Err(error) => return Err(broken(error)),
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,256 @@
+//! A client of the API.
+
+mod answer;
+mod stream;
+mod tls;
+mod url;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use backon::{BlockingRetryable, ExponentialBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use ureq::http::{HeaderName, HeaderValue, Method, Request, header, request};
+use ureq::tls::TlsConfig;
+use ureq::{Agent, Body};
+use zeroize::Zeroizing;
+
+pub(crate) use answer::Answer;
+
+use crate::connection::Settings;
+use crate::error::{Error, Refusal};
+
+/// Longest wait for a connection.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// First and longest rest before a request is tried again.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(1500));
+/// Longest rest that a server can ask for.
+const REST_MAX: Duration = Duration::from_secs(5);
+/// Largest answer that is read, in bytes.
+const ANSWER_SIZE_MAX: u64 = 64 << 20;
+/// The type of the body of a PATCH.
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// One server, asked with one token.
+pub(crate) struct Client {
+    settings: Settings,
+    tls: TlsConfig,
+    agent: Agent,
+}
+
+/// What is asked.
+pub(crate) struct Ask {
+    method: Method,
+    path: String,
+    query: Vec<(String, String)>,
+    body: Option<Zeroizing<Vec<u8>>>,
+    wrappable: bool,
+    token: bool,
+}
+
+impl Ask {
+    fn new(method: Method, path: &str) -> Self {
+        let path = path.trim_start_matches('/').to_owned();
+        Self { method, path, query: Vec::new(), body: None, wrappable: true, token: true }
+    }
+
+    pub(crate) fn get(path: &str) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn delete(path: &str) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    pub(crate) fn list(path: &str) -> Self {
+        let method = Method::from_bytes(b"LIST").unwrap_or(Method::GET);
+        Self::new(method, path)
+    }
+
+    pub(crate) fn put(path: &str, body: &Value) -> Self {
+        Self::new(Method::PUT, path).with(body)
+    }
+
+    pub(crate) fn post(path: &str, body: &Value) -> Self {
+        Self::new(Method::POST, path).with(body)
+    }
+
+    pub(crate) fn patch(path: &str, body: &Value) -> Self {
+        Self::new(Method::PATCH, path).with(body)
+    }
+
+    /// A write without a body.
+    pub(crate) fn put_nothing(path: &str) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
+    fn with(mut self, body: &Value) -> Self {
+        self.body = Some(Zeroizing::new(body.to_string().into_bytes()));
+        self
+    }
+
+    pub(crate) fn query(mut self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.query.extend(pairs);
+        self
+    }
+
+    /// The answer is for the command itself, so `-wrap-ttl` does not count.
+    pub(crate) fn for_us(mut self) -> Self {
+        self.wrappable = false;
+        self
+    }
+
+    /// Whoever logs in has no token yet.
+    pub(crate) fn without_token(mut self) -> Self {
+        self.token = false;
+        self
+    }
+}
+
+impl Client {
+    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
+        let tls = tls::config(&settings)?;
+        let config = Agent::config_builder()
+            .tls_config(tls.clone())
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .allow_non_standard_methods(true)
+            .timeout_connect(Some(CONNECT_MAX))
+            .timeout_global(Some(settings.timeout))
+            .build();
+        let agent = url::agent(config, &settings)?;
+        Ok(Self { settings, tls, agent })
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Asks with this token from now on.
+    pub(crate) fn use_token(&mut self, token: SecretString) {
+        self.settings.token = Some(token);
+    }
+
+    /// Asks, and asks again where the server is busy. An answer of 404 that says something is an answer.
+    pub(crate) fn ask(&self, ask: &Ask) -> Result<Answer, Error> {
+        let rests = ExponentialBuilder::default()
+            .with_min_delay(REST.0)
+            .with_max_delay(REST.1)
+            .with_factor(1.5)
+            .with_max_times(self.settings.retries);
+        let wanted = Rc::new(Cell::new(None));
+        let heard = Rc::clone(&wanted);
+        let asked = || self.once(ask);
+        let worth_it = |error: &Error| match error {
+            Error::Refused(refusal) => {
+                heard.set(refusal.retry_after);
+                passing(refusal.status)
+            }
+            _ => false,
+        };
+        let rest = move |rest: Duration| {
+            std::thread::sleep(wanted.get().map_or(rest, |wanted: Duration| wanted.clamp(rest, REST_MAX)));
+        };
+        asked.retry(rests).when(worth_it).sleep(rest).call()
+    }
+
+    /// The same; nothing when there is nothing.
+    pub(crate) fn find(&self, ask: &Ask) -> Result<Option<Answer>, Error> {
+        match self.ask(ask) {
+            Err(Error::Refused(refusal)) if refusal.is_absence() => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    fn once(&self, ask: &Ask) -> Result<Answer, Error> {
+        let address = url::asked(&self.settings, &ask.path, &ask.query);
+        let mut received = self.send(ask, &address)?;
+        // A standby sends to the node that serves. Once is enough, and never from https to http.
+        let moved = matches!(received.status().as_u16(), 301 | 302 | 307 | 308);
+        let location = received.headers().get(header::LOCATION).filter(|_| moved);
+        if let Some(location) = location.and_then(|location| location.to_str().ok()) {
+            let location = url::redirected(&address, location)?;
+            received = self.send(ask, &location)?;
+        }
+        let status = received.status().as_u16();
+        let retry_after = seconds(received.headers().get(header::RETRY_AFTER));
+        let shown = url::shown(&address);
+        let body = received.body_mut().with_config().limit(ANSWER_SIZE_MAX).read_to_vec();
+        let body = body.map_err(|error| self.unreachable(&error))?;
+        let answer = Answer::new(body);
+        if (200..300).contains(&status) || (status == 404 && answer.says_something()) {
+            return Ok(answer);
+        }
+        Err(Error::Refused(Box::new(Refusal {
+            method: ask.method.to_string(),
+            url: shown,
+            namespace: self.settings.namespace.clone(),
+            status,
+            errors: answer.errors(),
+            retry_after,
+            without_token: self.settings.token.is_none(),
+        })))
+    }
+
+    fn send(&self, ask: &Ask, address: &str) -> Result<ureq::http::Response<Body>, Error> {
+        let mut request = self.request(ask.method.clone(), address, ask.token)?;
+        if let Some(ttl) = self.settings.wrap_ttl.as_ref().filter(|_| ask.wrappable) {
+            request = request.header("X-Vault-Wrap-TTL", ttl);
+        }
+        let answer = match &ask.body {
+            None => self.agent.run(request.body(()).map_err(|error| self.unusable(&error))?),
+            Some(body) => {
+                let kind = if ask.method == Method::PATCH { MERGE_PATCH } else { "application/json" };
+                let request = request.header(header::CONTENT_TYPE, kind);
+                self.agent.run(request.body(body.as_slice()).map_err(|error| self.unusable(&error))?)
+            }
+        };
+        answer.map_err(|error| self.unreachable(&error))
+    }
+
+    fn request(&self, method: Method, address: &str, with_token: bool) -> Result<request::Builder, Error> {
+        let mut request = Request::builder().method(method).uri(address).header("X-Vault-Request", "true");
+        if let Some(token) = self.settings.token.as_ref().filter(|_| with_token) {
+            request = request.header("X-Vault-Token", secret(token, "the token")?);
+        }
+        if let Some(namespace) = &self.settings.namespace {
+            request = request.header("X-Vault-Namespace", namespace);
+        }
+        if let Some(host) = url::host_header(&self.settings) {
+            request = request.header(header::HOST, host);
+        }
+        for (name, value) in &self.settings.headers {
+            let name = HeaderName::try_from(name.as_str())
+                .map_err(|_| Error::Usage("-header: a name may have letters, digits and dashes".into()))?;
+            request = request.header(name, secret(value, "the value of a -header")?);
+        }
+        Ok(request)
+    }
+
+    fn unusable(&self, error: &ureq::http::Error) -> Error {
+        let address = url::shown(&self.settings.address);
+        Error::Usage(format!("-address (VAULT_ADDR) {address:?} or the namespace cannot be used: {error}"))
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Error {
+        Error::Unreachable { address: url::shown(&self.settings.address), reason: error.to_string() }
+    }
+}
+
+/// Whether trying again may help.
+fn passing(status: u16) -> bool {
+    matches!(status, 412 | 429) || (status >= 500 && status != 501)
+}
+
+fn seconds(header: Option<&HeaderValue>) -> Option<Duration> {
+    header?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+fn secret(text: &SecretString, what: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(text.expose_secret())
+        .map_err(|_| Error::Usage(format!("{what} must be one line of visible ASCII")))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

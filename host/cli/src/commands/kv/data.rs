@@ -1,0 +1,76 @@
+//! `kv get` and `kv list`.
+
+use serde_json::Value;
+
+use super::place::Secret;
+use super::shown;
+use crate::Error;
+use crate::client::Ask;
+use crate::output::{self, Format, one_line};
+use crate::session::{Act, Exit, NOT_SO, Session, WELL};
+
+/// A secret that is shown.
+#[derive(Debug, clap::Args)]
+pub struct Get {
+    /// Which one.
+    #[command(flatten)]
+    pub secret: Secret,
+    /// Which version, if not the newest.
+    #[arg(long, value_name = "NUMBER")]
+    pub version: Option<u64>,
+    /// Print only the value of this field.
+    #[arg(long, value_name = "NAME")]
+    pub field: Option<String>,
+}
+
+impl Act for Get {
+    fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
+        let place = self.secret.find(session)?;
+        let path = place.at("data");
+        let version = self.version.filter(|_| place.version == 2);
+        let ask = Ask::get(&path).query(version.map(|version| ("version".to_owned(), version.to_string())));
+        let found = session.client.find(&ask).map_err(|error| error.during(format!("reading {path}")))?;
+        let body = found.ok_or_else(|| Error::Absent(one_line(&path)))?.json()?;
+        let secret = if place.version == 2 { &body["data"]["data"] } else { &body["data"] };
+        if let Some(name) = &self.field {
+            let whole = || Some(secret).filter(|secret| name == "data" && secret.is_object());
+            let value = secret.get(name).or_else(whole).cloned();
+            output::pick(session.terminal, session.format, value, name)?;
+            return Ok(WELL);
+        }
+        if body["wrap_info"].is_object() {
+            output::secret(session.terminal, session.format, &body)?;
+            return Ok(WELL);
+        }
+        let there = secret.is_object();
+        output::reply(session.terminal, session.format, &body, |body| match place.version {
+            2 => shown::versioned(&path, &body["data"]),
+            _ => shown::titled("Data", &body["data"]),
+        })?;
+        // A version that is deleted has a record and no data.
+        Ok(if there || session.format != Format::Table { WELL } else { NOT_SO })
+    }
+}
+
+/// The secrets below a path.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Below what.
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+impl Act for List {
+    fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
+        let path = self.secret.find(session)?.at("metadata");
+        session.show_list(&Ask::list(&path), &format!("listing {path}"), &format!("{path}/"))
+    }
+}
+
+/// The data of a secret with versions, and what is known of it; nothing where there is none.
+pub(super) fn newest(session: &Session<'_>, path: &str, version: Option<u64>) -> Result<Option<Value>, Error> {
+    let query = version.map(|version| ("version".to_owned(), version.to_string()));
+    let found = session.client.find(&Ask::get(path).query(query).for_us());
+    let found = found.map_err(|error| error.during(format!("reading {path}")))?;
+    found.map(|answer| answer.data()).transpose()
+}

@@ -1,0 +1,80 @@
+//! `kv delete`, `kv undelete` and `kv destroy`.
+
+use serde_json::{Value, json};
+
+use super::place::Secret;
+use crate::Error;
+use crate::client::Ask;
+use crate::session::{Act, Exit, Session};
+
+/// A secret that goes.
+#[derive(Debug, clap::Args)]
+pub struct Delete {
+    /// Which one.
+    #[command(flatten)]
+    pub secret: Secret,
+    /// Which versions, if not the newest. Version 2 only.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    pub versions: Vec<u64>,
+}
+
+impl Act for Delete {
+    fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
+        let place = self.secret.find(session)?;
+        let ask = match (place.version, self.versions.is_empty()) {
+            (2, false) => Ask::put(&place.at("delete"), &versions(&self.versions)),
+            (_, false) => {
+                let text = "K/V engine mount must be version 2 for -versions support";
+                return Err(Error::Unreadable(text.into()));
+            }
+            _ => Ask::delete(&place.at("data")),
+        };
+        let path = place.at("data");
+        session.client.find(&ask.for_us()).map_err(|error| error.during(format!("deleting {path}")))?;
+        session.success(&format!("Data deleted (if it existed) at: {path}"))
+    }
+}
+
+/// Versions that come back.
+#[derive(Debug, clap::Args)]
+pub struct Undelete {
+    /// Of which secret.
+    #[command(flatten)]
+    pub secret: Secret,
+    /// Which versions.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', required = true)]
+    pub versions: Vec<u64>,
+}
+
+impl Act for Undelete {
+    fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
+        let path = self.secret.find_versioned(session, "undelete")?.at("undelete");
+        let ask = Ask::put(&path, &versions(&self.versions)).for_us();
+        session.client.ask(&ask).map_err(|error| error.during(format!("writing data to {path}")))?;
+        session.success(&format!("Data written to: {path}"))
+    }
+}
+
+/// Versions that go for good.
+#[derive(Debug, clap::Args)]
+pub struct Destroy {
+    /// Of which secret.
+    #[command(flatten)]
+    pub secret: Secret,
+    /// Which versions.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', required = true)]
+    pub versions: Vec<u64>,
+}
+
+impl Act for Destroy {
+    fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
+        let path = self.secret.find_versioned(session, "destroy")?.at("destroy");
+        let ask = Ask::put(&path, &versions(&self.versions)).for_us();
+        session.client.ask(&ask).map_err(|error| error.during(format!("writing data to {path}")))?;
+        session.success(&format!("Data written to: {path}"))
+    }
+}
+
+fn versions(numbers: &[u64]) -> Value {
+    json!({ "versions": numbers })
+}

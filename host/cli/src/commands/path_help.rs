@@ -1,0 +1,33 @@
+//! `path-help`.
+
+use serde_json::Value;
+
+use crate::Error;
+use crate::client::Ask;
+use crate::output::visible;
+use crate::session::{Act, Exit, Session, trimmed};
+
+/// Help for a path.
+#[derive(Debug, clap::Args)]
+pub struct PathHelp {
+    /// Which path.
+    pub path: String,
+}
+
+impl Act for PathHelp {
+    fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
+        let path = trimmed(&self.path);
+        let ask = Ask::get(path).query([("help".into(), "1".into())]).for_us();
+        let help = session.client.ask(&ask).map_err(|error| error.during(format!("retrieving help for {path}")))?;
+        let help = help.json()?;
+        session.show_as(&help, |help| visible(help["help"].as_str().map_or("", str::trim_end)))
+    }
+}
+
+/// What help there is for a path; nothing if it has none.
+pub(super) fn of(session: &Session<'_>, path: &str) -> Result<Option<String>, Error> {
+    let ask = Ask::get(path).query([("help".into(), "1".into())]).for_us();
+    let Some(answer) = session.client.find(&ask)? else { return Ok(None) };
+    let help: Value = answer.json()?;
+    Ok(help["help"].as_str().map(|text| visible(text.trim_end())))
+}

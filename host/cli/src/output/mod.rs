@@ -1,0 +1,14 @@
+//! How answers are shown.
+
+mod clean;
+mod duration;
+mod format;
+mod secret;
+mod table;
+mod value;
+
+pub(crate) use clean::{one_line, visible};
+pub(crate) use format::{Format, json, yaml};
+pub(crate) use secret::{field, list, pick, reply, secret};
+pub(crate) use table::{centred, columns, heading, pairs, table};
+pub(crate) use value::words;

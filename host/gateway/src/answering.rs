@@ -1,0 +1,215 @@
+//! Lets what a path leads to answer, with what it needs for that and no more.
+
+use std::sync::Arc;
+
+use access::Admitted;
+use async_trait::async_trait;
+use model::{Fault, Kind, Operation, Reply};
+use sandbox::{Action, Call, Caller, Grant, Guest, Matched, RawBody, TokenWishes};
+use storage::Transaction;
+use system::Duty;
+use tenancy::{Mount, Namespace, Tree};
+use tokio::time::Instant;
+
+use crate::admission::Known;
+use crate::body::Body;
+use crate::corridor::{Rooms, now, stored};
+use crate::leasing::Loan;
+use crate::login::{self, Door};
+use crate::recording::Recorder;
+use crate::routing::{Answerer, Routed};
+use crate::{Arrival, help};
+
+/// A request that is being answered.
+pub(crate) struct Answering<'a> {
+    pub(crate) rooms: &'a Rooms,
+    pub(crate) arrival: &'a Arrival,
+    pub(crate) tree: &'a Tree,
+    pub(crate) deadline: Instant,
+    /// Is told of each use of a managed key.
+    pub(crate) recorder: Arc<Recorder>,
+}
+
+/// An engine at a path.
+struct Engine<'a> {
+    guest: &'a Guest,
+    mount: &'a Arc<Mount>,
+    matched: Matched<'a>,
+}
+
+impl<'a> Answering<'a> {
+    /// What the request is: a write where nothing is yet is a creation, if whatever answers there can tell. The guest is
+    /// asked only for those who may at least be known.
+    pub(crate) async fn operation(
+        &self,
+        routed: &Routed<'_>,
+        known: Option<&Known>,
+        body: &Body,
+        transaction: Transaction,
+    ) -> Result<(Operation, Transaction), Fault> {
+        let operation = self.arrival.operation;
+        let Some(engine) = Engine::at(routed) else { return Ok((operation, transaction)) };
+        let Some(action) = engine.matched.route.action(operation) else { return Ok((operation, transaction)) };
+        if !action.existence_check || self.arrival.help || (known.is_none() && !action.unauthenticated) {
+            return Ok((operation, transaction));
+        }
+        let caller = caller(self.arrival, known.map(Known::principal));
+        let call = self.call(&engine, action, operation, body, caller);
+        let grant = self.grant(&routed.namespace, engine.mount, transaction);
+        let (exists, transaction) = engine.guest.exists(grant, call).await?;
+        Ok((if exists { Operation::Update } else { Operation::Create }, transaction))
+    }
+
+    /// An answer of the host itself.
+    pub(crate) async fn native(
+        &self,
+        (namespace, matched): (&Arc<Namespace>, &system::Matched),
+        operation: Operation,
+        body: Body,
+        admitted: &Admitted,
+        duty: &mut Option<Duty>,
+        mut transaction: Transaction,
+    ) -> Result<(Reply, Transaction), Fault> {
+        let call = system::Call {
+            request: &self.arrival.id,
+            operation,
+            namespace: Arc::clone(namespace),
+            tree: self.tree,
+            body: body.into_fields(),
+            admitted,
+            witness: self.recorder.witness(),
+            token: self.arrival.token.as_ref(),
+            transaction: &mut transaction,
+            methods: self,
+            deadline: self.deadline,
+            now: now(),
+            wrap_ttl: self.arrival.wrap_ttl,
+            duty,
+        };
+        let reply = self.rooms.system.answer(matched, call).await?;
+        Ok((reply, transaction))
+    }
+
+    /// An answer of an engine. Only an answer gives the transaction back.
+    pub(crate) async fn engine(
+        &self,
+        routed: &Routed<'_>,
+        operation: Operation,
+        body: &Body,
+        admitted: &Admitted,
+        mut transaction: Transaction,
+    ) -> Result<(Reply, Transaction), Fault> {
+        let Answerer::Guest { guest, mount, rest } = &routed.answerer else {
+            return Err(Fault::internal("no engine answers there"));
+        };
+        if self.arrival.help {
+            let explained = help::explain(&guest.descriptor, guest.descriptor.find(rest))?;
+            return Ok((explained, transaction));
+        }
+        let engine = Engine::at(routed).ok_or_else(|| Fault::new(Kind::NotFound, "unsupported path"))?;
+        let action = engine.matched.route.action(operation);
+        let action = action.ok_or_else(|| Fault::new(Kind::UnsupportedOperation, "unsupported operation"))?;
+        mount.expect(&mut transaction)?;
+        let call = self.call(&engine, action, operation, body, caller(self.arrival, admitted.principal()));
+        let grant = self.grant(&routed.namespace, engine.mount, transaction);
+        let answered = match engine.guest.handle(grant, call).await {
+            Ok(answered) => answered,
+            Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
+        };
+        let (mut reply, mut transaction) = (answered.reply, answered.transaction);
+        if let Some(lent) = answered.lent {
+            let loan = Loan { mount, path: &routed.path, principal: admitted.principal() };
+            self.rooms.lend(&mut transaction, &mut reply, lent, &loan).await?;
+        }
+        if let Some(login) = answered.login {
+            let door = Door {
+                rooms: self.rooms,
+                namespace: &routed.namespace,
+                mount,
+                path: &routed.path,
+                peer: self.arrival.peer.ip(),
+                now: now(),
+            };
+            let (auth, warnings) = door.let_in(login, &mut transaction).await?;
+            reply.auth = Some(auth);
+            reply.warnings.extend(warnings);
+        }
+        let allowed = &mount.config.allowed_response_headers;
+        reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
+        Ok((reply, transaction))
+    }
+
+    /// What a guest is given for one entry.
+    fn grant(&self, namespace: &Arc<Namespace>, mount: &Arc<Mount>, transaction: Transaction) -> Grant {
+        let (default_lease_ttl, max_lease_ttl) = self.rooms.system.lease_ttls(mount);
+        Grant {
+            request_id: self.arrival.id.clone(),
+            transaction,
+            namespace: Arc::clone(namespace),
+            above: self.tree.above(&namespace.path),
+            mount: Arc::clone(mount),
+            default_lease_ttl,
+            max_lease_ttl,
+            managed_keys: self.recorder.keys(&self.rooms.managed_keys),
+            internal_keys: self.rooms.internal_keys.clone(),
+            outgoing: Arc::clone(&self.rooms.outgoing),
+            deadline: self.deadline,
+        }
+    }
+
+    fn call(&self, engine: &Engine<'_>, action: &Action, operation: Operation, body: &Body, caller: Caller) -> Call {
+        let arrival = self.arrival;
+        let raw = action
+            .raw_body
+            .then(|| RawBody { content_type: arrival.content_type.clone(), bytes: arrival.body.clone() });
+        Call {
+            operation,
+            route: engine.matched.index,
+            captures: engine.matched.captures.clone(),
+            body: if action.raw_body { "{}".to_owned() } else { body.text() },
+            raw,
+            headers: passed_on(arrival, engine.mount),
+            caller,
+        }
+    }
+}
+
+#[async_trait]
+impl system::AskMethod for Answering<'_> {
+    /// In a transaction of its own: the method changes nothing of what the request does.
+    async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault> {
+        let gone = || Fault::invalid("the auth method of the token is gone, not renewing");
+        let mount = self.tree.mount_by_id(login.mount).ok_or_else(gone)?;
+        let guest = self.rooms.catalog.of(mount).ok_or_else(gone)?;
+        let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
+        let transaction = self.rooms.store.begin().await.map_err(stored)?;
+        let grant = self.grant(namespace, mount, transaction);
+        let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
+        transaction.commit().await.map_err(stored)?;
+        Ok(wishes)
+    }
+}
+
+impl<'a> Engine<'a> {
+    /// The engine that answers, if one does and the path is one of its own.
+    fn at(routed: &'a Routed<'_>) -> Option<Self> {
+        let Answerer::Guest { guest, mount, rest } = &routed.answerer else { return None };
+        Some(Self { guest, mount, matched: guest.descriptor.find(rest)? })
+    }
+}
+
+fn passed_on(arrival: &Arrival, mount: &Mount) -> Vec<(String, String)> {
+    let wanted = &mount.config.passthrough_request_headers;
+    arrival.headers.iter().filter(|(name, _)| wanted.contains(name)).cloned().collect()
+}
+
+fn caller(arrival: &Arrival, principal: Option<&access::Principal>) -> Caller {
+    let metadata = principal.map(|principal| &principal.meta).into_iter().flatten();
+    Caller {
+        entity_id: principal.map(|principal| principal.entity_id.clone()).filter(|id| !id.is_empty()),
+        display_name: principal.map(|principal| principal.display_name.clone()).unwrap_or_default(),
+        metadata: metadata.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        client_certificate: arrival.client_certificate.clone(),
+        remote_address: Some(arrival.peer.ip().to_canonical().to_string()),
+    }
+}

@@ -1,0 +1,293 @@
+//! Leases on their way: what engines lend, extend and take back. All of it happens in a request's own transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::Principal;
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use leases::{Held, Lease, Leases, NewLease};
+use model::{Fault, Id, Kind, LeaseInfo, Payload, Reply, TokenKind};
+use sandbox::{Grant, Guest, Lent};
+use serde_json::value::RawValue;
+use storage::Transaction;
+use system::{Duty, Renewal};
+use tenancy::{Mount, Namespace, Tree};
+use tokio::time::Instant;
+
+use crate::answering::Answering;
+use crate::corridor::{Rooms, now, stored};
+
+/// How often taking one lease back is tried again at once when another changed the same records.
+const RERUNS_MAX: u32 = 4;
+/// Longest rest between two such tries.
+const RERUN_REST: Duration = Duration::from_millis(20);
+/// Longest time that an engine may take to take one lease back.
+const TAKE_BACK_TIME: Duration = Duration::from_secs(30);
+/// Most leases that a request itself takes back before it is answered; others are taken back right behind it.
+const AT_ONCE_MAX: usize = 32;
+
+/// Where something was lent.
+pub(crate) struct Loan<'a> {
+    pub(crate) mount: &'a Mount,
+    /// The path below the namespace.
+    pub(crate) path: &'a str,
+    /// The caller: with its token, the lease ends.
+    pub(crate) principal: Option<&'a Principal>,
+}
+
+/// How taking a lease back went.
+enum Gone {
+    /// It is gone, through this call or another's.
+    Yes,
+    /// It was extended meanwhile.
+    Lives,
+}
+
+impl Rooms {
+    /// Keeps what an engine lent with its answer, and says so in the answer.
+    pub(crate) async fn lend(
+        &self,
+        transaction: &mut Transaction,
+        reply: &mut Reply,
+        lent: Lent,
+        loan: &Loan<'_>,
+    ) -> Result<(), Fault> {
+        let now = now();
+        let (default, longest) = self.system.lease_ttls(loan.mount);
+        let wanted = if lent.ttl == 0 { default } else { lent.ttl };
+        let end = loan.principal.and_then(end_of_batch).unwrap_or(u64::MAX);
+        let ttl = wanted.min(longest).min(end.saturating_sub(now));
+        let random = hex::encode(random()?);
+        let lease = Lease::new(NewLease {
+            namespace: loan.mount.namespace,
+            path: loan.path,
+            random: &random,
+            held: Held::Secret { mount: loan.mount.id, internal: lent.internal, ttl: wanted },
+            token: loan.principal.and_then(token_key),
+            issued: now,
+            expires: Some(now.saturating_add(ttl)),
+            renewable: lent.renewable,
+            max_expires: Some(now.saturating_add(longest).min(end)),
+        })?;
+        Leases::insert(transaction, &lease).await?;
+        reply.lease = Some(LeaseInfo { id: lease.id, duration: ttl, renewable: lease.renewable });
+        Ok(())
+    }
+
+    /// Does what an endpoint left to be done once the request's writes are applied: the leases count as gone already, so
+    /// whatever fails here is tried again by itself. Only who wanted to wait for it learns of it.
+    pub(crate) async fn after_commit(&self, duty: Option<Duty>, deadline: Instant) -> Result<(), Fault> {
+        let Some(Duty::TakeBack { leases, sync }) = duty else { return Ok(()) };
+        let wanted = if sync { leases.len() } else { leases.len().min(AT_ONCE_MAX) };
+        let mut failed = None;
+        for lease in leases.iter().take(wanted) {
+            let taken = tokio::time::timeout_at(deadline, self.take_back(lease)).await;
+            match taken {
+                Ok(Ok(())) => {}
+                Ok(Err(fault)) => failed = Some(fault),
+                Err(_elapsed) => {
+                    failed = Some(Fault::new(Kind::Unavailable, "taking the leases back takes longer and goes on"));
+                    break;
+                }
+            }
+        }
+        match failed {
+            Some(fault) if sync => {
+                let text = format!("failed to revoke, it is tried again: {}", fault.messages.join("; "));
+                Err(Fault { messages: vec![text], ..fault })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes back a lease that has ended, in transactions of its own, and forgets it. What fails is noted in the lease,
+    /// which rests then, or is given up, or forgotten if that is wanted. Two nodes may do the same at once.
+    pub(crate) async fn take_back(&self, lease: &Lease) -> Result<(), Fault> {
+        let mut run = 0;
+        let done = loop {
+            match self.taken_back(lease).await {
+                Err(fault) if fault.kind == Kind::Conflict && run < RERUNS_MAX => {
+                    run += 1;
+                    tokio::time::sleep(RERUN_REST.mul_f32(fraction())).await;
+                }
+                done => break done,
+            }
+        };
+        match done {
+            Ok(Gone::Yes) => Ok(()),
+            Ok(Gone::Lives) => Ok(()),
+            // Others are at it, or nothing can be done for any lease now.
+            Err(fault) if matches!(fault.kind, Kind::Conflict | Kind::Sealed) => Err(fault),
+            Err(fault) => {
+                tracing::warn!(lease = lease.id, %fault, "a lease was not taken back");
+                self.note_failure(lease, &fault).await?;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn taken_back(&self, lease: &Lease) -> Result<Gone, Fault> {
+        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let found = Leases::get(&mut transaction, lease.namespace, &lease.id).await?;
+        let Some(lease) = found else { return Ok(Gone::Yes) };
+        if !lease.is_over(now()) {
+            return Ok(Gone::Lives);
+        }
+        let mut transaction = match &lease.held {
+            Held::Token(key) => {
+                self.tokens.revoke(&mut transaction, key).await?;
+                transaction
+            }
+            Held::Secret { mount, internal, ttl } => {
+                let lent = Lent { ttl: *ttl, renewable: lease.renewable, internal: internal.clone() };
+                self.give_back(transaction, *mount, lent).await?
+            }
+        };
+        Leases::remove(&mut transaction, &lease).await?;
+        transaction.commit().await.map_err(stored)?;
+        Ok(Gone::Yes)
+    }
+
+    /// Lets the engine of a mount take back what it lent. A mount that was removed does so as long as its data is there;
+    /// of one that is gone with its data nothing is left to take back.
+    async fn give_back(&self, mut transaction: Transaction, mount: Id, lent: Lent) -> Result<Transaction, Fault> {
+        let tree = self.tenancy.tree(&mut transaction).await?;
+        let mount = match tree.mount_by_id(mount) {
+            Some(mount) => {
+                mount.expect(&mut transaction)?;
+                Arc::clone(mount)
+            }
+            None => match Mount::left(&mut transaction, mount).await? {
+                Some(mount) => Arc::new(mount),
+                None => return Ok(transaction),
+            },
+        };
+        let Some(namespace) = tree.namespace_by_id(mount.namespace) else { return Ok(transaction) };
+        let guest = self.guest(&mount)?;
+        let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
+        let grant = self.lease_grant(transaction, &tree, namespace, &mount, deadline);
+        guest.revoke(grant, lent).await
+    }
+
+    async fn note_failure(&self, lease: &Lease, fault: &Fault) -> Result<(), Fault> {
+        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let found = Leases::get(&mut transaction, lease.namespace, &lease.id).await?;
+        let Some(mut lease) = found.filter(|lease| lease.is_over(now())) else { return Ok(()) };
+        if lease.forced {
+            Leases::remove(&mut transaction, &lease).await?;
+        } else {
+            lease.failed(now(), &fault.messages.join("; "));
+            Leases::write(&mut transaction, &lease).await?;
+        }
+        transaction.commit().await.map_err(stored)
+    }
+
+    /// Lets the engine extend a lease, within the mount's longest time.
+    async fn extend(
+        &self,
+        mut transaction: Transaction,
+        renewal: Renewal,
+        tree: &Tree,
+        deadline: Instant,
+    ) -> Result<(Reply, Transaction), Fault> {
+        let Renewal { mut lease, increment } = renewal;
+        let Held::Secret { mount, internal, ttl } = lease.held.clone() else {
+            return Err(Fault::invalid("tokens cannot be renewed through this endpoint"));
+        };
+        let gone = || Fault::invalid("lease is not renewable: its mount is gone");
+        let mount = tree.mount_by_id(mount).ok_or_else(gone)?;
+        let namespace = tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
+        mount.expect(&mut transaction)?;
+        let asked = increment.filter(|increment| *increment > 0).unwrap_or(ttl);
+        let grant = self.lease_grant(transaction, tree, namespace, mount, deadline);
+        let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
+        let (lent, mut transaction) = self.guest(mount)?.renew(grant, lent).await?;
+        let (default, longest) = self.system.lease_ttls(mount);
+        let now = now();
+        let wanted = if lent.ttl == 0 { default } else { lent.ttl };
+        let latest = lease.issued.saturating_add(longest).min(lease.max_expires.unwrap_or(u64::MAX));
+        let expires = now.saturating_add(wanted).min(latest);
+        lease.renewable = lent.renewable;
+        lease.held = Held::Secret { mount: mount.id, internal: lent.internal, ttl };
+        Leases::renew(&mut transaction, &mut lease, Some(expires), now).await?;
+        let info = LeaseInfo { id: lease.id.clone(), duration: lease.ttl(now), renewable: lease.renewable };
+        let payload = Payload::Data(RawValue::NULL.to_owned());
+        let mut reply = Reply { payload, lease: Some(info), ..Reply::default() };
+        if expires < now.saturating_add(wanted) {
+            reply = reply.warning(format!(
+                "TTL of \"{wanted}s\" exceeded the effective max_ttl of \"{longest}s\"; TTL value is capped accordingly"
+            ));
+        }
+        Ok((reply, transaction))
+    }
+
+    fn guest(&self, mount: &Mount) -> Result<&Arc<Guest>, Fault> {
+        let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
+        self.catalog.of(mount).ok_or_else(missing)
+    }
+
+    fn lease_grant(
+        &self,
+        transaction: Transaction,
+        tree: &Tree,
+        namespace: &Arc<Namespace>,
+        mount: &Arc<Mount>,
+        deadline: Instant,
+    ) -> Grant {
+        let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(mount);
+        Grant {
+            request_id: format!("lease-{}", mount.accessor),
+            transaction,
+            namespace: Arc::clone(namespace),
+            above: tree.above(&namespace.path),
+            mount: Arc::clone(mount),
+            default_lease_ttl,
+            max_lease_ttl,
+            managed_keys: self.managed_keys.clone(),
+            internal_keys: self.internal_keys.clone(),
+            outgoing: Arc::clone(&self.outgoing),
+            deadline,
+        }
+    }
+}
+
+impl Answering<'_> {
+    /// Does what an endpoint left to be done with engines before the request's writes are applied.
+    pub(crate) async fn before_commit(
+        &self,
+        duty: &mut Option<Duty>,
+        (reply, transaction): (Reply, Transaction),
+    ) -> Result<(Reply, Transaction), Fault> {
+        match duty.take() {
+            Some(Duty::Renew(renewal)) => self.rooms.extend(transaction, *renewal, self.tree, self.deadline).await,
+            other => {
+                *duty = other;
+                Ok((reply, transaction))
+            }
+        }
+    }
+}
+
+/// The key of the token that a lease ends with. A batch token cannot be revoked: the one above it can.
+fn token_key(principal: &Principal) -> Option<String> {
+    match principal.kind {
+        TokenKind::Service => Some(principal.key().to_owned()),
+        TokenKind::Batch => principal.parent.clone(),
+    }
+}
+
+/// When what is lent to a batch token ends at the latest: with the token.
+fn end_of_batch(principal: &Principal) -> Option<u64> {
+    principal.expire_time.filter(|_| principal.kind == TokenKind::Batch)
+}
+
+pub(crate) fn random() -> Result<[u8; 16], Fault> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
+    Ok(bytes)
+}
+
+/// Between 0 and 1, so that two that lost together do not meet again.
+fn fraction() -> f32 {
+    random().map_or(0.5, |bytes| f32::from(bytes[0]) / 255.0)
+}

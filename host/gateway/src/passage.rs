@@ -1,0 +1,229 @@
+//! How one request passes: who asks, where it leads, whether it may, what is recorded, what is answered.
+
+use std::sync::Arc;
+
+use access::{Admitted, Denied, Use};
+use audit::Devices;
+use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
+use storage::Transaction;
+use system::System;
+use tenancy::Tree;
+use tokio::time::Instant;
+
+use crate::Arrival;
+use crate::admission::{Asked, Known};
+use crate::answering::Answering;
+use crate::body::Body;
+use crate::corridor::{Passed, RERUNS_MAX, Rooms, rest, stored};
+use crate::recording::{self, Facts, Recorder};
+use crate::routing::{Answerer, Routed};
+
+/// What lasts over all runs of a request.
+pub(crate) struct Journey {
+    /// When it is given up.
+    deadline: Instant,
+    /// Quotas let it through.
+    weighed: bool,
+    /// The use of its token was counted.
+    counted: bool,
+    /// The token that this was the last use of.
+    spent: Option<String>,
+    /// It was recorded that it goes on, or why not.
+    recorder: Option<Arc<Recorder>>,
+}
+
+/// A request that may go on.
+struct Decided {
+    operation: Operation,
+    body: Body,
+    admitted: Admitted,
+    transaction: Transaction,
+}
+
+impl Journey {
+    fn until(deadline: Instant) -> Self {
+        Self { deadline, weighed: false, counted: false, spent: None, recorder: None }
+    }
+
+    /// Records a request, once: what was decided the first time stands there.
+    async fn record(
+        &mut self,
+        devices: &Arc<Devices>,
+        facts: &Facts<'_>,
+        refused: Option<&Fault>,
+    ) -> Result<Arc<Recorder>, Fault> {
+        if let Some(recorder) = &self.recorder {
+            return Ok(Arc::clone(recorder));
+        }
+        let recorder = recording::open(devices, facts, refused).await?;
+        self.recorder = Some(Arc::clone(&recorder));
+        Ok(recorder)
+    }
+}
+
+impl Rooms {
+    /// A request is recorded once, when it was first decided whether it goes on, and so is what is answered in the end.
+    pub(crate) async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
+        let mut journey = Journey::until(Instant::now() + self.request_time);
+        let mut passed = self.run_until_settled(arrival, upload, &mut journey).await;
+        if let Some(key) = &journey.spent
+            && let Err(fault) = self.tokens.revoke_now(&self.store, key).await
+        {
+            passed = Err(fault);
+        }
+        if let Some(recorder) = &journey.recorder {
+            let nothing = Reply::nothing();
+            let answer = passed.as_ref().map(|passed| match passed {
+                Passed::Replied(reply) => reply,
+                Passed::Seals => &nothing,
+            });
+            recording::close(recorder, answer).await?;
+        }
+        passed
+    }
+
+    async fn run_until_settled(
+        &self,
+        arrival: &Arrival,
+        upload: &mut Option<Stream>,
+        journey: &mut Journey,
+    ) -> Result<Passed, Fault> {
+        for run in 0..=RERUNS_MAX {
+            match self.run(arrival, upload, journey).await {
+                Err(fault) if fault.kind == Kind::Conflict => {
+                    tracing::debug!(request = arrival.id, run, "lost against another request");
+                    tokio::time::sleep(rest(&arrival.id, run)).await;
+                }
+                done => return done,
+            }
+        }
+        Err(Fault::new(Kind::Unavailable, "the request kept losing against others that change the same records"))
+    }
+
+    async fn run(
+        &self,
+        arrival: &Arrival,
+        upload: &mut Option<Stream>,
+        journey: &mut Journey,
+    ) -> Result<Passed, Fault> {
+        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let tree = self.tenancy.tree(&mut transaction).await?;
+        let known = self.known(arrival, &tree, &mut transaction, journey).await?;
+        let routed = self.route(arrival, known.as_ref(), &tree);
+        if !std::mem::replace(&mut journey.weighed, true) {
+            let namespace = routed.as_ref().ok().map(|routed| &routed.namespace.path);
+            self.quota(arrival, namespace, &mut transaction).await?;
+        }
+        let devices = self.audit.devices(&transaction).await?;
+        let mut facts = Facts::new(arrival, known.as_ref(), routed.as_ref().ok());
+        let routed = match routed {
+            Ok(routed) => routed,
+            Err(fault) => {
+                // Who may do nothing is not told what is there and what is not.
+                let fault = if known.is_some() { fault } else { Denied::Unknown.into() };
+                journey.record(&devices, &facts, Some(&fault)).await?;
+                return Err(fault);
+            }
+        };
+        let recorder = recording::unopened(&devices, &facts)?;
+        let mut answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline, recorder };
+        let decided = self.decide(&answering, &routed, known.as_ref(), transaction).await;
+        facts.decided(decided.as_ref().ok().map(|decided| (decided.operation, &decided.admitted)));
+        answering.recorder = journey.record(&devices, &facts, decided.as_ref().err()).await?;
+        self.answer(answering, &routed, decided?, upload, journey, &facts).await
+    }
+
+    /// Whether a request goes on.
+    async fn decide(
+        &self,
+        answering: &Answering<'_>,
+        routed: &Routed<'_>,
+        known: Option<&Known>,
+        transaction: Transaction,
+    ) -> Result<Decided, Fault> {
+        let arrival = answering.arrival;
+        if !routed.unlocks() {
+            answering.tree.expect_unlocked(&routed.namespace)?;
+        }
+        let body = Body::read(arrival, routed.takes_raw(arrival.operation))?;
+        let (operation, mut transaction) = answering.operation(routed, known, &body, transaction).await?;
+        let asked = Asked { operation, body: &body, wrap_ttl: arrival.wrap_ttl };
+        let admitted = self.admit(known, routed, &asked, &mut transaction).await??;
+        Ok(Decided { operation, body, admitted, transaction })
+    }
+
+    /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
+    /// is no transaction and is not run again.
+    async fn answer(
+        &self,
+        answering: Answering<'_>,
+        routed: &Routed<'_>,
+        decided: Decided,
+        upload: &mut Option<Stream>,
+        journey: &mut Journey,
+        facts: &Facts<'_>,
+    ) -> Result<Passed, Fault> {
+        let Decided { operation, body, admitted, transaction } = decided;
+        let Answerer::Host(matched) = &routed.answerer else {
+            let (reply, mut transaction) = answering.engine(routed, operation, &body, &admitted, transaction).await?;
+            let at = (routed.namespace.id, routed.path.as_str());
+            let reply = answering.wrap(Some(at), reply, &mut transaction).await?;
+            transaction.commit().await.map_err(stored)?;
+            return Ok(Passed::Replied(reply));
+        };
+        if answering.arrival.help {
+            return self.system.explain(&answering.arrival.path).map(Passed::Replied);
+        }
+        if let Some(upload) = upload.take() {
+            // However long it takes, no view of the store is held for it.
+            drop(transaction);
+            return self.system.restore(matched, &routed.namespace, upload).await.map(Passed::Replied);
+        }
+        let mut duty = None;
+        let at = (&routed.namespace, matched);
+        let answered = answering.native(at, operation, body, &admitted, &mut duty, transaction).await?;
+        let (reply, mut transaction) = answering.before_commit(&mut duty, answered).await?;
+        let put_away = matched.is_wrappable().then_some((routed.namespace.id, routed.path.as_str()));
+        let reply = answering.wrap(put_away, reply, &mut transaction).await?;
+        if matched.changes_audit() {
+            let renewed = Arc::clone(&answering.recorder).renewed(&self.audit, &transaction, facts).await?;
+            journey.recorder = Some(renewed);
+        }
+        transaction.commit().await.map_err(stored)?;
+        self.after_commit(duty, journey.deadline).await?;
+        Ok(if matched.seals() { Passed::Seals } else { Passed::Replied(reply) })
+    }
+
+    /// Refuses what a quota does not let through, before anything is done for it.
+    async fn quota(
+        &self,
+        arrival: &Arrival,
+        namespace: Option<&NamespacePath>,
+        transaction: &mut Transaction,
+    ) -> Result<(), Fault> {
+        let (root, header) = (NamespacePath::root(), arrival.namespace.as_deref().unwrap_or_default());
+        let path = format!("{}/{}", header.trim_matches('/'), arrival.path);
+        let (namespace, path) = (namespace.unwrap_or(&root), path.trim_start_matches('/'));
+        self.system.quota(transaction, system::Asking { namespace, path, peer: arrival.peer.ip() }).await
+    }
+
+    /// Who asks. A token whose uses are counted is used once for each request, however often that is run.
+    async fn known(
+        &self,
+        arrival: &Arrival,
+        tree: &Tree,
+        transaction: &mut Transaction,
+        journey: &mut Journey,
+    ) -> Result<Option<Known>, Fault> {
+        let known = self.identify(arrival, tree, transaction).await?;
+        // What is asked about a wrapping token uses it up by itself, or not at all.
+        let counts = !journey.counted && !System::is_of_wrapping(&arrival.path);
+        if let Some(known) = known.as_ref().filter(|_| counts) {
+            if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
+                journey.spent = Some(known.principal().key().to_owned());
+            }
+            journey.counted = true;
+        }
+        Ok(known)
+    }
+}

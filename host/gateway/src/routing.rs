@@ -1,0 +1,93 @@
+//! Where a request leads: the path is read here, once.
+
+use std::sync::Arc;
+
+use access::Demands;
+use model::{Fault, Kind, NamespacePath, Operation};
+use sandbox::Guest;
+use system::System;
+use tenancy::{Mount, Namespace, Target, Tree};
+
+use crate::Arrival;
+use crate::admission::Known;
+use crate::corridor::Rooms;
+
+/// Where a request leads.
+pub(crate) struct Routed<'a> {
+    /// The namespace that it is in.
+    pub(crate) namespace: Arc<Namespace>,
+    /// The path below the namespace.
+    pub(crate) path: String,
+    /// What answers there.
+    pub(crate) answerer: Answerer<'a>,
+    /// What that demands of whoever asks.
+    pub(crate) demands: Demands,
+}
+
+/// What answers at a path.
+pub(crate) enum Answerer<'a> {
+    Host(system::Matched),
+    Guest { guest: &'a Guest, mount: Arc<Mount>, rest: String },
+}
+
+impl Routed<'_> {
+    /// Whether it is answered though the API of its namespace is locked.
+    pub(crate) fn unlocks(&self) -> bool {
+        matches!(&self.answerer, Answerer::Host(matched) if matched.unlocks())
+    }
+
+    /// Whether the body is no JSON, but goes to an engine as it is.
+    pub(crate) fn takes_raw(&self, operation: Operation) -> bool {
+        let Answerer::Guest { guest, rest, .. } = &self.answerer else { return false };
+        let matched = guest.descriptor.find(rest);
+        matched.and_then(|matched| matched.route.action(operation).map(|action| action.raw_body)).unwrap_or(false)
+    }
+}
+
+impl Rooms {
+    /// Reads the path. What a token asks about itself is answered in the namespace that the token is of.
+    pub(crate) fn route(&self, arrival: &Arrival, known: Option<&Known>, tree: &Tree) -> Result<Routed<'_>, Fault> {
+        let header = if System::is_everywhere(&arrival.path) {
+            known.map_or_else(NamespacePath::root, |known| known.home().path.clone())
+        } else {
+            let header = arrival.namespace.as_deref().unwrap_or_default();
+            NamespacePath::parse(header).map_err(|e| Fault::invalid(e.to_string()))?
+        };
+        let place = tree.resolve(&header, &arrival.path)?;
+        let (namespace, path) = (place.namespace, place.path);
+        let unsupported = || Fault::new(Kind::NotFound, "unsupported path");
+        let (answerer, demands) = match place.target {
+            Target::System => {
+                arrival.led_to.tell("system");
+                host(self.system.find(&namespace, &place.rest).ok_or_else(unsupported)?)
+            }
+            Target::Token => {
+                arrival.led_to.tell("token");
+                host(self.system.find_token(&place.rest).ok_or_else(unsupported)?)
+            }
+            Target::Identity => host(self.system.find_identity(&place.rest)),
+            Target::Cubbyhole => host(self.system.find_cubbyhole(&place.rest)),
+            Target::Mount(mount) => {
+                arrival.led_to.tell(&mount.kind);
+                self.engine(arrival, mount, &place.rest)?
+            }
+        };
+        Ok(Routed { namespace, path, answerer, demands })
+    }
+
+    fn engine(&self, arrival: &Arrival, mount: Arc<Mount>, rest: &str) -> Result<(Answerer<'_>, Demands), Fault> {
+        let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
+        let guest = self.catalog.of(&mount).ok_or_else(missing)?;
+        let rest = rest.trim_matches('/').to_owned();
+        let action = guest.descriptor.find(&rest).and_then(|matched| matched.route.action(arrival.operation));
+        let demands = action.map_or_else(Demands::default, |action| Demands {
+            unauthenticated: action.unauthenticated,
+            sudo: action.sudo,
+        });
+        Ok((Answerer::Guest { guest, mount, rest }, demands))
+    }
+}
+
+fn host((matched, demands): (system::Matched, Demands)) -> (Answerer<'static>, Demands) {
+    (Answerer::Host(matched), demands)
+}

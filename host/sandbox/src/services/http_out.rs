@@ -1,0 +1,64 @@
+//! `http-out`: questions to hosts that the operator allows.
+
+use std::time::Duration;
+
+use outgoing::{Failure, Question, Reason};
+
+use crate::bindings::innkeeper::engine::http_out::{Host, HttpError, HttpErrorKind, Method, Request, Response};
+use crate::limits::HTTP_CALLS_MAX;
+use crate::state::State;
+
+impl Host for State {
+    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
+        let Some(grant) = &self.grant else {
+            return Ok(refused(HttpErrorKind::NotGranted, "a guest that describes itself may ask nobody"));
+        };
+        let outgoing = grant.outgoing.clone();
+        if self.http_calls >= HTTP_CALLS_MAX {
+            return Ok(refused(HttpErrorKind::TooMany, "at most 8 questions to other servers for one request"));
+        }
+        self.http_calls += 1;
+        let asked = outgoing.send(question(request), self.call_deadline()).await;
+        let answer = asked.map(|answer| Response { status: answer.status, headers: answer.headers, body: answer.body });
+        Ok(answer.map_err(told))
+    }
+}
+
+fn question(request: Request) -> Question {
+    let timeout = match request.timeout {
+        0 => outgoing::TIME_MAX,
+        millis => Duration::from_millis(millis.into()),
+    };
+    Question {
+        method: match request.method {
+            Method::Get => outgoing::Method::Get,
+            Method::Post => outgoing::Method::Post,
+        },
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
+        ca_pem: request.ca_pem,
+        timeout,
+    }
+}
+
+fn refused<T>(kind: HttpErrorKind, message: &str) -> Result<T, HttpError> {
+    Err(HttpError { kind, message: message.to_owned() })
+}
+
+fn told(failure: Failure) -> HttpError {
+    let kind = match failure.reason {
+        Reason::Invalid => HttpErrorKind::Invalid,
+        Reason::NotAllowed => HttpErrorKind::NotAllowed,
+        Reason::Unreachable => HttpErrorKind::Unreachable,
+        Reason::Untrusted => HttpErrorKind::Untrusted,
+        Reason::Timeout => HttpErrorKind::Timeout,
+        Reason::TooLarge => HttpErrorKind::TooLarge,
+        Reason::TooMany => HttpErrorKind::TooMany,
+        Reason::Internal => {
+            tracing::error!(error = failure.text, "a question to another server failed");
+            return HttpError { kind: HttpErrorKind::Internal, message: "internal error".to_owned() };
+        }
+    };
+    HttpError { kind, message: failure.text }
+}

@@ -1,0 +1,247 @@
+//! Rules as this node has them ready, and what clients have used of them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use model::{Fault, Id, Kind};
+use quick_cache::sync::Cache;
+use storage::Transaction;
+
+use super::Asking;
+use super::record::{Config, Rate, drawer};
+use crate::stored;
+
+/// Most clients whose use is remembered. Of more, those that were not seen for longest begin anew.
+const CLIENTS_MAX: usize = 100_000;
+
+/// The rules of one moment, by their paths.
+#[derive(Default)]
+pub(super) struct Limits {
+    /// The version of the record that counts changes.
+    stamp: u64,
+    rules: BTreeMap<String, Rate>,
+    exempt: HashSet<String>,
+}
+
+/// The rules, cached by their version, and the clients.
+pub(crate) struct Quotas {
+    limits: ArcSwap<Limits>,
+    clients: Cache<(Id, IpAddr), Arc<Used>>,
+}
+
+/// What a client has used of a rule.
+struct Used {
+    limiter: DefaultDirectRateLimiter,
+    blocked_until: Mutex<Option<Instant>>,
+}
+
+/// Counts a change, in the transaction that makes it.
+pub(super) async fn changed(transaction: &mut Transaction) -> Result<(), Fault> {
+    let version = transaction.get_json::<u64>(&drawer(), "version").await.map_err(stored)?.unwrap_or(0) + 1;
+    transaction.put_json(&drawer(), "version", &version).map_err(stored)
+}
+
+impl Quotas {
+    pub(crate) fn new() -> Self {
+        let exempt = Config::default().exempt.into_iter().collect();
+        let limits = Limits { exempt, ..Limits::default() };
+        Self { limits: ArcSwap::from_pointee(limits), clients: Cache::new(CLIENTS_MAX) }
+    }
+
+    /// The rules as the transaction's snapshot has them. Costs one read when nothing changed.
+    pub(super) async fn limits(&self, transaction: &mut Transaction) -> Result<Arc<Limits>, Fault> {
+        let cached = self.limits.load_full();
+        let version = transaction.peek_versioned(&drawer(), "version").await.map_err(stored)?;
+        // What this transaction changed itself has no version yet, and nobody else may see it.
+        let stamp = version.map_or(Some(0), |(_, stamp)| stamp);
+        if stamp.is_some_and(|stamp| stamp <= cached.stamp) {
+            return Ok(cached);
+        }
+        let limits = Arc::new(load(transaction, stamp.unwrap_or(0)).await?);
+        if stamp.is_some() {
+            self.limits.rcu(|now| if now.stamp < limits.stamp { Arc::clone(&limits) } else { Arc::clone(now) });
+        }
+        Ok(limits)
+    }
+
+    pub(super) fn admit(&self, limits: &Limits, asking: Asking<'_>) -> Result<(), Fault> {
+        let Some(rate) = limits.most_specific(asking) else { return Ok(()) };
+        let used = self.used(rate, client(asking.peer));
+        let wait = used.take(Duration::from_secs(rate.block_interval));
+        wait.map_or(Ok(()), |wait| {
+            let text = format!("request path {:?}: rate limit quota exceeded", asking.path);
+            // Rounded up, or whoever waits as told comes too early.
+            Err(Fault::new(Kind::TooMany, text).retry_after(Duration::from_secs(wait.as_secs() + 1)))
+        })
+    }
+
+    fn used(&self, rate: &Rate, client: IpAddr) -> Arc<Used> {
+        let key = (rate.id, client);
+        let made =
+            self.clients.get_or_insert_with(&key, || Ok::<_, std::convert::Infallible>(Arc::new(Used::new(rate))));
+        match made {
+            Ok(used) => used,
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// Whoever has one address of a network of 64 bits has all of them.
+fn client(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+impl Used {
+    fn new(rate: &Rate) -> Self {
+        let burst = NonZeroU32::new(rate.rate.ceil() as u32).unwrap_or(NonZeroU32::MIN);
+        let period = Duration::from_secs_f64(rate.interval as f64 / rate.rate).max(Duration::from_nanos(1));
+        let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst);
+        Self { limiter: RateLimiter::direct(quota), blocked_until: Mutex::new(None) }
+    }
+
+    /// Takes one request, or says how long to wait.
+    fn take(&self, block: Duration) -> Option<Duration> {
+        let now = Instant::now();
+        let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wait) = blocked.and_then(|until| until.checked_duration_since(now)) {
+            return Some(wait);
+        }
+        let wait = self.limiter.check().err()?.wait_time_from(DefaultClock::default().now());
+        if block.is_zero() {
+            return Some(wait);
+        }
+        *blocked = Some(now + block);
+        Some(block)
+    }
+}
+
+async fn load(transaction: &mut Transaction, stamp: u64) -> Result<Limits, Fault> {
+    let mut rules = BTreeMap::new();
+    let take = |_: &str, bytes: &[u8], _| {
+        let rate: Rate = serde_json::from_slice(bytes)
+            .map_err(|e| storage::Error::Damaged { key: "quotas/rate".into(), reason: e.to_string() })?;
+        rules.insert(rate.path.clone(), rate);
+        Ok::<_, storage::Error>(())
+    };
+    transaction.peek_each(&drawer(), "rate/", take).await.map_err(stored)?;
+    let config: Option<Config> = transaction.get_json(&drawer(), "config").await.map_err(stored)?;
+    Ok(Limits { stamp, rules, exempt: config.unwrap_or_default().exempt.into_iter().collect() })
+}
+
+impl Limits {
+    pub(super) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The names, in order.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.rules.values().map(|rate| rate.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The rule at exactly this path.
+    pub(super) fn at(&self, path: &str) -> Option<&Rate> {
+        self.rules.get(path)
+    }
+
+    /// The rule with the longest path that a request is at or below.
+    fn most_specific(&self, asking: Asking<'_>) -> Option<&Rate> {
+        let path = asking.path.trim_end_matches('/');
+        if self.rules.is_empty() || self.exempt.contains(path) {
+            return None;
+        }
+        let ends = path.rmatch_indices('/').map(|(at, _)| &path[..at]);
+        let namespace = asking.namespace.as_str().trim_end_matches('/');
+        // A rule for a namespace above holds here only if it says so; the one for everything always does.
+        let holds = |rate: &&Rate| {
+            let below = namespace.strip_prefix(&rate.path).is_some_and(|rest| rest.starts_with('/'));
+            rate.inheritable || rate.path.is_empty() || !below
+        };
+        std::iter::once(path).chain(ends).chain([""]).find_map(|path| self.rules.get(path).filter(holds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::NamespacePath;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn rate(name: &str, number: u8, fields: Value) -> Rate {
+        let Value::Object(fields) = fields else { panic!("an object") };
+        Rate::from_params(name, Id::from_random([number; 16]), None, &fields).unwrap()
+    }
+
+    fn limits(rules: Vec<Rate>) -> Limits {
+        let rules = rules.into_iter().map(|rate| (rate.path.clone(), rate)).collect();
+        Limits { rules, exempt: ["sys/health".to_owned()].into(), ..Limits::default() }
+    }
+
+    fn asking<'a>(namespace: &'a NamespacePath, path: &'a str, peer: &str) -> Asking<'a> {
+        Asking { namespace, path, peer: peer.parse().unwrap() }
+    }
+
+    #[test]
+    fn of_two_rules_the_more_specific_one_holds() {
+        let limits = limits(vec![
+            rate("all", 1, json!({"rate": 1})),
+            rate("team", 2, json!({"rate": 1, "path": "team/"})),
+            rate("wide", 3, json!({"rate": 1, "path": "wide", "inheritable": true})),
+            rate("pki", 4, json!({"rate": 1, "path": "team/pki"})),
+            rate("issue", 5, json!({"rate": 1, "path": "team/pki/issue/web"})),
+        ]);
+        let (root, team, child, wide) = ("", "team", "team/child", "wide/child");
+        for (namespace, path, name) in [
+            (root, "pki/issue/web", Some("all")),
+            (team, "team/sys/mounts", Some("team")),
+            (team, "team/pki/issue/other", Some("pki")),
+            (team, "team/pki/issue/web", Some("issue")),
+            (team, "team/pki/issue/web/", Some("issue")),
+            (team, "team/pkix", Some("team")),
+            (child, "team/child/sys/mounts", Some("all")),
+            (wide, "wide/child/sys/mounts", Some("wide")),
+            (root, "sys/health", None),
+        ] {
+            let namespace = NamespacePath::parse(namespace).unwrap();
+            let found = limits.most_specific(asking(&namespace, path, "192.0.2.1"));
+            assert_eq!(found.map(|rate| rate.name.as_str()), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn each_client_has_its_own_share_and_is_told_when_to_come_back() {
+        let (quotas, root) = (Quotas::new(), NamespacePath::root());
+        let limits = limits(vec![rate("all", 1, json!({"rate": 2, "interval": "1h"}))]);
+        let ask = |peer: &str| quotas.admit(&limits, asking(&root, "a", peer));
+        assert!(ask("192.0.2.1").is_ok() && ask("::ffff:192.0.2.1").is_ok());
+        let refused = ask("192.0.2.1").unwrap_err();
+        assert_eq!((refused.kind, refused.retry_after.is_some_and(|wait| wait.as_secs() > 60)), (Kind::TooMany, true));
+        assert!(ask("192.0.2.2").is_ok());
+        assert!(ask("2001:db8::1").is_ok() && ask("2001:db8::2").is_ok() && ask("2001:db8::3").is_err());
+    }
+
+    #[test]
+    fn who_made_too_many_is_blocked_as_long_as_the_rule_says() {
+        let (quotas, root) = (Quotas::new(), NamespacePath::root());
+        let limits = limits(vec![rate("all", 1, json!({"rate": 1000, "block_interval": 60}))]);
+        let ask = || quotas.admit(&limits, asking(&root, "a", "192.0.2.1"));
+        let refused = (0..100_000).find_map(|_| ask().err()).unwrap();
+        assert!(refused.retry_after.unwrap().as_secs() >= 60);
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(ask().is_err(), "there would be room again, but the client is blocked");
+    }
+}

@@ -1,0 +1,134 @@
+//! `sys/quotas`: how many requests a client may make.
+//!
+//! Rules are kept in the store, for the whole server; how much of a rule a client has used is each node's own matter, so a
+//! client that speaks to two nodes may have it twice. A client is an address; of IPv6, the network of 64 bits it is in.
+
+mod limits;
+mod record;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::{Fault, Kind, NamespacePath, Operation, Reply};
+use serde_json::json;
+use storage::Transaction;
+
+use crate::{Call, System, fresh_id, params, stored, unsupported};
+use limits::Limits;
+pub(crate) use limits::Quotas;
+use record::{Config, Rate, drawer};
+
+/// Most rules.
+const QUOTAS_MAX: usize = 10_000;
+/// Most paths that no rule limits.
+const EXEMPT_MAX: usize = 256;
+
+/// A request that wants to be let through.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The namespace that it is in; the root where it leads nowhere.
+    pub namespace: &'a NamespacePath,
+    /// The path from the root namespace, below `/v1/`.
+    pub path: &'a str,
+    /// Where it comes from.
+    pub peer: IpAddr,
+}
+
+impl System {
+    /// Lets a request through, or refuses it because its client made too many. To be asked once per request, before any
+    /// work is done for it.
+    pub async fn quota(&self, transaction: &mut Transaction, asking: Asking<'_>) -> Result<(), Fault> {
+        let limits = self.quotas.limits(transaction).await?;
+        self.quotas.admit(&limits, asking).inspect_err(|_| self.meter.refused())
+    }
+}
+
+/// Answers at a path below `sys/quotas/`.
+pub(crate) async fn at(system: &System, call: Call<'_>, path: &str) -> Result<Reply, Fault> {
+    match path.split_once('/').unwrap_or((path, "")) {
+        ("config", "") => config(call).await,
+        ("rate-limit", "") => list(system, call).await,
+        ("rate-limit", name) if model::name(name).is_ok() => one(system, call, name).await,
+        ("rate-limit", _) => Err(Fault::invalid("name: must be letters, digits, '_', '-' and '.', at most 128")),
+        _ => Err(Fault::new(Kind::NotFound, "unsupported path")),
+    }
+}
+
+async fn list(system: &System, call: Call<'_>) -> Result<Reply, Fault> {
+    if call.operation != Operation::List {
+        return Err(unsupported());
+    }
+    let limits = system.quotas.limits(call.transaction).await?;
+    let names = limits.names();
+    if names.is_empty() { Err(Fault::absent()) } else { Reply::data(&json!({ "keys": names })) }
+}
+
+async fn one(system: &System, call: Call<'_>, name: &str) -> Result<Reply, Fault> {
+    let key = format!("rate/{name}");
+    let found: Option<Rate> = call.transaction.get_json(&drawer(), &key).await.map_err(stored)?;
+    match call.operation {
+        Operation::Read => match found {
+            Some(rate) => Reply::data(&rate.shown()),
+            None => Err(Fault::absent()),
+        },
+        Operation::Update => {
+            let limits = system.quotas.limits(call.transaction).await?;
+            let rate = Rate::from_params(name, fresh_id()?, found, &call.body)?;
+            checked(&limits, &rate, &call)?;
+            call.transaction.put_json(&drawer(), &key, &rate).map_err(stored)?;
+            limits::changed(call.transaction).await?;
+            Ok(Reply::nothing())
+        }
+        Operation::Delete => {
+            if found.is_some() {
+                call.transaction.delete(&drawer(), &key).map_err(stored)?;
+                limits::changed(call.transaction).await?;
+            }
+            Ok(Reply::nothing())
+        }
+        Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),
+    }
+}
+
+/// A rule leads somewhere, and no other stands there.
+fn checked(limits: &Arc<Limits>, rate: &Rate, call: &Call<'_>) -> Result<(), Fault> {
+    if limits.len() >= QUOTAS_MAX && limits.names().binary_search(&rate.name).is_err() {
+        return Err(Fault::invalid("there are 10000 quotas already: delete one first"));
+    }
+    if let Some(other) = limits.at(&rate.path).filter(|other| other.name != rate.name) {
+        let text = format!("quota rule with similar properties exists under the name {:?}", other.name);
+        return Err(Fault::invalid(text));
+    }
+    let leads = rate.path.is_empty() || call.tree.resolve(&NamespacePath::root(), &format!("{}/x", rate.path)).is_ok();
+    let is_namespace = NamespacePath::parse(&rate.path).is_ok_and(|path| call.tree.namespace(&path).is_some());
+    if leads || is_namespace {
+        Ok(())
+    } else {
+        Err(Fault::invalid(format!("path: no namespace or mount is at {:?}", rate.path)))
+    }
+}
+
+async fn config(call: Call<'_>) -> Result<Reply, Fault> {
+    let found: Option<Config> = call.transaction.get_json(&drawer(), "config").await.map_err(stored)?;
+    let mut config = found.unwrap_or_default();
+    match call.operation {
+        Operation::Read => Reply::data(&config.shown()),
+        Operation::Update => {
+            for field in ["enable_rate_limit_audit_logging", "enable_rate_limit_response_headers"] {
+                if params::flag(&call.body, field)?.unwrap_or_default() {
+                    return Err(Fault::invalid(format!("{field}: is not supported; it must be false")));
+                }
+            }
+            if let Some(paths) = params::list(&call.body, "rate_limit_exempt_paths")? {
+                if paths.len() > EXEMPT_MAX || paths.iter().any(|path| path.len() > model::PATH_MAX) {
+                    return Err(Fault::invalid("rate_limit_exempt_paths: at most 256 paths of at most 1024 bytes"));
+                }
+                config.exempt = paths.iter().map(|path| path.trim_matches('/').to_owned()).collect();
+            }
+            call.transaction.put_json(&drawer(), "config", &config).map_err(stored)?;
+            limits::changed(call.transaction).await?;
+            Ok(Reply::nothing())
+        }
+        _ => Err(unsupported()),
+    }
+}

@@ -1,0 +1,77 @@
+//! `cubbyhole/`.
+
+use harness::{Answer, Server};
+use serde_json::{Value, json};
+
+fn by(server: &Server, token: &str, method: &str, path: &str, body: Value) -> Answer {
+    server.send(method, path, &[("X-Vault-Token", token)], body)
+}
+
+fn token(server: &Server, body: Value) -> String {
+    let answer = server.call("POST", "auth/token/create", body);
+    answer.json["auth"]["client_token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_entry_is_written_read_listed_and_removed() {
+    let server = Server::start();
+    assert_eq!(server.call("LIST", "cubbyhole", Value::Null).status, 404);
+    assert_eq!(server.call("GET", "cubbyhole/a", Value::Null).status, 404);
+    assert_eq!(server.call("POST", "cubbyhole/a", json!({"n": 1.50, "list": ["x"]})).status, 204);
+    assert_eq!(server.call("PUT", "cubbyhole/deep/er/b", json!({"x": "y"})).status, 204);
+    let read = server.call("GET", "cubbyhole/a", Value::Null);
+    assert_eq!((read.status, &read.json["data"]), (200, &json!({"n": 1.50, "list": ["x"]})));
+    assert_eq!(server.call("LIST", "cubbyhole", Value::Null).json["data"]["keys"], json!(["a", "deep/"]));
+    assert_eq!(server.call("LIST", "cubbyhole/deep/er/", Value::Null).json["data"]["keys"], json!(["b"]));
+    for _ in 0..2 {
+        assert_eq!(server.call("DELETE", "cubbyhole/a", Value::Null).status, 204);
+    }
+    let gone = server.call("GET", "cubbyhole/a", Value::Null);
+    assert_eq!((gone.status, &gone.json), (404, &json!({"errors": []})));
+}
+
+#[test]
+fn bad_entries_are_refused_by_name() {
+    let server = Server::start();
+    for (method, path, body, status, text) in [
+        ("POST", "cubbyhole/a".to_owned(), json!({}), 400, "missing data fields"),
+        ("POST", "cubbyhole/a".to_owned(), Value::Null, 400, "missing data fields"),
+        ("POST", "cubbyhole".to_owned(), json!({"a": 1}), 400, "missing path"),
+        ("GET", "cubbyhole".to_owned(), Value::Null, 400, "missing path"),
+        ("POST", format!("cubbyhole/{}", "x".repeat(256)), json!({"a": 1}), 400, "path: must have at most 500 bytes"),
+        ("POST", format!("cubbyhole/{}z", "x/".repeat(260)), json!({"a": 1}), 400, "path: must have at most 500 bytes"),
+        ("POST", "cubbyhole/a//b".to_owned(), json!({"a": 1}), 400, "path: must not hold an empty segment"),
+        (
+            "POST",
+            "cubbyhole/a".to_owned(),
+            json!({"a": "x".repeat(600_000)}),
+            413,
+            "an entry of a cubbyhole has at most",
+        ),
+    ] {
+        let answer = server.call(method, &path, body);
+        let said = answer.json["errors"][0].as_str().unwrap_or_default();
+        assert_eq!(answer.status, status, "{method} {path:.40}: {}", answer.text);
+        assert!(said.starts_with(text), "{method} {path:.40}: {}", answer.text);
+    }
+    assert_eq!(server.call("LIST", "cubbyhole", Value::Null).status, 404);
+}
+
+#[test]
+fn nobody_reaches_what_another_token_keeps_and_it_goes_with_the_token() {
+    let server = Server::start();
+    let one = token(&server, json!({"policies": "root", "ttl": "1h"}));
+    let other = token(&server, json!({"policies": "root", "ttl": "1h"}));
+    assert_eq!(by(&server, &one, "POST", "cubbyhole/a", json!({"of": "one"})).status, 204);
+    for stranger in [other.as_str(), harness::ROOT] {
+        assert_eq!(by(&server, stranger, "GET", "cubbyhole/a", Value::Null).status, 404);
+    }
+    // Whatever the namespace, it is the token's own.
+    server.call("POST", "sys/namespaces/a", Value::Null);
+    let headers = [("X-Vault-Token", one.as_str()), ("X-Vault-Namespace", "a")];
+    assert_eq!(server.send("GET", "cubbyhole/a", &headers, Value::Null).json["data"]["of"], "one");
+    assert_eq!(by(&server, &one, "GET", "a/cubbyhole/a", Value::Null).json["data"]["of"], "one");
+    assert_eq!(server.send("GET", "cubbyhole/a", &[], Value::Null).status, 403);
+    assert_eq!(by(&server, &one, "POST", "auth/token/revoke-self", Value::Null).status, 204);
+    assert_eq!(by(&server, &one, "GET", "cubbyhole/a", Value::Null).status, 403);
+}
