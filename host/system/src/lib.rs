@@ -333,6 +333,8 @@ impl Matched {
     /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
     pub fn unlocks(&self) -> bool {
         matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    }
+
     /// Whether answering it may change what requests are recorded with. The answer is then recorded with the devices that
     /// there are afterwards, too.
     pub fn changes_audit(&self) -> bool {
@@ -374,12 +376,6 @@ fn rfc3339(seconds: u64) -> Result<String, Fault> {
 
 fn stored(error: storage::Error) -> Fault {
     Fault::new(error.kind(), "storage failed").detail(error.to_string())
-}
-
-/// A time as clients read it.
-fn rfc3339(seconds: u64) -> Result<String, Fault> {
-    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a time outside of what can be written"))
 }
 
 fn unsupported() -> Fault {
