@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use crate::{
     Caller, Curve, Description, Driver, Error, Hash, Input, InternalKey, InternalKeys, KeyType, Libraries, Library,
-    Locator, ManagedKey, ManagedKeys, Place, Policy, Provider, ProviderType, Reason, Scheme, SignRequest, TestSign,
-    Used, Witness,
+    Locator, ManagedKey, ManagedKeys, Place, Policy, Provider, ProviderType, Reason, Scheme, SealRequest, Sealing,
+    SignRequest, TestSign, Used, Witness,
 };
 
 static ROOT: NamespacePath = NamespacePath::root();
@@ -67,12 +67,24 @@ impl Driver for Fake {
         Ok(())
     }
 
+    fn random(&self) -> Option<&dyn crate::Random> {
+        Some(self)
+    }
+
     async fn forget(&self, _: &Provider) {
         self.note("forget");
     }
 
     async fn forget_all(&self) {
         self.note("forget_all");
+    }
+}
+
+#[async_trait]
+impl crate::Random for Fake {
+    async fn bytes(&self, _: &Provider, count: usize, _: Instant) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+        self.note("random");
+        Ok(vec![7; count].into())
     }
 }
 
@@ -431,4 +443,27 @@ async fn a_signature_that_nobody_took_note_of_is_not_given_out() {
     assert_eq!(kept.reason(), Reason::Internal);
     assert!(!kept.public().contains("disk"), "{}", kept.public());
     assert_eq!(bench.calls(), ["describe", "sign"]);
+}
+
+#[tokio::test]
+async fn a_witness_is_told_of_symmetric_powers_and_random_bytes_too() {
+    let mut bench = Bench::new().await;
+    let notes = Arc::new(Notes::default());
+    bench.register(&ROOT, json!({ "any_mount": true, "usages": "encrypt,decrypt,mac,random" })).await;
+    bench.keys = bench.keys.witnessed(Arc::clone(&notes) as _);
+    let mut transaction = bench.begin().await;
+    let key = bench.keys.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+    assert_eq!(key.random(16, deadline()).await.unwrap().len(), 16);
+    let sealed = SealRequest { sealing: Sealing::AesGcm, text: &[1; 40], associated: &[] };
+    assert!(key.seal(&mut transaction, sealed, deadline()).await.is_err(), "it is a pair");
+    assert!(key.open_sealed(&mut transaction, sealed, deadline()).await.is_err());
+    assert!(key.mac(&mut transaction, Hash::Sha256, b"m", deadline()).await.is_err());
+    let told = notes.told();
+    assert_eq!(told[0], "random k ? 0 done");
+    for (told, act) in told[1..].iter().zip(["encrypt", "decrypt", "mac"]) {
+        assert_eq!(*told, format!("{act} k EC P256 0 Unsupported"));
+    }
+    assert_eq!(told.len(), 4);
+    notes.broken.store(true, Ordering::Relaxed);
+    assert_eq!(key.random(16, deadline()).await.unwrap_err().reason(), Reason::Internal);
 }
