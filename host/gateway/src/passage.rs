@@ -128,6 +128,11 @@ impl Rooms {
         let recorder = recording::unopened(&devices, &facts)?;
         let mut answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline, recorder };
         let decided = self.decide(&answering, &routed, known.as_ref(), transaction).await;
+        let decided = match decided {
+            // Nothing is decided: that is left to the next run.
+            Err(fault) if fault.kind == Kind::Conflict => return Err(fault),
+            decided => decided,
+        };
         facts.decided(decided.as_ref().ok().map(|decided| (decided.operation, &decided.admitted)));
         answering.recorder = journey.record(&devices, &facts, decided.as_ref().err()).await?;
         self.answer(answering, &routed, decided?, upload, journey, &facts).await

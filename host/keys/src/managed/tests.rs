@@ -68,12 +68,24 @@ impl Driver for Fake {
         Ok(())
     }
 
+    fn random(&self) -> Option<&dyn crate::Random> {
+        Some(self)
+    }
+
     async fn forget(&self, _: &Provider) {
         self.note("forget");
     }
 
     async fn forget_all(&self) {
         self.note("forget_all");
+    }
+}
+
+#[async_trait]
+impl crate::Random for Fake {
+    async fn bytes(&self, _: &Provider, count: usize, _: Instant) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+        self.note("random");
+        Ok(vec![7; count].into())
     }
 }
 
@@ -471,7 +483,7 @@ async fn a_witness_is_told_of_each_use_and_of_each_refusal() {
     bench.keys = bench.keys.witnessed(Arc::clone(&notes) as _);
     let lent = ["k".to_owned()];
     bench.sign(&caller(&lent), "k").await.unwrap();
-    assert_eq!(notes.told(), ["generate k ecdsa-p256 0 done", "sign k ecdsa-p256 32 done"]);
+    assert_eq!(notes.told(), ["generate k EC P256 0 done", "sign k EC P256 32 done"]);
     bench.fake.busy.store(true, Ordering::Relaxed);
     bench.sign(&caller(&lent), "k").await.unwrap_err();
     bench.sign(&caller(&[]), "k").await.unwrap_err();
@@ -479,7 +491,7 @@ async fn a_witness_is_told_of_each_use_and_of_each_refusal() {
     bench.register(&ROOT, json!({ "usages": "verify" })).await;
     bench.sign(&caller(&lent), "k").await.unwrap_err();
     let told = notes.told();
-    let refused = ["sign k ecdsa-p256 32 Unavailable", "open k ecdsa-p256 0 NotGranted", "open stranger ? 0 NotFound"];
+    let refused = ["sign k EC P256 32 Unavailable", "open k EC P256 0 NotGranted", "open stranger ? 0 NotFound"];
     assert_eq!(told[..3], refused);
     assert!(told[3].starts_with("sign k ") && told[3].ends_with(" UsageDenied"), "{told:?}");
 }
@@ -495,4 +507,27 @@ async fn a_signature_that_nobody_took_note_of_is_not_given_out() {
     assert_eq!(kept.reason(), Reason::Internal);
     assert!(!kept.public().contains("disk"), "{}", kept.public());
     assert_eq!(bench.calls(), ["describe", "sign"]);
+}
+
+#[tokio::test]
+async fn a_witness_is_told_of_symmetric_powers_and_random_bytes_too() {
+    let mut bench = Bench::new().await;
+    let notes = Arc::new(Notes::default());
+    bench.register(&ROOT, json!({ "any_mount": true, "usages": "encrypt,decrypt,mac,random" })).await;
+    bench.keys = bench.keys.witnessed(Arc::clone(&notes) as _);
+    let mut transaction = bench.begin().await;
+    let key = bench.keys.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+    assert_eq!(key.random(16, deadline()).await.unwrap().len(), 16);
+    let sealed = SealRequest { sealing: Sealing::AesGcm, text: &[1; 40], associated: &[] };
+    assert!(key.seal(&mut transaction, sealed, deadline()).await.is_err(), "it is a pair");
+    assert!(key.open_sealed(&mut transaction, sealed, deadline()).await.is_err());
+    assert!(key.mac(&mut transaction, Hash::Sha256, b"m", deadline()).await.is_err());
+    let told = notes.told();
+    assert_eq!(told[0], "random k ? 0 done");
+    for (told, act) in told[1..].iter().zip(["encrypt", "decrypt", "mac"]) {
+        assert_eq!(*told, format!("{act} k EC P256 0 Unsupported"));
+    }
+    assert_eq!(told.len(), 4);
+    notes.broken.store(true, Ordering::Relaxed);
+    assert_eq!(key.random(16, deadline()).await.unwrap_err().reason(), Reason::Internal);
 }
