@@ -9,6 +9,8 @@
     reason = "tests: what cannot go on should say so and stop"
 )]
 
+#[path = "api/access.rs"]
+mod access;
 #[path = "isolation/answers.rs"]
 mod answers;
 #[path = "api/approle.rs"]
@@ -111,6 +113,8 @@ mod pki_verbatim;
 mod policies;
 #[path = "api/quotas.rs"]
 mod quotas;
+#[path = "isolation/privileges.rs"]
+mod privileges;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]
@@ -147,5 +151,7 @@ mod tokens;
 mod tools;
 #[path = "api/userpass.rs"]
 mod userpass;
+#[path = "clients/access.rs"]
+mod who_may_do_what;
 #[path = "api/wrapping.rs"]
 mod wrapping;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use access::policy::{Acl, Policies};
 use access::Tokens;
+use access::policy::{Acl, Policies};
 use arc_swap::ArcSwapOption;
 use audit::Audit;
 use keys::{InternalKeys, ManagedKeys};
@@ -12,14 +12,14 @@ use meter::Meter;
 use model::{Fault, Kind, Operation, Reply};
 use outgoing::Outgoing;
 use sandbox::Catalog;
-use storage::barrier::Barrier;
 use storage::Store;
+use storage::barrier::Barrier;
 use system::{Front, System};
 use tenancy::Tenancy;
 use tokio::sync::Mutex;
 
-use crate::opening::{Furnish, Open};
 use crate::Arrival;
+use crate::opening::{Furnish, Open};
 
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;

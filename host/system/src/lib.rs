@@ -64,6 +64,7 @@ use storage::barrier::Barrier;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
+pub use self::leases::{Duty, Renewal};
 pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use cors::{CrossOrigin, cross_origin};
@@ -71,7 +72,6 @@ pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
 pub use quotas::Asking;
 use quotas::Quotas;
-pub use self::leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
 pub use wrapping::Wish;
