@@ -111,10 +111,10 @@ mod pki_sign;
 mod pki_verbatim;
 #[path = "api/policies.rs"]
 mod policies;
-#[path = "api/quotas.rs"]
-mod quotas;
 #[path = "isolation/privileges.rs"]
 mod privileges;
+#[path = "api/quotas.rs"]
+mod quotas;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]

@@ -27,6 +27,9 @@ pub const APPROLE: Bundled = bundled!("approle");
 /// The smallest whole guest.
 pub const ECHO: Bundled = bundled!("echo");
 
+/// Lets in whoever shows a token that a known key has signed.
+pub const JWT: Bundled = bundled!("jwt");
+
 /// Keeps secrets, versions 1 and 2.
 pub const KV: Bundled = bundled!("kv");
 
