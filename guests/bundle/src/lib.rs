@@ -43,4 +43,4 @@ pub const SIGNER: Bundled = bundled!("signer");
 pub const USERPASS: Bundled = bundled!("userpass");
 
 /// All of them.
-pub const ALL: &[Bundled] = &[APPROLE, ECHO, KV, PKI, SIGNER, USERPASS];
+pub const ALL: &[Bundled] = &[APPROLE, ECHO, JWT, KV, PKI, SIGNER, USERPASS];
