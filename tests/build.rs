@@ -8,12 +8,16 @@ mod components;
 
 use components::{Failure, components};
 
+/// The crates and their folders.
+const GUESTS: [(&str, &str); 3] =
+    [("hostile", "tests/guests/hostile"), ("overreach", "tests/guests/overreach"), ("porter", "tests/guests/porter")];
+
 fn main() -> Result<(), Failure> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let root = here.parent().map(Path::to_path_buf).ok_or("the tests lie one folder below the workspace")?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for component in components(&root, &[("hostile", "tests/guests/hostile")])? {
-        fs::write(out.join("hostile.component.wasm"), component)?;
+    for ((guest, _), component) in GUESTS.iter().zip(components(&root, &GUESTS)?) {
+        fs::write(out.join(format!("{guest}.component.wasm")), component)?;
     }
     Ok(())
 }

@@ -13,18 +13,24 @@
 mod access;
 #[path = "isolation/answers.rs"]
 mod answers;
+#[path = "api/approle.rs"]
+mod approle;
 #[path = "durability/at_rest.rs"]
 mod at_rest;
 #[path = "api/audit.rs"]
 mod audit;
 #[path = "api/auth.rs"]
 mod auth;
+#[path = "api/auth_methods.rs"]
+mod auth_methods;
 #[path = "clients/cli.rs"]
 mod cli;
 #[path = "api/connections.rs"]
 mod connections;
 #[path = "isolation/contract.rs"]
 mod contract;
+#[path = "api/cors.rs"]
+mod cors;
 #[path = "durability/crash.rs"]
 mod crash;
 #[path = "api/cubbyhole.rs"]
@@ -51,6 +57,8 @@ mod leases;
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "isolation/logins.rs"]
+mod logins;
 #[path = "clients/managed.rs"]
 mod managed;
 #[path = "api/managed_keys.rs"]
@@ -103,6 +111,8 @@ mod pki_sign;
 mod pki_verbatim;
 #[path = "api/policies.rs"]
 mod policies;
+#[path = "isolation/privileges.rs"]
+mod privileges;
 #[path = "api/quotas.rs"]
 mod quotas;
 #[path = "api/remount.rs"]
@@ -121,6 +131,8 @@ mod startup;
 mod status;
 #[path = "clients/stock.rs"]
 mod stock;
+#[path = "clients/logins.rs"]
+mod stock_logins;
 #[path = "api/stop.rs"]
 mod stop;
 #[path = "isolation/storage.rs"]
@@ -137,5 +149,9 @@ mod token_seal;
 mod tokens;
 #[path = "api/tools.rs"]
 mod tools;
+#[path = "api/userpass.rs"]
+mod userpass;
+#[path = "clients/access.rs"]
+mod who_may_do_what;
 #[path = "api/wrapping.rs"]
 mod wrapping;

@@ -12,6 +12,7 @@
 mod access;
 mod certificates;
 mod client;
+mod homes;
 mod idle_connections;
 mod idle_memory;
 mod issue;
@@ -25,7 +26,7 @@ mod through_the_sandbox;
 mod token;
 
 /// Those that are run by name only, because they take minutes, or many of the machine's files.
-const LONG: &[&str] = &["certificates", "idle-connections", "leases"];
+const LONG: &[&str] = &["certificates", "idle-connections", "leases", "token-clients", "token-crowds", "token-hangs"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
@@ -41,6 +42,9 @@ const ALL: &[(&str, fn())] = &[
     ("policy", policy::run),
     ("certificates", certificates::run),
     ("leases", leases::run),
+    ("token-clients", homes::clients),
+    ("token-crowds", homes::crowds),
+    ("token-hangs", homes::hanging),
 ];
 
 fn main() {

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use harness::{Folder, Node, PIN, ROOT, Server, Token, binary};
+use harness::{Folder, Node, PIN, Process, ROOT, Server, Token, binary};
 use serde_json::{Value, json};
 
 /// What a command did.
@@ -156,7 +156,7 @@ fn secrets_are_kept_in_both_versions_of_kv() {
     eve.says(&["secrets", "enable", "-path=old", "kv"]);
     assert!(eve.says(&["secrets", "list"]).lines().any(|line| line.starts_with("secret/ ")));
     let put = eve.types(&["kv", "put", "secret/app", "user=eve", "password=-"], "word\nof two lines");
-    assert!(put.output.contains("== Secret Path ==\nsecret/data/app\n"), "{}{}", put.output, put.errors);
+    assert!(put.output.contains("= Secret Path =\nsecret/data/app\n"), "{}{}", put.output, put.errors);
     assert_eq!(eve.says(&["kv", "get", "-field=password", "secret/app"]), "word\nof two lines");
     let shown = eve.says(&["kv", "get", "-mount=secret", "app"]);
     assert!(shown.contains("======= Metadata =======\n") && shown.contains("user        eve"), "{shown}");
@@ -224,8 +224,18 @@ fn a_chain_is_made_from_a_managed_key_and_certificates_go_to_files() {
     let eve = Person::new(server.address());
     let pin = eve.home.write("pin", PIN);
     let create = [
-        "managed-keys", "create", "pkcs11", "root-key", "library=hsm", "token_label=cli", &format!("pin=@{pin}"),
-        "key_label=root-key", "mechanism=0x1041", "curve=P256", "allow_generate_key=true", "any_mount=true",
+        "managed-keys",
+        "create",
+        "pkcs11",
+        "root-key",
+        "library=hsm",
+        "token_label=cli",
+        &format!("pin=@{pin}"),
+        "key_label=root-key",
+        "mechanism=0x1041",
+        "curve=P256",
+        "allow_generate_key=true",
+        "any_mount=true",
     ];
     eve.says(&create);
     assert_eq!(eve.says(&["managed-keys", "list", "pkcs11"]), "Keys\n----\nroot-key\n");
@@ -284,4 +294,24 @@ fn who_may_not_is_told_so_and_secrets_are_never_repeated() {
     assert!(eve.says(&["kv", "put", "-help"]).contains("Examples:"));
     assert!(eve.says(&["completion", "bash"]).contains("managed-keys"));
     assert!(eve.says(&["version"]).starts_with("Innkeeper v"));
+}
+
+#[test]
+fn a_server_is_trusted_by_its_authority_and_by_the_name_that_is_said() {
+    let options = ["-dev-tls", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0", "-dev-root-token-id=mine"];
+    let server = Process::launch(&options);
+    let authority = server.said_after("VAULT_CACERT='").to_owned();
+    let mut eve = Person::stranger(server.address());
+    eve.fails(&["status"], 1, "VAULT_CACERT");
+    eve.says(&["status", "-tls-skip-verify"]);
+    // A folder of certificates may hold other files too.
+    eve.home.write("notes", "none of them");
+    std::fs::copy(&authority, eve.home.path().join("authority.pem")).unwrap();
+    let folder = eve.home.path().display().to_string();
+    eve.says(&["status", "-ca-path", &folder]);
+    eve.environment.push(("VAULT_CACERT", "/nowhere/at-all".into()));
+    eve.environment.push(("INNKEEPER_CACERT", authority));
+    eve.says(&["status"]);
+    eve.says(&["status", "-tls-server-name=localhost"]);
+    eve.fails(&["status", "-tls-server-name=elsewhere.example"], 1, "certificate");
 }

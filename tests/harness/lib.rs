@@ -52,6 +52,10 @@ enum Running {
 
 /// The component of the guests that misbehave.
 pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.component.wasm"));
+/// The component of a secrets engine that asks for more than it may have.
+pub const OVERREACH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overreach.component.wasm"));
+/// The component of an auth method that says whatever it is told.
+pub const PORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/porter.component.wasm"));
 /// Longest time that a test waits for one answer: longer than a server lets a request take.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 

@@ -82,3 +82,13 @@ fn an_operation_that_a_route_does_not_declare_is_refused_by_the_host() {
     assert_eq!(hostile.call("GET", "sleepy", Value::Null).status, 405);
     assert_eq!(hostile.call("GET", "no-such-route", Value::Null).status, 404);
 }
+
+#[test]
+fn a_login_from_a_secrets_engine_gives_nothing_out() {
+    let hostile = Hostile::at("forged");
+    for method in ["POST", "GET"] {
+        let answer = hostile.call(method, "forged-login", Value::Null);
+        failed_with(&answer, BOUNDS);
+        assert!(!answer.text.contains("client_token"), "{}", answer.text);
+    }
+}

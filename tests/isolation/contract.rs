@@ -1,8 +1,11 @@
 //! The contract is the whole sandbox: a component that asks for more is not loaded.
 
+use model::MountClass;
 use sandbox::{LoadError, Sandbox};
 use wit_component::DecodedWasm;
 
+/// What the contract gives auth methods beside what it gives all.
+const FOR_AUTH_METHODS: [&str; 2] = ["innkeeper:engine/http-out@0.1.0", "innkeeper:engine/passwords@0.1.0"];
 /// What the contract gives a guest.
 const CONTRACT: [&str; 6] = [
     "innkeeper:engine/clock@0.1.0",
@@ -31,8 +34,11 @@ fn imports_and_exports(component: &[u8]) -> (Vec<String>, Vec<String>) {
 fn every_built_in_component_imports_the_contract_and_nothing_else() {
     for guest in bundle::ALL {
         let (imports, exports) = imports_and_exports(guest.component);
+        let loaded = run(async { Sandbox::new().unwrap().load(guest.component).await }).unwrap();
+        let more = if loaded.descriptor.class == MountClass::Auth { &FOR_AUTH_METHODS[..] } else { &[] };
         for import in &imports {
-            assert!(CONTRACT.contains(&import.as_str()), "{} imports {import}", guest.name);
+            let known = CONTRACT.iter().chain(more).any(|known| known == import);
+            assert!(known, "{} imports {import}", guest.name);
         }
         assert!(imports.contains(&CONTRACT[5].to_owned()), "{} imports {imports:?}", guest.name);
         assert_eq!(exports, ["innkeeper:engine/engine@0.1.0"], "{}", guest.name);
@@ -56,6 +62,17 @@ fn a_component_that_wants_a_wasi_interface_is_refused_by_name() {
             Err(other) => panic!("refused for another reason: {other}"),
             Ok(_) => panic!("it was loaded"),
         }
+    }
+}
+
+#[test]
+fn a_secrets_engine_that_wants_what_only_auth_methods_have_is_refused_by_name() {
+    let (imports, _) = imports_and_exports(harness::OVERREACH);
+    assert!(imports.contains(&FOR_AUTH_METHODS[1].to_owned()), "{imports:?}");
+    match run(async { Sandbox::new().unwrap().load(harness::OVERREACH).await }) {
+        Err(LoadError::ForeignImport(name)) => assert_eq!(name, FOR_AUTH_METHODS[1]),
+        Err(other) => panic!("refused for another reason: {other}"),
+        Ok(_) => panic!("it was loaded"),
     }
 }
 

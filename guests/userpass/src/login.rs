@@ -70,8 +70,10 @@ mod tests {
     use super::*;
 
     fn make(token: TokenFields) {
-        let password_hash = passwords::hash("secret").unwrap();
-        User { password_hash, token, ..User::new() }.store("ann").unwrap();
+        let mut user = User::new();
+        user.password_hash = passwords::hash("secret").unwrap();
+        user.token = token;
+        user.store("ann").unwrap();
     }
 
     fn tried(name: &str, password: &str) -> Answer {

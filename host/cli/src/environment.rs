@@ -6,9 +6,12 @@ use secrecy::SecretString;
 
 use crate::Error;
 
+/// Finds a variable by its whole name.
+type Look = dyn Fn(&str) -> Option<String>;
+
 /// What a process was started with. Tests bring their own.
 pub(crate) struct Environment {
-    look: Box<dyn Fn(&str) -> Option<String>>,
+    look: Box<Look>,
     home: Option<PathBuf>,
 }
 

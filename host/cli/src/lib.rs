@@ -59,12 +59,16 @@ pub fn normalise(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString>
             options = false;
             argument
         }
-        Some(text) if options && text.len() > 2 && text.starts_with('-') && !text.starts_with("--") => {
-            OsString::from(format!("-{text}"))
-        }
+        Some(text) if options && is_long(text) => OsString::from(format!("-{text}")),
         _ => argument,
     };
     arguments.into_iter().map(one).collect()
+}
+
+/// `-force` and `-format=json`, but neither `-f` nor `-n=5`.
+fn is_long(text: &str) -> bool {
+    let name = text.strip_prefix('-').filter(|name| !name.starts_with('-'));
+    name.is_some_and(|name| name.split('=').next().is_some_and(|name| name.chars().count() > 1))
 }
 
 #[cfg(test)]
@@ -81,6 +85,7 @@ mod tests {
             normal(&["write", "-force", "--a", "-f", "-", "x=-y"]),
             ["write", "--force", "--a", "-f", "-", "x=-y"]
         );
+        assert_eq!(normal(&["-n=5", "-format=json"]), ["-n=5", "--format=json"]);
         assert_eq!(normal(&["write", "--", "-force"]), ["write", "--", "-force"]);
     }
 }

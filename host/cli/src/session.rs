@@ -41,8 +41,14 @@ pub struct Asking<T: clap::Args> {
     pub connection: Connection,
 }
 
-impl<T: clap::Args + Act> Asking<T> {
-    pub(crate) fn run(&self, environment: &Environment, terminal: &mut Terminal) -> Result<Exit, Error> {
+/// A command that can be run as it was read.
+pub(crate) trait Run {
+    /// Runs it.
+    fn run(&self, environment: &Environment, terminal: &mut Terminal) -> Result<Exit, Error>;
+}
+
+impl<T: clap::Args + Act> Run for Asking<T> {
+    fn run(&self, environment: &Environment, terminal: &mut Terminal) -> Result<Exit, Error> {
         let settings = self.connection.settle(environment)?;
         let format = settings.format;
         let client = Client::new(settings)?;

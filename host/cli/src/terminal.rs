@@ -10,6 +10,9 @@ use crate::output::visible;
 /// Longest standard input that is read, in bytes.
 const INPUT_MAX: u64 = 32 << 20;
 
+/// Shows a prompt and reads what is typed, unseen.
+type Ask = dyn FnMut(&str) -> io::Result<String>;
+
 /// The streams of a command. Tests bring their own.
 pub(crate) struct Terminal {
     input: Box<dyn Read>,
@@ -19,7 +22,7 @@ pub(crate) struct Terminal {
     watched: bool,
     /// Whether standard input was read already: it can be read once.
     used: bool,
-    ask: Box<dyn FnMut(&str) -> io::Result<String>>,
+    ask: Box<Ask>,
 }
 
 impl Terminal {
@@ -36,12 +39,7 @@ impl Terminal {
     }
 
     #[cfg(test)]
-    pub(crate) fn new(
-        input: Box<dyn Read>,
-        output: Box<dyn Write>,
-        errors: Box<dyn Write>,
-        ask: Box<dyn FnMut(&str) -> io::Result<String>>,
-    ) -> Self {
+    pub(crate) fn new(input: Box<dyn Read>, output: Box<dyn Write>, errors: Box<dyn Write>, ask: Box<Ask>) -> Self {
         Self { input, output, errors, watched: false, used: false, ask }
     }
 

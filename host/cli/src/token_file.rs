@@ -38,13 +38,6 @@ pub(crate) fn write(environment: &Environment, token: &SecretString) -> Result<(
     part.finish()
 }
 
-/// Forgets the token that is kept.
-pub(crate) fn remove(environment: &Environment) {
-    if let Some(path) = path(environment) {
-        let _ = std::fs::remove_file(path);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -53,7 +46,7 @@ mod tests {
     use crate::testing::Folder;
 
     #[test]
-    fn a_token_is_kept_for_its_owner_only_replaced_and_forgotten() {
+    fn a_token_is_kept_for_its_owner_only_and_replaced() {
         let home = Folder::new();
         let environment = Environment::of(&[], Some(home.path().to_owned()));
         assert!(read(&environment).unwrap().is_none());
@@ -64,7 +57,5 @@ mod tests {
         let file = home.path().join(NAME);
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "nothing is left beside it");
-        remove(&environment);
-        assert!(read(&environment).unwrap().is_none());
     }
 }

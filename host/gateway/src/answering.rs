@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use access::Admitted;
+use async_trait::async_trait;
 use model::{Fault, Kind, Operation, Reply};
-use sandbox::{Action, Call, Caller, Grant, Guest, Matched, RawBody};
+use sandbox::{Action, Call, Caller, Grant, Guest, Matched, RawBody, TokenWishes};
 use storage::Transaction;
 use system::Duty;
 use tenancy::{Mount, Namespace, Tree};
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::admission::Known;
 use crate::body::Body;
-use crate::corridor::{Rooms, now};
+use crate::corridor::{Rooms, now, stored};
 use crate::leasing::Loan;
 use crate::login::{self, Door};
 use crate::recording::Recorder;
@@ -54,7 +55,7 @@ impl<'a> Answering<'a> {
         }
         let caller = caller(self.arrival, known.map(Known::principal));
         let call = self.call(&engine, action, operation, body, caller);
-        let grant = self.grant(&routed.namespace, &engine, transaction);
+        let grant = self.grant(&routed.namespace, engine.mount, transaction);
         let (exists, transaction) = engine.guest.exists(grant, call).await?;
         Ok((if exists { Operation::Update } else { Operation::Create }, transaction))
     }
@@ -79,6 +80,7 @@ impl<'a> Answering<'a> {
             witness: self.recorder.witness(),
             token: self.arrival.token.as_ref(),
             transaction: &mut transaction,
+            methods: self,
             deadline: self.deadline,
             now: now(),
             wrap_ttl: self.arrival.wrap_ttl,
@@ -109,7 +111,7 @@ impl<'a> Answering<'a> {
         let action = action.ok_or_else(|| Fault::new(Kind::UnsupportedOperation, "unsupported operation"))?;
         mount.expect(&mut transaction)?;
         let call = self.call(&engine, action, operation, body, caller(self.arrival, admitted.principal()));
-        let grant = self.grant(&routed.namespace, &engine, transaction);
+        let grant = self.grant(&routed.namespace, engine.mount, transaction);
         let answered = match engine.guest.handle(grant, call).await {
             Ok(answered) => answered,
             Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
@@ -120,9 +122,17 @@ impl<'a> Answering<'a> {
             self.rooms.lend(&mut transaction, &mut reply, lent, &loan).await?;
         }
         if let Some(login) = answered.login {
-            let lease_ttls = self.rooms.system.lease_ttls(mount);
-            let door = Door { mount, path: &routed.path, lease_ttls, now: now() };
-            reply.auth = Some(login::login(&self.rooms.tokens, &door, login, &mut transaction).await?);
+            let door = Door {
+                rooms: self.rooms,
+                namespace: &routed.namespace,
+                mount,
+                path: &routed.path,
+                peer: self.arrival.peer.ip(),
+                now: now(),
+            };
+            let (auth, warnings) = door.let_in(login, &mut transaction).await?;
+            reply.auth = Some(auth);
+            reply.warnings.extend(warnings);
         }
         let allowed = &mount.config.allowed_response_headers;
         reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
@@ -130,14 +140,14 @@ impl<'a> Answering<'a> {
     }
 
     /// What a guest is given for one entry.
-    fn grant(&self, namespace: &Arc<Namespace>, engine: &Engine<'_>, transaction: Transaction) -> Grant {
-        let (default_lease_ttl, max_lease_ttl) = self.rooms.system.lease_ttls(engine.mount);
+    fn grant(&self, namespace: &Arc<Namespace>, mount: &Arc<Mount>, transaction: Transaction) -> Grant {
+        let (default_lease_ttl, max_lease_ttl) = self.rooms.system.lease_ttls(mount);
         Grant {
             request_id: self.arrival.id.clone(),
             transaction,
             namespace: Arc::clone(namespace),
             above: self.tree.above(&namespace.path),
-            mount: Arc::clone(engine.mount),
+            mount: Arc::clone(mount),
             default_lease_ttl,
             max_lease_ttl,
             managed_keys: self.recorder.keys(&self.rooms.managed_keys),
@@ -161,6 +171,22 @@ impl<'a> Answering<'a> {
             headers: passed_on(arrival, engine.mount),
             caller,
         }
+    }
+}
+
+#[async_trait]
+impl system::AskMethod for Answering<'_> {
+    /// In a transaction of its own: the method changes nothing of what the request does.
+    async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault> {
+        let gone = || Fault::invalid("the auth method of the token is gone, not renewing");
+        let mount = self.tree.mount_by_id(login.mount).ok_or_else(gone)?;
+        let guest = self.rooms.catalog.of(mount).ok_or_else(gone)?;
+        let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
+        let transaction = self.rooms.store.begin().await.map_err(stored)?;
+        let grant = self.grant(namespace, mount, transaction);
+        let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
+        transaction.commit().await.map_err(stored)?;
+        Ok(wishes)
     }
 }
 

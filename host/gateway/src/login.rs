@@ -1,71 +1,121 @@
 //! Logins: from what an auth method says of somebody to a token.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use access::{NewToken, Tokens};
+use access::ttl::{self, Bounds};
+use access::{NewToken, cidr};
 use identity::{Arriving, Directory};
-use model::{Auth, Fault, TokenKind};
+use model::{Auth, Fault, Id, TokenKind};
 use sandbox::{Login, Refusal, TokenWishes};
 use storage::{Store, Transaction};
 use system::lockout;
-use tenancy::{Mount, TokenType};
+use tenancy::{Mount, Namespace, TokenType};
 
-/// Where a login happened.
+use crate::corridor::Rooms;
+
+/// Where a login happens.
 pub(crate) struct Door<'a> {
-    pub(crate) mount: &'a Mount,
-    /// Path of the request below its namespace.
+    pub(crate) rooms: &'a Rooms,
+    pub(crate) namespace: &'a Arc<Namespace>,
+    pub(crate) mount: &'a Arc<Mount>,
+    /// The request's, below the namespace.
     pub(crate) path: &'a str,
-    /// The mount's times to live, default and longest, in seconds.
-    pub(crate) lease_ttls: (u64, u64),
+    pub(crate) peer: IpAddr,
     /// Seconds since 1970.
     pub(crate) now: u64,
 }
 
-/// What a token is to be, with everything decided that the mount decides.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) display_name: String,
-    pub(crate) policies: Vec<String>,
-    pub(crate) metadata: BTreeMap<String, String>,
-    pub(crate) kind: TokenKind,
-    /// Seconds from now.
-    pub(crate) ttl: u64,
-    /// 0: the mount's.
-    pub(crate) max_ttl: u64,
-    pub(crate) explicit_max_ttl: u64,
-    pub(crate) period: u64,
-    pub(crate) num_uses: u64,
-    pub(crate) bound_cidrs: Vec<String>,
-    pub(crate) renewable: bool,
-}
-
-impl Wanted {
-    fn of(login: &Login, door: &Door<'_>) -> Result<Self, Fault> {
-        let wishes = &login.token;
-        let kind = kind(wishes, door.mount.config.token_type);
-        let batch = kind == TokenKind::Batch;
-        if batch && (wishes.period > 0 || wishes.num_uses > 0) {
-            return Err(Fault::invalid("batch tokens cannot be periodic or have a limited number of uses"));
+impl Door<'_> {
+    /// Makes the entity and the token of a login, in the request's own transaction; answers warnings too. A name that is
+    /// locked gets none.
+    pub(crate) async fn let_in(
+        &self,
+        login: Login,
+        transaction: &mut Transaction,
+    ) -> Result<(Auth, Vec<String>), Fault> {
+        if let Some((alias, _)) = &login.alias {
+            lockout::pass(transaction, self.mount, alias, self.now).await?;
         }
-        let mut policies = login.policies.clone();
-        if !wishes.no_default_policy {
+        let bound_cidrs = cidr::parse("token_bound_cidrs", &login.token.bound_cidrs)?;
+        let here = self.peer.to_canonical();
+        if !bound_cidrs.is_empty() && !bound_cidrs.iter().any(|net| net.contains(&here)) {
+            return Err(lockout::locked().detail("a login from where its token could not be used"));
+        }
+        let entity = self.entity(&login, transaction).await?;
+        let (new, warnings) = self.token(login, entity)?;
+        let (token, principal) = self.rooms.tokens.create(transaction, NewToken { bound_cidrs, ..new }).await?;
+        let facts = match entity {
+            Some(entity) => Directory::of(self.namespace.id).facts(transaction, entity).await?,
+            None => None,
+        };
+        let policies = facts.map(|facts| facts.policies).unwrap_or_default();
+        Ok((principal.shown(token, policies, self.now), warnings))
+    }
+
+    async fn entity(&self, login: &Login, transaction: &mut Transaction) -> Result<Option<Id>, Fault> {
+        let Some((name, metadata)) = &login.alias else { return Ok(None) };
+        let metadata: BTreeMap<String, String> = metadata.iter().cloned().collect();
+        let arriving = Arriving {
+            accessor: &self.mount.accessor,
+            name,
+            metadata: &metadata,
+            groups: &login.group_aliases,
+            fresh: [system::fresh_id()?, system::fresh_id()?],
+            now: self.now,
+        };
+        Directory::of(self.namespace.id).login(transaction, &arriving).await.map(Some)
+    }
+
+    /// What the token is to be: what the login wishes, as far as the mount lets it.
+    fn token(&self, login: Login, entity: Option<Id>) -> Result<(NewToken, Vec<String>), Fault> {
+        let kind = kind(&login.token, self.mount.config.token_type);
+        let (default_ttl, max_ttl) = self.rooms.system.lease_ttls(self.mount);
+        let wanted = wanted(&login.token, kind);
+        let given = ttl::give(Bounds { default_ttl, max_ttl }, wanted, self.now, self.now);
+        let given = given.map_err(|e| Fault::internal(format!("a token without a time to live: {e}")))?;
+        let mut policies = login.policies;
+        if !login.token.no_default_policy {
             policies.push("default".to_owned());
         }
-        policies.sort();
-        policies.dedup();
-        Ok(Self {
-            display_name: display_name(door.mount, &login.display_name),
+        let batch = kind == TokenKind::Batch;
+        let new = NewToken {
+            namespace: Some(self.namespace.id),
             policies,
-            metadata: login.metadata.iter().cloned().collect(),
-            kind,
-            ttl: ttl(wishes, door.lease_ttls),
-            max_ttl: wishes.max_ttl,
-            explicit_max_ttl: if batch { 0 } else { wishes.explicit_max_ttl },
-            period: wishes.period,
-            num_uses: wishes.num_uses,
-            bound_cidrs: wishes.bound_cidrs.clone(),
+            path: self.path.trim_end_matches('/').to_owned(),
+            meta: login.metadata.into_iter().collect(),
+            display_name: display_name(self.mount, &login.display_name),
+            num_uses: if batch { 0 } else { login.token.num_uses },
+            now: self.now,
+            ttl: given.ttl,
+            period: wanted.period,
+            max_ttl: wanted.max_ttl,
+            explicit_max_ttl: wanted.explicit_max_ttl,
             renewable: login.renewable && !batch,
-        })
+            entity_id: entity.map(|id| id.to_string()).unwrap_or_default(),
+            kind,
+            login: Some(access::Login { mount: self.mount.id, internal: login.internal }),
+            ..NewToken::default()
+        };
+        Ok((new, given.warnings))
+    }
+}
+
+/// Where the mount forces batch tokens, what these cannot have falls away, but for the times.
+fn wanted(wishes: &TokenWishes, kind: TokenKind) -> ttl::Wanted {
+    let batch = kind == TokenKind::Batch;
+    let explicit = wishes.explicit_max_ttl;
+    let max_ttl = match (batch, wishes.max_ttl, explicit) {
+        (true, max, explicit) if max > 0 && explicit > 0 => max.min(explicit),
+        (true, max, explicit) => max.max(explicit),
+        (false, max, _) => max,
+    };
+    ttl::Wanted {
+        ttl: wishes.ttl,
+        period: if batch { 0 } else { wishes.period },
+        max_ttl,
+        explicit_max_ttl: if batch { 0 } else { explicit },
     }
 }
 
@@ -86,67 +136,6 @@ fn kind(wishes: &TokenWishes, tuned: TokenType) -> TokenKind {
         (TokenType::DefaultService, Wish::Default) => TokenKind::Service,
         (TokenType::DefaultBatch, Wish::Default) => TokenKind::Batch,
     }
-}
-
-/// Seconds that the token lives at first.
-fn ttl(wishes: &TokenWishes, (default, longest): (u64, u64)) -> u64 {
-    let some = |seconds: u64| (seconds > 0).then_some(seconds);
-    let longest = some(wishes.max_ttl).map_or(longest, |max| max.min(longest));
-    let longest = some(wishes.explicit_max_ttl).map_or(longest, |max| max.min(longest));
-    some(wishes.period).or(some(wishes.ttl)).unwrap_or(default).min(longest)
-}
-
-/// Makes the entity and the token of a login, in the request's own transaction. A name that is locked gets none.
-pub(crate) async fn login(
-    tokens: &Tokens,
-    door: &Door<'_>,
-    login: Login,
-    transaction: &mut Transaction,
-) -> Result<Auth, Fault> {
-    if let Some((alias, _)) = &login.alias {
-        lockout::pass(transaction, door.mount, alias, door.now).await?;
-    }
-    let wanted = Wanted::of(&login, door)?;
-    let (entity, policies) = entity(door, &login, transaction).await?;
-    let new = NewToken {
-        namespace: Some(door.mount.namespace),
-        policies: wanted.policies,
-        path: door.path.to_owned(),
-        meta: wanted.metadata,
-        display_name: wanted.display_name,
-        num_uses: wanted.num_uses,
-        now: door.now,
-        ttl: wanted.ttl,
-        period: wanted.period,
-        max_ttl: wanted.max_ttl,
-        explicit_max_ttl: wanted.explicit_max_ttl,
-        renewable: wanted.renewable,
-        bound_cidrs: access::cidr::parse("token_bound_cidrs", &wanted.bound_cidrs)?,
-        entity_id: entity,
-        kind: wanted.kind,
-        login: Some(access::Login { mount: door.mount.id, internal: login.internal }),
-        ..NewToken::default()
-    };
-    let (token, principal) = tokens.create(transaction, new).await?;
-    Ok(principal.shown(token, policies, door.now))
-}
-
-/// The entity of whoever logged in, and the policies that come with it.
-async fn entity(door: &Door<'_>, login: &Login, transaction: &mut Transaction) -> Result<(String, Vec<String>), Fault> {
-    let Some((name, metadata)) = &login.alias else { return Ok((String::new(), Vec::new())) };
-    let directory = Directory::of(door.mount.namespace);
-    let metadata = metadata.iter().cloned().collect();
-    let arriving = Arriving {
-        accessor: &door.mount.accessor,
-        name,
-        metadata: &metadata,
-        groups: &login.group_aliases,
-        fresh: [system::fresh_id()?, system::fresh_id()?],
-        now: door.now,
-    };
-    let entity = directory.login(transaction, &arriving).await?;
-    let facts = directory.facts(transaction, entity).await?;
-    Ok((entity.to_string(), facts.map(|facts| facts.policies).unwrap_or_default()))
 }
 
 /// Counts a failed login, in a transaction of its own: that of the request is dropped.
@@ -177,20 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn times_are_cut_to_what_mount_and_role_allow() {
-        let mount = (100, 1000);
-        for (wish, seconds) in [
-            (wishes(), 100),
-            (TokenWishes { ttl: 500, ..wishes() }, 500),
-            (TokenWishes { ttl: 5000, ..wishes() }, 1000),
-            (TokenWishes { ttl: 500, max_ttl: 200, ..wishes() }, 200),
-            (TokenWishes { max_ttl: 50, ..wishes() }, 50),
-            (TokenWishes { ttl: 500, explicit_max_ttl: 300, ..wishes() }, 300),
-            (TokenWishes { ttl: 500, period: 60, ..wishes() }, 60),
-            (TokenWishes { period: 6000, ..wishes() }, 1000),
-        ] {
-            assert_eq!(ttl(&wish, mount), seconds, "{wish:?}");
-        }
+    fn a_batch_token_keeps_the_shortest_of_its_times_and_no_period() {
+        let wish = TokenWishes { ttl: 5, max_ttl: 100, explicit_max_ttl: 50, period: 9, ..wishes() };
+        let batch = wanted(&wish, TokenKind::Batch);
+        assert_eq!((batch.ttl, batch.period, batch.max_ttl, batch.explicit_max_ttl), (5, 0, 50, 0));
+        let only = wanted(&TokenWishes { explicit_max_ttl: 50, ..wishes() }, TokenKind::Batch);
+        assert_eq!((only.max_ttl, only.explicit_max_ttl), (50, 0));
+        let service = wanted(&wish, TokenKind::Service);
+        assert_eq!((service.period, service.max_ttl, service.explicit_max_ttl), (9, 100, 50));
     }
 
     #[test]

@@ -221,13 +221,7 @@ impl Reader<'_> {
     }
 
     /// Calls `take` for each block of a kind, however it was repeated.
-    fn each(
-        &mut self,
-        key: &str,
-        value: &Value,
-        labels: &[&str],
-        take: Take<Self>,
-    ) -> Result<(), Error> {
+    fn each(&mut self, key: &str, value: &Value, labels: &[&str], take: Take<Self>) -> Result<(), Error> {
         for labelled in flat(value) {
             let Value::Object(labelled) = labelled else { return Err(self.wrong(key, "must be a block with a label")) };
             for (label, bodies) in labelled {

@@ -47,6 +47,14 @@ pub(crate) const ALL: &[Documented] = &[
         &[(Read, "Shows how an auth method is tuned.", ""), (Update, "Tunes an auth method.", TUNING)],
     ),
     path("sys/capabilities-self", &[(Update, "Says what the token that asks may do with paths.", "paths:l")]),
+    path(
+        "sys/config/cors",
+        &[
+            (Read, "Shows which pages of others may speak with this server.", ""),
+            (Update, "Lets pages of others speak with this server.", "allowed_origins:l! allowed_headers:l"),
+            (Delete, "Lets no page of others speak with this server.", ""),
+        ],
+    ),
     path("sys/config/state/sanitized", &[(Read, "Shows what the server was configured with, without secrets.", "")]),
     path("sys/external-keys/configs", &[(List, "Names the configs: providers that keys share.", "")]),
     path(

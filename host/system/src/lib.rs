@@ -10,18 +10,19 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
-mod cubbyhole;
 mod config_state;
+mod cors;
+mod cubbyhole;
 mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod help;
+mod host_info;
 mod identity;
 mod leases;
 pub mod lockout;
-mod help;
-mod host_info;
 mod managed_keys;
 mod metrics;
 mod mounts;
@@ -49,11 +50,12 @@ use std::time::Duration;
 use ::audit::Audit;
 use access::policy::Policies;
 use access::{Admitted, Demands, Tokens};
+use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::{ManagedKeys, Witness};
 use meter::Meter;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
-use sandbox::Catalog;
+use sandbox::{Catalog, TokenWishes};
 use seal::rekey::Target;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -62,13 +64,14 @@ use storage::barrier::Barrier;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
+pub use self::leases::{Duty, Renewal};
 pub use capabilities::subject;
 pub use cluster::cluster_id;
+pub use cors::{CrossOrigin, cross_origin};
 pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
 pub use quotas::Asking;
 use quotas::Quotas;
-pub use leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
 pub use wrapping::Wish;
@@ -137,6 +140,8 @@ pub struct Call<'a> {
     pub token: Option<&'a SecretString>,
     /// The request's reads and writes.
     pub transaction: &'a mut Transaction,
+    /// Asks auth methods.
+    pub methods: &'a dyn AskMethod,
     /// When whatever is asked outside must have answered.
     pub deadline: Instant,
     /// Seconds since 1970.
@@ -145,6 +150,13 @@ pub struct Call<'a> {
     pub wrap_ttl: Option<Duration>,
     /// What is left to be done by whoever has the engines.
     pub duty: &'a mut Option<Duty>,
+}
+
+/// Asks an auth method what it alone knows of a token that came of its login.
+#[async_trait]
+pub trait AskMethod: Send + Sync {
+    /// Whether such a token may be renewed, and for how long from now on; a fault refuses.
+    async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault>;
 }
 
 /// A native endpoint that a path matched.
@@ -166,7 +178,20 @@ impl System {
         let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
         let policies = Arc::new(Policies::new());
         let configured = Value::Null;
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, audit, snapshots, policies, routes, meter, quotas, configured })
+        Ok(Self {
+            info,
+            barrier,
+            tokens,
+            catalog,
+            managed_keys,
+            audit,
+            snapshots,
+            policies,
+            routes,
+            meter,
+            quotas,
+            configured,
+        })
     }
 
     /// The same, showing what this meter counts.
@@ -281,6 +306,7 @@ impl System {
             Endpoint::Metrics => metrics::metrics(self, &call),
             Endpoint::Quotas => quotas::at(self, call, at).await,
             Endpoint::ConfigState => config_state::read(self, &call),
+            Endpoint::Cors => cors::at(call).await,
             Endpoint::HostInfo => host_info::read(&call),
             Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
@@ -320,6 +346,8 @@ impl Matched {
     /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
     pub fn unlocks(&self) -> bool {
         matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    }
+
     /// Whether answering it may change what requests are recorded with. The answer is then recorded with the devices that
     /// there are afterwards, too.
     pub fn changes_audit(&self) -> bool {
@@ -361,12 +389,6 @@ fn rfc3339(seconds: u64) -> Result<String, Fault> {
 
 fn stored(error: storage::Error) -> Fault {
     Fault::new(error.kind(), "storage failed").detail(error.to_string())
-}
-
-/// A time as clients read it.
-fn rfc3339(seconds: u64) -> Result<String, Fault> {
-    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a time outside of what can be written"))
 }
 
 fn unsupported() -> Fault {

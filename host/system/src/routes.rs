@@ -20,6 +20,7 @@ pub(crate) enum Endpoint {
     AuthMethod,
     Capabilities(Whose),
     Cubbyhole,
+    Cors,
     ExternalKeys,
     GenerateRoot,
     GenerateRootUpdate,
@@ -81,11 +82,12 @@ impl Endpoint {
         matches!(
             self,
             Self::ConfigState
-            Self::Audit
+                | Self::Audit
                 | Self::AuditDevice
                 | Self::AuditHash
                 | Self::AuditHeader
                 | Self::AuditHeaders
+                | Self::Cors
                 | Self::GenerateRoot
                 | Self::GenerateRootUpdate
                 | Self::HostInfo
@@ -117,8 +119,6 @@ const SUDO: Demands = Demands { unauthenticated: false, sudo: true };
 impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
         let system = [
-        let mut router = Router::new();
-        for (template, endpoint, demands) in [
             ("audit", Endpoint::Audit, SUDO),
             ("audit/{*path}", Endpoint::AuditDevice, SUDO),
             ("audit-hash/{*path}", Endpoint::AuditHash, TOKEN),
@@ -167,6 +167,7 @@ impl Routes {
             ("storage/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot", Endpoint::Snapshot, SUDO),
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
+            ("config/cors", Endpoint::Cors, SUDO),
             ("config/state/sanitized", Endpoint::ConfigState, SUDO),
             ("host-info", Endpoint::HostInfo, SUDO),
             ("in-flight-req", Endpoint::InFlight, SUDO),

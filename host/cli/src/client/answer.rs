@@ -14,13 +14,12 @@ const RAW_MAX: usize = 2048;
 /// An answer that is read completely.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) status: u16,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 impl Answer {
-    pub(crate) fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { status, body: Zeroizing::new(body) }
+    pub(crate) fn new(body: Vec<u8>) -> Self {
+        Self { body: Zeroizing::new(body) }
     }
 
     /// Whether there is nothing but the status: what was asked for is done.

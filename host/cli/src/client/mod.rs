@@ -179,7 +179,7 @@ impl Client {
         let shown = url::shown(&address);
         let body = received.body_mut().with_config().limit(ANSWER_SIZE_MAX).read_to_vec();
         let body = body.map_err(|error| self.unreachable(&error))?;
-        let answer = Answer::new(status, body);
+        let answer = Answer::new(body);
         if (200..300).contains(&status) || (status == 404 && answer.says_something()) {
             return Ok(answer);
         }

@@ -65,7 +65,7 @@ impl Client {
             url: url::shown(address),
             namespace: self.settings().namespace.clone(),
             status,
-            errors: Answer::new(status, body).errors(),
+            errors: Answer::new(body).errors(),
             retry_after: None,
             without_token: self.settings().token.is_none(),
         })))

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{table, words};
-use crate::session::{Act, Asking, Exit, NOT_SO, Session, put, trimmed};
+use crate::session::{Act, Asking, Exit, NOT_SO, Run, Session, put, trimmed};
 use crate::terminal::Terminal;
 
 /// Audit devices.

@@ -7,11 +7,12 @@ use super::{login, path_help, secrets};
 use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::session::{Act, Asking, Exit, Session, WELL, mount, put, trimmed};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL, mount, put, trimmed};
 use crate::terminal::Terminal;
 
 /// Auth methods.
 #[derive(Debug, clap::Subcommand)]
+#[command(disable_help_subcommand = true)]
 pub enum Auth {
     /// Mounts an auth method.
     #[command(after_help = "Examples:\n  innkeeper auth enable userpass\n  innkeeper auth enable -path=ci approle")]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::session::{Act, Asking, Exit, Session, WELL, put, trimmed};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL, put, trimmed};
 use crate::terminal::Terminal;
 
 /// Leases.

@@ -105,11 +105,8 @@ impl Login {
                 needed(&fields, "role_id")?;
                 ask_for(session, &mut fields, "secret_id", "Secret ID")?;
             }
-            "cert" => {
-                if session.client.settings().client.is_none() {
-                    let text = "the method cert needs -client-cert and -client-key";
-                    return Err(Error::Usage(text.into()));
-                }
+            "cert" if session.client.settings().client.is_none() => {
+                return Err(Error::Usage("the method cert needs -client-cert and -client-key".into()));
             }
             "jwt" => ask_for(session, &mut fields, "jwt", "JWT")?,
             "kubernetes" => {

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::one_line;
-use crate::session::{Act, Asking, Exit, Session, put};
+use crate::session::{Act, Asking, Exit, Run, Session, put};
 use crate::terminal::Terminal;
 
 /// Managed keys.

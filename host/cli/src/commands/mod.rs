@@ -23,7 +23,7 @@ mod tune;
 
 use crate::Error;
 use crate::environment::Environment;
-use crate::session::{Asking, Exit};
+use crate::session::{Asking, Exit, Run};
 use crate::terminal::Terminal;
 
 /// What to do.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{Format, one_line};
-use crate::session::{Act, Asking, Exit, Session, put, trimmed};
+use crate::session::{Act, Asking, Exit, Run, Session, put, trimmed};
 use crate::terminal::Terminal;
 use crate::{Error, input};
 

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{table, words};
-use crate::session::{Act, Asking, Exit, Session, mount, put, trimmed};
+use crate::session::{Act, Asking, Exit, Run, Session, mount, put, trimmed};
 use crate::terminal::Terminal;
 
 /// How often it is asked whether a mount has moved.

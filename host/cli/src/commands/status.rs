@@ -6,7 +6,7 @@ use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{pairs, words};
-use crate::session::{Act, Asking, Exit, NOT_SO, Session, WELL};
+use crate::session::{Act, Asking, Exit, NOT_SO, Run, Session, WELL};
 use crate::terminal::Terminal;
 
 /// Whether the server is sealed.

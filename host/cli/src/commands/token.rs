@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{Format, one_line};
-use crate::session::{Act, Asking, Exit, Session, WELL, put};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL, put};
 use crate::terminal::Terminal;
 use crate::{Error, input};
 
 /// Tokens.
 #[derive(Debug, clap::Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Token {
     /// Creates a token below the session's own.
     #[command(after_help = "Examples:\n  innkeeper token create -policy=app -ttl=24h -metadata=team=a\n  \

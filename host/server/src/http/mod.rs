@@ -1,6 +1,7 @@
 //! Between HTTP and the corridor.
 
 mod body;
+mod cors;
 mod download;
 mod forwarded;
 mod request;
@@ -88,11 +89,25 @@ pub async fn answer(
     let started = std::time::Instant::now();
     let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let Served { operation, led_to, result } = served(gateway, request, &id, client, terms).await;
+    let page = cors::page(gateway, &request).await;
+    if let Some(preflight) = page.as_ref().ok().and_then(|page| page.as_ref()?.preflight()) {
+        return preflight;
+    }
+    let (page, refused) = match page {
+        Ok(page) => (page, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    let Served { operation, led_to, result } = match refused {
+        Some(fault) => Served::here(Err(fault)),
+        None => served(gateway, request, &id, client, terms).await,
+    };
     if let Err(fault) = &result {
         note(&id, fault);
     }
     let mut response = response::build(result, operation, &id, client.tls);
+    if let Some(page) = page {
+        page.allow(&mut response);
+    }
     if method == Method::HEAD {
         behead(&mut response);
     }
@@ -142,7 +157,10 @@ async fn in_time(gateway: &Gateway, arrival: Arrival, terms: &Terms) -> Result<R
     if arrival.upload.is_some() {
         return gateway.serve(arrival).await;
     }
-    let late = || Fault::new(Kind::Unavailable, format!("the request took longer than {:?}", terms.duration));
+    let late = || {
+        Fault::new(Kind::Unavailable, format!("the request took longer than {:?}", terms.duration))
+            .retry_after(BUSY_WAIT)
+    };
     let result = tokio::time::timeout(terms.duration, gateway.serve(arrival)).await;
     result.unwrap_or_else(|_elapsed| Err(late()))
 }

@@ -14,6 +14,7 @@ use access::ttl::Bounds;
 use identity::Directory;
 use model::{Auth, Fault, Id, Operation, Reply};
 use secrecy::SecretString;
+use tenancy::Tree;
 
 use crate::{Call, System, unsupported};
 
@@ -93,6 +94,18 @@ fn sudo(call: &Call<'_>) -> bool {
 fn bounds(system: &System) -> Bounds {
     let max_ttl = system.info.max_lease_ttl;
     Bounds { default_ttl: system.info.default_lease_ttl.min(max_ttl), max_ttl }
+}
+
+/// The bounds of a token's times: those of the mount that it came of, if it came of one.
+fn bounds_of(system: &System, tree: &Tree, principal: &Principal) -> Bounds {
+    let mount = principal.login.as_ref().and_then(|login| tree.mount_by_id(login.mount));
+    mount.map_or_else(
+        || bounds(system),
+        |mount| {
+            let (default_ttl, max_ttl) = system.lease_ttls(mount);
+            Bounds { default_ttl, max_ttl }
+        },
+    )
 }
 
 /// Policies that come with a token's entity and its groups.

@@ -5,7 +5,7 @@ use access::ttl::Wanted;
 use model::{Fault, Reply};
 use secrecy::SecretString;
 
-use super::{bounds, caller, find, roles, shown};
+use super::{bounds_of, caller, find, roles, shown};
 use crate::{Call, System, params};
 
 pub(super) async fn by_token(system: &System, mut call: Call<'_>) -> Result<Reply, Fault> {
@@ -35,16 +35,21 @@ async fn extend(
 ) -> Result<Reply, Fault> {
     let increment = params::positive(&call.body, "increment", "increment must be positive")?.unwrap_or(0);
     let wanted = wanted(&mut call, principal, increment).await?;
-    let (extended, warnings) =
-        system.tokens.renew(call.transaction, principal, bounds(system), wanted, call.now).await?;
+    let bounds = bounds_of(system, call.tree, principal);
+    let (extended, warnings) = system.tokens.renew(call.transaction, principal, bounds, wanted, call.now).await?;
     let mut reply = Reply::auth(shown(&mut call, token, &extended).await?);
     reply.warnings = warnings;
     Ok(reply)
 }
 
-/// What the renewal may extend to: the token's role says so as it is now, not as it was.
+/// What the renewal may extend to: the token's role, or the method that it came of, says so as it is now, not as it was.
 async fn wanted(call: &mut Call<'_>, principal: &Principal, increment: u64) -> Result<Wanted, Fault> {
     let wanted = principal.wants(increment);
+    if let Some(login) = principal.login.as_ref().filter(|_| principal.renewable) {
+        let wishes = call.methods.renew_token(login).await?;
+        let ttl = if increment > 0 { increment } else { wishes.ttl };
+        return Ok(Wanted { ttl, period: wishes.period, max_ttl: wishes.max_ttl, ..wanted });
+    }
     if principal.role.is_empty() {
         return Ok(wanted);
     }

@@ -7,6 +7,7 @@ mod conflict;
 mod crlf_header;
 mod fault_after_writes;
 mod forged_key_handle;
+mod forged_login;
 mod grab_memory;
 mod huge_answer;
 mod huge_key;
@@ -46,6 +47,7 @@ impl Engine for Hostile {
         conflict::ROUTES,
         crlf_header::ROUTES,
         fault_after_writes::ROUTES,
+        forged_login::ROUTES,
         forged_key_handle::ROUTES,
         grab_memory::ROUTES,
         huge_answer::ROUTES,

@@ -7,7 +7,7 @@ use super::shown;
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{self, one_line};
-use crate::session::{Act, Asking, Exit, Session, WELL, put};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL, put};
 use crate::terminal::Terminal;
 use crate::{Error, input};
 

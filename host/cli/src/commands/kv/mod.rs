@@ -9,7 +9,7 @@ mod write;
 
 use crate::Error;
 use crate::environment::Environment;
-use crate::session::{Asking, Exit};
+use crate::session::{Asking, Exit, Run};
 use crate::terminal::Terminal;
 
 /// Secrets.

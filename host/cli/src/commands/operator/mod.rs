@@ -11,7 +11,7 @@ mod verify;
 
 use crate::Error;
 use crate::environment::Environment;
-use crate::session::{Asking, Exit};
+use crate::session::{Asking, Exit, Run};
 use crate::terminal::Terminal;
 
 /// What operators ask a running server.

@@ -10,7 +10,7 @@ use storage::archive::{self, Decoder, Summary};
 use crate::client::Client;
 use crate::environment::Environment;
 use crate::part::Part;
-use crate::session::{Act, Asking, Exit, Session, WELL};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL};
 use crate::terminal::Terminal;
 use crate::{Error, progress};
 

@@ -8,7 +8,7 @@ use super::Mount;
 use super::files::Files;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::session::{Act, Asking, Exit, Session, put};
+use crate::session::{Act, Asking, Exit, Run, Session, put};
 use crate::terminal::Terminal;
 use crate::{Error, input};
 

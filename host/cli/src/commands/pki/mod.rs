@@ -7,7 +7,7 @@ mod revocation;
 
 use crate::Error;
 use crate::environment::Environment;
-use crate::session::{Asking, Exit};
+use crate::session::{Asking, Exit, Run};
 use crate::terminal::Terminal;
 
 /// Certificates.

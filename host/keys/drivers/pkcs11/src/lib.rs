@@ -188,11 +188,11 @@ impl Home {
     }
 
     fn status(&self) -> Status {
-        let tokens = lock(&self.breakers).iter().map(|(token, breaker)| {
+        let status = |(token, breaker): (&TokenRef, &Arc<Breaker>)| {
             let (failures, is_kept_away_from) = breaker.state();
             TokenStatus { token: token.clone(), failures, is_kept_away_from }
-        });
-        let tokens = tokens.collect();
+        };
+        let tokens = lock(&self.breakers).iter().map(status).collect();
         let (process, starts, waiting) = match &self.place {
             Place::Here(local) => (None, 0, local.waiting()),
             Place::There(remote) => remote.status(),
