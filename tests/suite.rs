@@ -9,6 +9,8 @@
     reason = "tests: what cannot go on should say so and stop"
 )]
 
+#[path = "api/access.rs"]
+mod access;
 #[path = "isolation/answers.rs"]
 mod answers;
 #[path = "api/approle.rs"]
@@ -107,10 +109,12 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
-#[path = "api/quotas.rs"]
-mod quotas;
 #[path = "api/policies.rs"]
 mod policies;
+#[path = "isolation/privileges.rs"]
+mod privileges;
+#[path = "api/quotas.rs"]
+mod quotas;
 #[path = "api/remount.rs"]
 mod remount;
 #[path = "api/seal.rs"]
@@ -141,11 +145,13 @@ mod tls;
 mod token_rights;
 #[path = "durability/token_seal.rs"]
 mod token_seal;
-#[path = "api/tools.rs"]
-mod tools;
-#[path = "api/wrapping.rs"]
-mod wrapping;
 #[path = "api/tokens.rs"]
 mod tokens;
+#[path = "api/tools.rs"]
+mod tools;
 #[path = "api/userpass.rs"]
 mod userpass;
+#[path = "clients/access.rs"]
+mod who_may_do_what;
+#[path = "api/wrapping.rs"]
+mod wrapping;

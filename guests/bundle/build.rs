@@ -12,9 +12,10 @@ mod tuning;
 use components::{Failure, components};
 
 /// The crates to bundle and their folders; each becomes a constant of src/lib.rs.
-const GUESTS: [(&str, &str); 6] = [
+const GUESTS: [(&str, &str); 7] = [
     ("approle", "guests/approle"),
     ("echo", "guests/echo"),
+    ("jwt", "guests/jwt"),
     ("kv", "guests/kv"),
     ("pki", "guests/pki"),
     ("signer", "guests/signer"),

@@ -338,7 +338,7 @@ fn each_use_of_a_managed_key_is_recorded_with_who_what_and_through_which_mount()
     assert!(refused["error"].as_str().unwrap().contains("not lent"), "{refused}");
     let [signed, tested] = acts("sign")[..] else { panic!("two signatures: {all:?}") };
     assert_eq!(signed["key"]["digest"], hex::encode(digest(&SHA256, b"hello")));
-    assert_eq!((&signed["key"]["home"], &signed["key"]["type"]), (&json!("pkcs11"), &json!("ecdsa-p256")));
+    assert_eq!((&signed["key"]["home"], &signed["key"]["type"]), (&json!("pkcs11"), &json!("EC P256")));
     assert_eq!((&signed["key"]["result"], &signed["auth"]["display_name"]), (&json!("done"), &json!("root")));
     assert_eq!(
         (&signed["request"]["path"], &signed["request"]["mount_type"]),

@@ -5,6 +5,20 @@ use std::time::Duration;
 use harness::{Answer, Server};
 use serde_json::{Value, json};
 
+/// A server with the policies that the tokens of these tests get.
+fn server() -> Server {
+    let server = Server::start();
+    for name in ["web", "db"] {
+        let written = server.call(
+            "POST",
+            &format!("sys/policies/acl/{name}"),
+            json!({"policy": "path \"x\" { capabilities = [\"read\"] }"}),
+        );
+        assert_eq!(written.status, 204, "{}", written.text);
+    }
+    server
+}
+
 fn post(server: &Server, path: &str, body: Value) -> Answer {
     server.call("POST", &format!("auth/token/{path}"), body)
 }
@@ -32,7 +46,7 @@ fn told(answer: &Answer) -> &str {
 
 #[test]
 fn a_token_is_made_shown_by_itself_and_by_its_accessor_and_ended() {
-    let server = Server::start();
+    let server = server();
     let body = json!({
         "policies": ["web", "Db"], "meta": {"owner": "team"}, "ttl": "1h", "display_name": "my app!", "num_uses": 7,
     });
@@ -84,7 +98,7 @@ fn a_token_is_made_shown_by_itself_and_by_its_accessor_and_ended() {
 
 #[test]
 fn every_bad_input_is_refused_by_name() {
-    let server = Server::start();
+    let server = server();
     post(&server, "roles/plain", json!({"allowed_entity_aliases": "web-*"}));
     let batch = made(&server, "create", json!({"type": "batch", "policies": "web"}));
     let batch = token(&batch);
@@ -185,7 +199,7 @@ fn every_bad_input_is_refused_by_name() {
 
 #[test]
 fn each_path_takes_its_own_methods_and_no_others() {
-    let server = Server::start();
+    let server = server();
     for (path, methods) in [
         ("create", ["GET", "DELETE", "LIST"]),
         ("lookup", ["DELETE", "LIST", "DELETE"]),
@@ -205,7 +219,7 @@ fn each_path_takes_its_own_methods_and_no_others() {
 
 #[test]
 fn a_time_to_live_is_bounded_and_the_answer_says_so() {
-    let server = Server::start();
+    let server = server();
     const MAX: u64 = 768 * 3600;
     for (body, ttl, warning) in [
         (json!({"policies": "web"}), MAX, None),
@@ -240,7 +254,7 @@ fn a_time_to_live_is_bounded_and_the_answer_says_so() {
 
 #[test]
 fn renewing_answers_the_new_time_and_is_shown() {
-    let server = Server::start();
+    let server = server();
     let auth = made(&server, "create", json!({"policies": "web", "ttl": "1h", "explicit_max_ttl": "3h"}));
     let renewed = post(&server, "renew", json!({"token": token(&auth), "increment": "2h"}));
     assert_eq!(renewed.json["auth"]["lease_duration"], 7200, "{}", renewed.text);
@@ -258,8 +272,17 @@ fn renewing_answers_the_new_time_and_is_shown() {
 }
 
 #[test]
+fn whoever_names_a_policy_that_is_not_there_is_told() {
+    let server = server();
+    let answer = post(&server, "create", json!({"policies": ["web", "wbe"]}));
+    assert_eq!(answer.json["warnings"], json!(["Policy \"wbe\" does not exist"]));
+    let answer = server.call("POST", "auth/token/create", json!({"policies": ["web", "root"]}));
+    assert_eq!(answer.json["warnings"], Value::Null, "{}", answer.text);
+}
+
+#[test]
 fn a_token_is_nobody_once_its_time_is_over() {
-    let server = Server::start();
+    let server = server();
     let auth = made(&server, "create", json!({"policies": "root", "ttl": "2s"}));
     let own = |path: &str| server.send("GET", path, &[("X-Vault-Token", token(&auth))], Value::Null).status;
     assert_eq!(own("auth/token/lookup-self"), 200);
@@ -271,7 +294,7 @@ fn a_token_is_nobody_once_its_time_is_over() {
 
 #[test]
 fn the_end_of_a_token_is_the_end_of_those_below_it_but_not_of_orphans() {
-    let server = Server::start();
+    let server = server();
     let parent = made(&server, "create", json!({"policies": "root"}));
     let by_parent = |path: &str, body: Value| {
         let answer = server.send("POST", path, &[("X-Vault-Token", token(&parent))], body);
@@ -300,7 +323,7 @@ fn the_end_of_a_token_is_the_end_of_those_below_it_but_not_of_orphans() {
 
 #[test]
 fn revoke_orphan_leaves_the_children_and_an_accessor_is_enough_to_revoke() {
-    let server = Server::start();
+    let server = server();
     let parent = made(&server, "create", json!({"policies": "root"}));
     let child =
         server.send("POST", "auth/token/create", &[("X-Vault-Token", token(&parent))], json!({"policies": "web"}));
@@ -316,7 +339,7 @@ fn revoke_orphan_leaves_the_children_and_an_accessor_is_enough_to_revoke() {
 
 #[test]
 fn a_batch_token_shows_what_it_carries_and_has_no_accessor() {
-    let server = Server::start();
+    let server = server();
     let auth = made(&server, "create", json!({"type": "batch", "policies": "web", "ttl": "1h", "meta": {"a": "b"}}));
     assert!(token(&auth).starts_with("hvb."));
     assert_eq!(
@@ -336,7 +359,7 @@ fn a_batch_token_shows_what_it_carries_and_has_no_accessor() {
 
 #[test]
 fn a_token_of_another_namespace_carries_its_id_and_is_shown_with_its_path() {
-    let server = Server::start();
+    let server = server();
     let id = server.call("POST", "sys/namespaces/a", Value::Null).json["data"]["id"].as_str().unwrap().to_owned();
     server.call("POST", "sys/namespaces/b", Value::Null);
     let answer = server.call_in("a", "POST", "auth/token/create", json!({"policies": "web"}));
@@ -369,7 +392,7 @@ fn a_token_of_another_namespace_carries_its_id_and_is_shown_with_its_path() {
 
 #[test]
 fn a_role_is_written_read_listed_and_removed() {
-    let server = Server::start();
+    let server = server();
     assert_eq!(server.call("LIST", "auth/token/roles", Value::Null).status, 404);
     let written = json!({
         "allowed_policies": "Web,db", "allowed_policies_glob": ["team-*"], "disallowed_policies": "admin",
@@ -410,7 +433,7 @@ fn a_role_is_written_read_listed_and_removed() {
 
 #[test]
 fn what_a_role_says_goes_for_its_tokens_and_for_their_renewals() {
-    let server = Server::start();
+    let server = server();
     let role = json!({
         "allowed_policies": "web,db", "orphan": true, "path_suffix": "v1-x", "token_period": "30m",
         "token_num_uses": 5, "token_bound_cidrs": "192.0.2.0/24",
@@ -451,7 +474,7 @@ fn what_a_role_says_goes_for_its_tokens_and_for_their_renewals() {
 
 #[test]
 fn accessors_are_listed_and_tidying_is_taken_note_of() {
-    let server = Server::start();
+    let server = server();
     let auth = made(&server, "create", json!({"policies": "web"}));
     let own = server.call("GET", "auth/token/lookup-self", Value::Null).json["data"]["accessor"].clone();
     let listed = server.call("LIST", "auth/token/accessors", Value::Null).json["data"]["keys"].clone();
@@ -465,7 +488,7 @@ fn accessors_are_listed_and_tidying_is_taken_note_of() {
 
 #[test]
 fn what_a_token_asks_about_itself_is_answered_whatever_the_header_says() {
-    let server = Server::start();
+    let server = server();
     let auth = made(&server, "create", json!({"policies": "root", "ttl": "1h"}));
     let own = |method: &str, path: &str| {
         let headers = [("X-Vault-Token", token(&auth)), ("X-Vault-Namespace", "nowhere")];

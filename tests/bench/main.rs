@@ -12,8 +12,8 @@
 mod access;
 mod certificates;
 mod client;
-mod idle_connections;
 mod homes;
+mod idle_connections;
 mod idle_memory;
 mod issue;
 mod leases;
@@ -26,8 +26,7 @@ mod through_the_sandbox;
 mod token;
 
 /// Those that are run by name only, because they take minutes, or many of the machine's files.
-const LONG: &[&str] =
-    &["certificates", "idle-connections", "leases", "token-clients", "token-crowds", "token-hangs"];
+const LONG: &[&str] = &["certificates", "idle-connections", "leases", "token-clients", "token-crowds", "token-hangs"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use harness::{Folder, Node, PIN, ROOT, Server, Token, binary};
+use harness::{Folder, Node, PIN, Process, ROOT, Server, Token, binary};
 use serde_json::{Value, json};
 
 /// What a command did.
@@ -294,4 +294,24 @@ fn who_may_not_is_told_so_and_secrets_are_never_repeated() {
     assert!(eve.says(&["kv", "put", "-help"]).contains("Examples:"));
     assert!(eve.says(&["completion", "bash"]).contains("managed-keys"));
     assert!(eve.says(&["version"]).starts_with("Innkeeper v"));
+}
+
+#[test]
+fn a_server_is_trusted_by_its_authority_and_by_the_name_that_is_said() {
+    let options = ["-dev-tls", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0", "-dev-root-token-id=mine"];
+    let server = Process::launch(&options);
+    let authority = server.said_after("VAULT_CACERT='").to_owned();
+    let mut eve = Person::stranger(server.address());
+    eve.fails(&["status"], 1, "VAULT_CACERT");
+    eve.says(&["status", "-tls-skip-verify"]);
+    // A folder of certificates may hold other files too.
+    eve.home.write("notes", "none of them");
+    std::fs::copy(&authority, eve.home.path().join("authority.pem")).unwrap();
+    let folder = eve.home.path().display().to_string();
+    eve.says(&["status", "-ca-path", &folder]);
+    eve.environment.push(("VAULT_CACERT", "/nowhere/at-all".into()));
+    eve.environment.push(("INNKEEPER_CACERT", authority));
+    eve.says(&["status"]);
+    eve.says(&["status", "-tls-server-name=localhost"]);
+    eve.fails(&["status", "-tls-server-name=elsewhere.example"], 1, "certificate");
 }

@@ -46,7 +46,8 @@ enum Permits {
 }
 
 fn token(server: &Server, namespace: &str, policy: &str) -> String {
-    let made = server.call_in(namespace, "POST", "auth/token/create-orphan", json!({"policies": [policy], "ttl": "1h"}));
+    let made =
+        server.call_in(namespace, "POST", "auth/token/create-orphan", json!({"policies": [policy], "ttl": "1h"}));
     assert_eq!(made.status, 200, "{namespace}: {}", made.text);
     made.json["auth"]["client_token"].as_str().unwrap().to_owned()
 }
@@ -59,7 +60,9 @@ fn holders(server: &Server) -> Vec<Holder> {
         permits: Permits::Everything,
     }];
     for namespace in NAMESPACES {
-        for (policy, permits) in [("all", Permits::Everything), ("readers", Permits::Reading), ("none", Permits::Nothing)] {
+        for (policy, permits) in
+            [("all", Permits::Everything), ("readers", Permits::Reading), ("none", Permits::Nothing)]
+        {
             let name = format!("{policy} of {namespace:?}");
             holders.push(Holder { name, token: token(server, namespace, policy), namespace: Some(namespace), permits });
         }

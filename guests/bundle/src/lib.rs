@@ -27,6 +27,9 @@ pub const APPROLE: Bundled = bundled!("approle");
 /// The smallest whole guest.
 pub const ECHO: Bundled = bundled!("echo");
 
+/// Lets in whoever shows a token that a known key has signed.
+pub const JWT: Bundled = bundled!("jwt");
+
 /// Keeps secrets, versions 1 and 2.
 pub const KV: Bundled = bundled!("kv");
 
@@ -40,4 +43,4 @@ pub const SIGNER: Bundled = bundled!("signer");
 pub const USERPASS: Bundled = bundled!("userpass");
 
 /// All of them.
-pub const ALL: &[Bundled] = &[APPROLE, ECHO, KV, PKI, SIGNER, USERPASS];
+pub const ALL: &[Bundled] = &[APPROLE, ECHO, JWT, KV, PKI, SIGNER, USERPASS];

@@ -62,7 +62,7 @@ impl Jws {
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed("its signature is not base64url"))?;
         let signature = if algorithm.starts_with("ES") { ecdsa(&signature, algorithm)? } else { signature };
         let end = token.rfind('.').unwrap_or(token.len());
-        Ok(Self { algorithm, key_id, signed: token[..end].as_bytes().to_vec(), signature, claims })
+        Ok(Self { algorithm, key_id, signed: token.as_bytes()[..end].to_vec(), signature, claims })
     }
 
     /// How the signature is verified.

@@ -75,8 +75,8 @@ impl Leeway {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Role {
-    /// Version of this record's shape.
-    record: u8,
+    /// Version of this record's shape; 0 while it is not written.
+    pub(crate) record: u8,
     pub(crate) bound_audiences: Vec<String>,
     pub(crate) user_claim: String,
     pub(crate) user_claim_json_pointer: bool,

@@ -43,6 +43,17 @@ pub struct Fault {
     pub attempt: Option<Attempt>,
 }
 
+impl PartialEq for Fault {
+    fn eq(&self, other: &Self) -> bool {
+        let attempt = |fault: &Self| fault.attempt.as_ref().map(|attempt| (attempt.alias.clone(), attempt.known));
+        self.kind == other.kind
+            && self.messages == other.messages
+            && self.detail == other.detail
+            && self.retry_after == other.retry_after
+            && attempt(self) == attempt(other)
+    }
+}
+
 impl Fault {
     /// A refusal with one message.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {

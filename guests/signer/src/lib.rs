@@ -201,11 +201,11 @@ fn encrypt(request: &Request) -> Answer {
     let key = Entry::named(request.capture("name"))?.open_for(Usage::Encrypt)?;
     let plaintext = bytes("plaintext", &plaintext)?;
     if is_rsa(&key)? {
-        only_for("symmetric", &[("sealing", &sealing), ("associated_data", &associated_data)])?;
+        only_for("symmetric", &[("sealing", sealing.as_str()), ("associated_data", &associated_data)])?;
         let ciphertext = key.encrypt(words::oaep_hash(&key, &hash_algorithm)?, &plaintext)?;
         return Response::data(&json!({ "ciphertext": STANDARD.encode(ciphertext) }));
     }
-    only_for("RSA", &[("hash_algorithm", &hash_algorithm)])?;
+    only_for("RSA", &[("hash_algorithm", hash_algorithm.as_str())])?;
     let sealing = words::sealing(&key, &sealing)?;
     let sealed = key.seal(sealing, &plaintext, &bytes("associated_data", &associated_data)?)?;
     Response::data(&json!({ "ciphertext": STANDARD.encode(sealed), "sealing": words::sealing_name(sealing) }))
@@ -216,10 +216,10 @@ fn decrypt(request: &Request) -> Answer {
     let key = Entry::named(request.capture("name"))?.open_for(Usage::Decrypt)?;
     let ciphertext = bytes("ciphertext", &ciphertext)?;
     let plaintext = if is_rsa(&key)? {
-        only_for("symmetric", &[("sealing", &sealing), ("associated_data", &associated_data)])?;
+        only_for("symmetric", &[("sealing", sealing.as_str()), ("associated_data", &associated_data)])?;
         key.decrypt(words::oaep_hash(&key, &hash_algorithm)?, &ciphertext)?
     } else {
-        only_for("RSA", &[("hash_algorithm", &hash_algorithm)])?;
+        only_for("RSA", &[("hash_algorithm", hash_algorithm.as_str())])?;
         let associated = bytes("associated_data", &associated_data)?;
         key.unseal(words::sealing(&key, &sealing)?, &ciphertext, &associated)?
     };
@@ -249,10 +249,10 @@ fn verify_mac(request: &Request) -> Answer {
 fn random(request: &Request) -> Answer {
     let Drawing { bytes, format } = request.body()?;
     let key = Entry::named(request.capture("name"))?.open_for(Usage::GenerateRandom)?;
-    let encode = match format.as_str() {
-        "base64" => |drawn: Vec<u8>| STANDARD.encode(drawn),
-        "hex" => |drawn: Vec<u8>| drawn.iter().map(|byte| format!("{byte:02x}")).collect(),
+    let encode: fn(&[u8]) -> String = match format.as_str() {
+        "base64" => |drawn| STANDARD.encode(drawn),
+        "hex" => |drawn| drawn.iter().map(|byte| format!("{byte:02x}")).collect(),
         _ => return Err(Fault::invalid("format: use base64 or hex")),
     };
-    Response::data(&json!({ "random_bytes": encode(key.random(bytes)?) }))
+    Response::data(&json!({ "random_bytes": encode(&key.random(bytes)?) }))
 }

@@ -165,7 +165,7 @@ pub struct KeyUse<'a> {
     pub uuid: &'a str,
     /// Where it lives: `pkcs11`, `awskms`, …
     pub home: &'a str,
-    /// What it is, for instance `ec-p256`; empty when that is not known.
+    /// What it is, for instance `EC P256`; empty when that is not known.
     pub key_type: String,
     /// What was done: `sign`, `decrypt`, `generate`, `open`.
     pub act: &'a str,

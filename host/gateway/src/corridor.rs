@@ -3,27 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use access::Tokens;
 use access::policy::{Acl, Policies};
-use access::{Denied, Tokens, Use};
 use arc_swap::ArcSwapOption;
 use audit::Audit;
 use keys::{InternalKeys, ManagedKeys};
 use meter::Meter;
-use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
+use model::{Fault, Kind, Operation, Reply};
 use outgoing::Outgoing;
 use sandbox::Catalog;
+use storage::Store;
 use storage::barrier::Barrier;
-use storage::{Store, Transaction};
 use system::{Front, System};
-use tenancy::{Tenancy, Tree};
+use tenancy::Tenancy;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
-use crate::admission::{Asked, Known};
-use crate::answering::Answering;
+use crate::Arrival;
 use crate::opening::{Furnish, Open};
-use crate::routing::Answerer;
-use crate::{Arrival, body};
 
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;
@@ -81,7 +77,7 @@ pub struct Gateway {
 
 /// What came of a request that passed the corridor.
 pub(crate) enum Passed {
-    Replied(Reply),
+    Replied(Box<Reply>),
     /// It was admitted to seal the node.
     Seals,
 }
@@ -129,7 +125,7 @@ impl Gateway {
         let passed = if passed.is_err() && open.is_sealed() { Err(sealed()) } else { passed };
         drop(open);
         match passed? {
-            Passed::Replied(reply) => Ok(reply),
+            Passed::Replied(reply) => Ok(*reply),
             Passed::Seals => {
                 self.seal().await;
                 Ok(Reply::nothing())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use access::Principal;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use keys::ManagedKeys;
 use leases::{Held, Lease, Leases, NewLease};
 use model::{Fault, Id, Kind, LeaseInfo, Payload, Reply, TokenKind};
 use sandbox::{Grant, Guest, Lent};
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::answering::Answering;
 use crate::corridor::{Rooms, now, stored};
+use crate::recording;
 
 /// How often taking one lease back is tried again at once when another changed the same records.
 const RERUNS_MAX: u32 = 4;
@@ -33,14 +35,6 @@ pub(crate) struct Loan<'a> {
     pub(crate) path: &'a str,
     /// The caller: with its token, the lease ends.
     pub(crate) principal: Option<&'a Principal>,
-}
-
-/// How taking a lease back went.
-enum Gone {
-    /// It is gone, through this call or another's.
-    Yes,
-    /// It was extended meanwhile.
-    Lives,
 }
 
 impl Rooms {
@@ -114,8 +108,7 @@ impl Rooms {
             }
         };
         match done {
-            Ok(Gone::Yes) => Ok(()),
-            Ok(Gone::Lives) => Ok(()),
+            Ok(()) => Ok(()),
             // Others are at it, or nothing can be done for any lease now.
             Err(fault) if matches!(fault.kind, Kind::Conflict | Kind::Sealed) => Err(fault),
             Err(fault) => {
@@ -126,13 +119,11 @@ impl Rooms {
         }
     }
 
-    async fn taken_back(&self, lease: &Lease) -> Result<Gone, Fault> {
+    /// One that is gone through another, or was extended meanwhile, is left alone.
+    async fn taken_back(&self, lease: &Lease) -> Result<(), Fault> {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let found = Leases::get(&mut transaction, lease.namespace, &lease.id).await?;
-        let Some(lease) = found else { return Ok(Gone::Yes) };
-        if !lease.is_over(now()) {
-            return Ok(Gone::Lives);
-        }
+        let Some(lease) = found.filter(|lease| lease.is_over(now())) else { return Ok(()) };
         let mut transaction = match &lease.held {
             Held::Token(key) => {
                 self.tokens.revoke(&mut transaction, key).await?;
@@ -144,8 +135,7 @@ impl Rooms {
             }
         };
         Leases::remove(&mut transaction, &lease).await?;
-        transaction.commit().await.map_err(stored)?;
-        Ok(Gone::Yes)
+        transaction.commit().await.map_err(stored)
     }
 
     /// Lets the engine of a mount take back what it lent. A mount that was removed does so as long as its data is there;
@@ -165,7 +155,9 @@ impl Rooms {
         let Some(namespace) = tree.namespace_by_id(mount.namespace) else { return Ok(transaction) };
         let guest = self.guest(&mount)?;
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
-        let grant = self.lease_grant(transaction, &tree, namespace, &mount, deadline);
+        let recorder = recording::unasked(&self.audit, &transaction, &lease_id(&mount), namespace, &mount).await?;
+        let managed_keys = recorder.keys(&self.managed_keys);
+        let grant = self.lease_grant(transaction, (&tree, namespace, &mount), managed_keys, deadline);
         guest.revoke(grant, lent).await
     }
 
@@ -188,6 +180,7 @@ impl Rooms {
         mut transaction: Transaction,
         renewal: Renewal,
         tree: &Tree,
+        managed_keys: ManagedKeys,
         deadline: Instant,
     ) -> Result<(Reply, Transaction), Fault> {
         let Renewal { mut lease, increment } = renewal;
@@ -199,7 +192,7 @@ impl Rooms {
         let namespace = tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         mount.expect(&mut transaction)?;
         let asked = increment.filter(|increment| *increment > 0).unwrap_or(ttl);
-        let grant = self.lease_grant(transaction, tree, namespace, mount, deadline);
+        let grant = self.lease_grant(transaction, (tree, namespace, mount), managed_keys, deadline);
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
         let (lent, mut transaction) = self.guest(mount)?.renew(grant, lent).await?;
         let (default, longest) = self.system.lease_ttls(mount);
@@ -229,21 +222,20 @@ impl Rooms {
     fn lease_grant(
         &self,
         transaction: Transaction,
-        tree: &Tree,
-        namespace: &Arc<Namespace>,
-        mount: &Arc<Mount>,
+        (tree, namespace, mount): (&Tree, &Arc<Namespace>, &Arc<Mount>),
+        managed_keys: ManagedKeys,
         deadline: Instant,
     ) -> Grant {
         let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(mount);
         Grant {
-            request_id: format!("lease-{}", mount.accessor),
+            request_id: lease_id(mount),
             transaction,
             namespace: Arc::clone(namespace),
             above: tree.above(&namespace.path),
             mount: Arc::clone(mount),
             default_lease_ttl,
             max_lease_ttl,
-            managed_keys: self.managed_keys.clone(),
+            managed_keys,
             internal_keys: self.internal_keys.clone(),
             outgoing: Arc::clone(&self.outgoing),
             deadline,
@@ -259,7 +251,10 @@ impl Answering<'_> {
         (reply, transaction): (Reply, Transaction),
     ) -> Result<(Reply, Transaction), Fault> {
         match duty.take() {
-            Some(Duty::Renew(renewal)) => self.rooms.extend(transaction, *renewal, self.tree, self.deadline).await,
+            Some(Duty::Renew(renewal)) => {
+                let keys = self.recorder.keys(&self.rooms.managed_keys);
+                self.rooms.extend(transaction, *renewal, self.tree, keys, self.deadline).await
+            }
             other => {
                 *duty = other;
                 Ok((reply, transaction))
@@ -274,6 +269,11 @@ fn token_key(principal: &Principal) -> Option<String> {
         TokenKind::Service => Some(principal.key().to_owned()),
         TokenKind::Batch => principal.parent.clone(),
     }
+}
+
+/// What identifies work on a mount's leases that no request waits for.
+fn lease_id(mount: &Mount) -> String {
+    format!("lease-{}", mount.accessor)
 }
 
 /// When what is lent to a batch token ends at the latest: with the token.

@@ -10,16 +10,16 @@ mod answering;
 mod arrival;
 mod body;
 mod corridor;
-mod expiry;
 mod cors;
+mod expiry;
 mod help;
 mod json;
 mod leasing;
 mod login;
 mod opening;
-mod routing;
 mod passage;
 mod recording;
+mod routing;
 mod ticks;
 mod wrapping;
 

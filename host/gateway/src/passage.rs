@@ -74,7 +74,7 @@ impl Rooms {
         if let Some(recorder) = &journey.recorder {
             let nothing = Reply::nothing();
             let answer = passed.as_ref().map(|passed| match passed {
-                Passed::Replied(reply) => reply,
+                Passed::Replied(reply) => &**reply,
                 Passed::Seals => &nothing,
             });
             recording::close(recorder, answer).await?;
@@ -128,6 +128,11 @@ impl Rooms {
         let recorder = recording::unopened(&devices, &facts)?;
         let mut answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline, recorder };
         let decided = self.decide(&answering, &routed, known.as_ref(), transaction).await;
+        let decided = match decided {
+            // Nothing is decided: that is left to the next run.
+            Err(fault) if fault.kind == Kind::Conflict => return Err(fault),
+            decided => decided,
+        };
         facts.decided(decided.as_ref().ok().map(|decided| (decided.operation, &decided.admitted)));
         answering.recorder = journey.record(&devices, &facts, decided.as_ref().err()).await?;
         self.answer(answering, &routed, decided?, upload, journey, &facts).await
@@ -169,15 +174,15 @@ impl Rooms {
             let at = (routed.namespace.id, routed.path.as_str());
             let reply = answering.wrap(Some(at), reply, &mut transaction).await?;
             transaction.commit().await.map_err(stored)?;
-            return Ok(Passed::Replied(reply));
+            return Ok(Passed::Replied(Box::new(reply)));
         };
         if answering.arrival.help {
-            return self.system.explain(&answering.arrival.path).map(Passed::Replied);
+            return self.system.explain(&answering.arrival.path).map(Box::new).map(Passed::Replied);
         }
         if let Some(upload) = upload.take() {
             // However long it takes, no view of the store is held for it.
             drop(transaction);
-            return self.system.restore(matched, &routed.namespace, upload).await.map(Passed::Replied);
+            return self.system.restore(matched, &routed.namespace, upload).await.map(Box::new).map(Passed::Replied);
         }
         let mut duty = None;
         let at = (&routed.namespace, matched);
@@ -191,7 +196,7 @@ impl Rooms {
         }
         transaction.commit().await.map_err(stored)?;
         self.after_commit(duty, journey.deadline).await?;
-        Ok(if matched.seals() { Passed::Seals } else { Passed::Replied(reply) })
+        Ok(if matched.seals() { Passed::Seals } else { Passed::Replied(Box::new(reply)) })
     }
 
     /// Refuses what a quota does not let through, before anything is done for it.

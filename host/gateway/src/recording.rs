@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::Admitted;
 use async_trait::async_trait;
 use audit::{Answer, Audit, Auth, Data, Devices, KeyUse, Policy, Recording, Request, Wrap};
-use keys::{ManagedKeys, Used, Witness};
+use keys::{Hash, ManagedKeys, Sealing, Used, Witness};
 use model::{Fault, MountClass, Operation, Payload, Reply};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -57,15 +57,16 @@ pub(crate) async fn open(
     facts: &Facts<'_>,
     refused: Option<&Fault>,
 ) -> Result<Arc<Recorder>, Fault> {
-    let recorder = unopened(devices, facts)?;
+    let recorder = Recorder::new(devices, facts, || sent(facts.arrival)).map(Arc::new)?;
     let error = refused.map(text).unwrap_or_default();
     recorder.recording.request(&error, SystemTime::now()).await?;
     Ok(recorder)
 }
 
-/// The recorder of a request of which nothing is decided yet: for what must be asked before.
+/// The recorder of a request of which nothing is decided yet: for what must be asked before, which may be the use of a key.
+/// Entries about that have no body, so nothing of it is hashed for them.
 pub(crate) fn unopened(devices: &Arc<Devices>, facts: &Facts<'_>) -> Result<Arc<Recorder>, Fault> {
-    Recorder::new(devices, facts).map(Arc::new)
+    Recorder::new(devices, facts, || Data::Nothing).map(Arc::new)
 }
 
 /// Records the answer, which is given only if that was done.
@@ -149,8 +150,8 @@ pub(crate) async fn unasked(
 }
 
 impl Recorder {
-    fn new(devices: &Arc<Devices>, facts: &Facts<'_>) -> Result<Self, Fault> {
-        let recording = Recording::new(devices, || (facts.request(), facts.auth()))?;
+    fn new<'a>(devices: &Arc<Devices>, facts: &'a Facts<'a>, data: impl FnOnce() -> Data<'a>) -> Result<Self, Fault> {
+        let recording = Recording::new(devices, || (facts.request(data()), facts.auth()))?;
         let clear = match &facts.target {
             At::Mount(mount) if !devices.is_empty() => mount.config.audit_non_hmac_response_keys.clone(),
             _ => Vec::new(),
@@ -166,7 +167,7 @@ impl Recorder {
         transaction: &Transaction,
         facts: &Facts<'_>,
     ) -> Result<Arc<Self>, Fault> {
-        let newer = Self::new(&audit.devices(transaction).await?, facts)?;
+        let newer = Self::new(&audit.devices(transaction).await?, facts, || sent(facts.arrival))?;
         Ok(if newer.recording.is_empty() { self } else { Arc::new(newer) })
     }
 
@@ -185,6 +186,7 @@ impl Recorder {
 impl Witness for Recorder {
     async fn used(&self, used: Used<'_>) -> Result<(), Fault> {
         let scheme = used.scheme.map(|scheme| scheme.to_string());
+        let named = used.sealing.map(Sealing::name).or(used.hash.map(Hash::name));
         let uuid = used.uuid.map(|uuid| uuid.to_string()).unwrap_or_default();
         let about = KeyUse {
             name: used.key,
@@ -192,7 +194,7 @@ impl Witness for Recorder {
             home: used.home.map_or("", keys::ProviderType::name),
             key_type: used.key_type.map(|kind| kind.to_string()).unwrap_or_default(),
             act: used.act.name(),
-            algorithm: scheme.or(used.hash.map(|hash| hash.name().to_owned())).unwrap_or_default(),
+            algorithm: scheme.or(named.map(str::to_owned)).unwrap_or_default(),
             digest: used.digest,
             input_length: used.input_length,
             error: used.error.map(ToString::to_string).unwrap_or_default(),
@@ -229,15 +231,12 @@ impl<'a> Facts<'a> {
         self.operation = operation;
         let granting = admitted.granting().iter().map(|granting| Policy {
             name: granting.name.clone(),
-            namespace: audit::Namespace {
-                id: granting.namespace_id.clone(),
-                path: granting.namespace_path.clone(),
-            },
+            namespace: audit::Namespace { id: granting.namespace_id.clone(), path: granting.namespace_path.clone() },
         });
         self.decision = self.known.map(|_| (true, granting.collect()));
     }
 
-    fn request(&self) -> Request<'_> {
+    fn request<'d>(&'d self, data: Data<'d>) -> Request<'d> {
         let (mount, clear): (_, &[String]) = match &self.target {
             At::Nowhere => (None, &[]),
             At::Native(point) => (Some(native(point)), &[]),
@@ -252,7 +251,7 @@ impl<'a> Facts<'a> {
             namespace: self.namespace.as_deref().map(shown).unwrap_or_default(),
             path: self.path.clone(),
             mount,
-            data: sent(arrival),
+            data,
             clear,
             client_token: arrival.token.clone(),
             client_token_accessor: principal.map(|who| who.accessor.clone()).unwrap_or_default(),

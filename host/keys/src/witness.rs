@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use model::{Fault, Id};
 
-use crate::{Error, Hash, KeyType, ProviderType, Scheme};
+use crate::{Error, Hash, KeyType, ProviderType, Scheme, Sealing};
 
-/// Is told of what a managed key's home was asked, and of refusals to ask it. What is done with the public half alone,
+/// Is told of what a managed key's home was asked, and of refusals to ask it. What is done with a public half alone,
 /// verifying and encrypting, is no use of the key.
 #[async_trait]
 pub trait Witness: Send + Sync {
@@ -20,10 +20,20 @@ pub enum Act {
     Open,
     /// Signed.
     Sign,
+    /// Encrypted, with a symmetric key.
+    Encrypt,
     /// Decrypted.
     Decrypt,
+    /// Made a code that authenticates a message, or made it again to compare.
+    Mac,
+    /// Drew random bytes from the key's home.
+    Random,
     /// Made the key.
     Generate,
+    /// Put a key from outside in its home.
+    Store,
+    /// Put another key in its place.
+    Replace,
 }
 
 impl Act {
@@ -32,8 +42,13 @@ impl Act {
         match self {
             Self::Open => "open",
             Self::Sign => "sign",
+            Self::Encrypt => "encrypt",
             Self::Decrypt => "decrypt",
+            Self::Mac => "mac",
+            Self::Random => "random",
             Self::Generate => "generate",
+            Self::Store => "store",
+            Self::Replace => "replace",
         }
     }
 }
@@ -53,8 +68,10 @@ pub struct Used<'a> {
     pub key_type: Option<KeyType>,
     /// How it signed.
     pub scheme: Option<Scheme>,
-    /// How it decrypted.
+    /// The hash that it decrypted or authenticated with.
     pub hash: Option<Hash>,
+    /// How it sealed or opened.
+    pub sealing: Option<Sealing>,
     /// What it signed, as its scheme hashes it; `None` where a scheme hashes nothing.
     pub digest: Option<&'a [u8]>,
     /// How many bytes it was given.
@@ -74,6 +91,7 @@ impl<'a> Used<'a> {
             key_type: None,
             scheme: None,
             hash: None,
+            sealing: None,
             digest: None,
             input_length: None,
             error: None,

@@ -46,19 +46,25 @@ impl Leases {
         Self::write(transaction, lease).await
     }
 
-    /// Keeps a lease as it is now, new or changed.
+    /// Keeps a lease as it is now, new or changed. One that was revoked stays so, whatever else changes: nobody renews it
+    /// while it waits to be taken back.
     pub async fn write(transaction: &mut Transaction, lease: &Lease) -> Result<(), Error> {
         let key = keys::record(lease.namespace, &lease.id);
         let before: Option<Lease> = transaction.get_json(&drawer(), &key).await?;
+        let mut lease = lease.clone();
+        if let Some(before) = before.as_ref().filter(|before| before.revoked) {
+            (lease.revoked, lease.expires) = (true, before.expires);
+            lease.forced |= before.forced;
+        }
         let was = before.as_ref().map(indexes).unwrap_or_default();
-        let is = indexes(lease);
+        let is = indexes(&lease);
         for gone in was.iter().filter(|index| !is.contains(index)) {
             transaction.delete(&drawer(), gone)?;
         }
         for new in is.iter().filter(|index| !was.contains(index)) {
             transaction.put(&drawer(), new, key.clone().into_bytes())?;
         }
-        Ok(transaction.put_json(&drawer(), &key, lease)?)
+        Ok(transaction.put_json(&drawer(), &key, &lease)?)
     }
 
     /// Forgets a lease, whatever it was of. Forgetting one that is gone is no error.

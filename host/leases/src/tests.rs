@@ -81,6 +81,22 @@ async fn a_renewed_lease_is_due_at_its_new_end_only_and_a_removed_one_never() {
 }
 
 #[tokio::test]
+async fn who_renews_what_was_revoked_and_waits_to_be_taken_back_does_not_keep_it() {
+    let store = Store::new(Memory::new());
+    let mut kept = lease(Id::nil(), "auth/token/create", 1, Some(NOON + 10));
+    keep(&store, std::slice::from_ref(&kept)).await;
+    let mut ended = kept.clone();
+    ended.end(NOON);
+    keep(&store, &[ended]).await;
+    let mut tx = begin(&store).await;
+    Leases::renew(&mut tx, &mut kept, Some(NOON + 500), NOON + 1).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(due(&store, NOON).await, [kept.id.as_str()]);
+    let mut tx = begin(&store).await;
+    assert!(Leases::get(&mut tx, Id::nil(), &kept.id).await.unwrap().unwrap().is_over(NOON));
+}
+
+#[tokio::test]
 async fn a_lease_belongs_to_one_namespace_whatever_its_path() {
     let store = Store::new(Memory::new());
     let other = Id::from_random([7; 16]);

@@ -74,7 +74,8 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_revoke(&mut store, &context, &lease).await
         };
-        let ((), state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        let ((), state) =
+            self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
         transaction(state)
     }
 
@@ -88,7 +89,8 @@ impl Guest {
             let guest = self.instance.instantiate_async(&mut store).await?;
             guest.innkeeper_engine_engine().call_renew(&mut store, &context, &lease).await
         };
-        let (lease, state) = left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        let (lease, state) =
+            self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
         Ok((lent_by(lease).map_err(out_of_bounds)?, transaction(state)?))
     }
 

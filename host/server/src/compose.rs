@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Tokens;
-use access::policy::{Acl, Policies};
+use access::policy::Acl;
 use async_trait::async_trait;
 use audit::Audit;
 use gateway::{Furnish, Gateway, Rooms};
@@ -168,7 +168,7 @@ async fn furnish(
     let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), Arc::clone(&audit), snapshots)?;
     let system = system.observed(meter).configured(configured);
     let mut tasks = JoinSet::new();
-    tasks.spawn(sweep(store.clone(), Arc::clone(&tokens)));
+    tasks.spawn(sweep(store.clone()));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
     Ok(Rooms {
         cluster_id: system::cluster_id(&store).await?,
@@ -232,16 +232,13 @@ async fn guests(sandbox: &Sandbox, more: &[&[u8]]) -> Result<Vec<Guest>, Fault> 
     Ok(guests)
 }
 
-/// Clears away what removed mounts and namespaces and ended tokens kept, as long as the node is open.
-async fn sweep(store: Store, tokens: Arc<Tokens>) {
+/// Clears away what removed mounts and namespaces kept, as long as the node is open.
+async fn sweep(store: Store) {
     let mut tick = tokio::time::interval(SWEEP_EVERY);
     loop {
         tick.tick().await;
         if let Err(error) = tenancy::sweep(&store).await {
             tracing::warn!(%error, "clearing away failed; it goes on at the next turn");
-        }
-        if let Err(error) = tokens.sweep(&store, now()).await {
-            tracing::warn!(%error, "clearing away after tokens failed; it goes on at the next turn");
         }
     }
 }

@@ -116,7 +116,7 @@ pub(crate) async fn lookup(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
 
 async fn list(call: Call<'_>, prefix: &str) -> Result<Reply, Fault> {
     // Below a prefix, the route demands sudo; this is the same right at the top.
-    if prefix.is_empty() && !call.admitted.principal().is_some_and(access::Principal::is_root) {
+    if prefix.is_empty() && !call.admitted.principal().is_some_and(|principal| principal.is_root()) {
         return Err(Fault::denied());
     }
     let mut keys: Vec<String> = Vec::new();

@@ -10,19 +10,19 @@ mod auth;
 mod builtin;
 mod capabilities;
 mod cluster;
-mod cubbyhole;
 mod config_state;
 mod cors;
+mod cubbyhole;
 mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
 mod grants;
+mod help;
+mod host_info;
 mod identity;
 mod leases;
 pub mod lockout;
-mod help;
-mod host_info;
 mod managed_keys;
 mod metrics;
 mod mounts;
@@ -64,6 +64,7 @@ use storage::barrier::Barrier;
 use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
+pub use self::leases::{Duty, Renewal};
 pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use cors::{CrossOrigin, cross_origin};
@@ -71,7 +72,6 @@ pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
 pub use quotas::Asking;
 use quotas::Quotas;
-pub use leases::{Duty, Renewal};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
 pub use wrapping::Wish;
@@ -178,7 +178,20 @@ impl System {
         let (routes, meter, quotas) = (Routes::new()?, Meter::default(), Quotas::new());
         let policies = Arc::new(Policies::new());
         let configured = Value::Null;
-        Ok(Self { info, barrier, tokens, catalog, managed_keys, audit, snapshots, policies, routes, meter, quotas, configured })
+        Ok(Self {
+            info,
+            barrier,
+            tokens,
+            catalog,
+            managed_keys,
+            audit,
+            snapshots,
+            policies,
+            routes,
+            meter,
+            quotas,
+            configured,
+        })
     }
 
     /// The same, showing what this meter counts.
@@ -333,6 +346,8 @@ impl Matched {
     /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
     pub fn unlocks(&self) -> bool {
         matches!(self.endpoint, Endpoint::NamespaceUnlock)
+    }
+
     /// Whether answering it may change what requests are recorded with. The answer is then recorded with the devices that
     /// there are afterwards, too.
     pub fn changes_audit(&self) -> bool {
@@ -374,12 +389,6 @@ fn rfc3339(seconds: u64) -> Result<String, Fault> {
 
 fn stored(error: storage::Error) -> Fault {
     Fault::new(error.kind(), "storage failed").detail(error.to_string())
-}
-
-/// A time as clients read it.
-fn rfc3339(seconds: u64) -> Result<String, Fault> {
-    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a time outside of what can be written"))
 }
 
 fn unsupported() -> Fault {

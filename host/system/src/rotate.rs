@@ -5,7 +5,7 @@ use seal::rotation::{self, Policy};
 use serde_json::{Value, json};
 use storage::barrier::Barrier;
 
-use crate::{Call, params, rfc3339, unsupported};
+use crate::{Call, params, unsupported};
 
 pub(crate) fn rotate(barrier: &Barrier, call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {

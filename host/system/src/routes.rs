@@ -82,7 +82,7 @@ impl Endpoint {
         matches!(
             self,
             Self::ConfigState
-            Self::Audit
+                | Self::Audit
                 | Self::AuditDevice
                 | Self::AuditHash
                 | Self::AuditHeader
@@ -119,8 +119,6 @@ const SUDO: Demands = Demands { unauthenticated: false, sudo: true };
 impl Routes {
     pub(crate) fn new() -> Result<Self, Fault> {
         let system = [
-        let mut router = Router::new();
-        for (template, endpoint, demands) in [
             ("audit", Endpoint::Audit, SUDO),
             ("audit/{*path}", Endpoint::AuditDevice, SUDO),
             ("audit-hash/{*path}", Endpoint::AuditHash, TOKEN),

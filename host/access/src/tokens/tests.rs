@@ -11,7 +11,6 @@ use storage::memory::Memory;
 
 use super::ttl::{Bounds, Wanted};
 use super::*;
-use crate::{Demands, admit};
 
 const NOON: u64 = 1_800_000_000;
 const BOUNDS: Bounds = Bounds { default_ttl: 3600, max_ttl: 7200 };
@@ -87,12 +86,6 @@ async fn only_the_token_that_was_made_is_found_and_it_is_not_stored() {
         assert!(!house.is_alive(&SecretString::from(wrong), NOON).await, "{wrong}");
     }
     assert!(!house.records().await.concat().contains(token.expose_secret()));
-}
-
-#[test]
-fn without_a_token_only_open_routes_answer() {
-    assert!(admit(None, Demands { unauthenticated: true, sudo: false }).is_ok());
-    assert!(admit(None, Demands::default()).is_err());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{ManagedKey, ManagedKeys, Place};
 use crate::registry::{self, Record};
-use crate::{Description, Error, KeyType, NewKey, ProviderType};
+use crate::{Act, Description, Error, KeyType, NewKey, ProviderType, Used};
 
 /// How often the record is written again that others write at the same time.
 const SETTLES_MAX: u32 = 32;
@@ -54,6 +54,13 @@ impl ManagedKeys {
 
 impl ManagedKey {
     async fn put(&self, new: NewKey<'_>, replace: bool, deadline: Instant) -> Result<Description, Error> {
+        let put = self.put_alone(new, replace, deadline).await;
+        let act = if replace { Act::Replace } else { Act::Store };
+        let key_type = put.as_ref().ok().map(|put| put.key_type);
+        self.witness(Used { key_type, ..self.use_of(act) }, put).await
+    }
+
+    async fn put_alone(&self, new: NewKey<'_>, replace: bool, deadline: Instant) -> Result<Description, Error> {
         let keeper = self.driver()?.keeper();
         let what = if replace { "putting a key in another's place" } else { "storing a key" };
         let keeper = keeper.ok_or_else(|| Error::Unsupported(format!("{what} in a home of this type")))?;

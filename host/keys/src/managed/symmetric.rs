@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::ManagedKey;
-use crate::{Description, Error, Hash, MESSAGE_MAX, RANDOM_MAX, SealRequest, Sealing, Symmetric, Usage};
+use crate::{Act, Description, Error, Hash, MESSAGE_MAX, RANDOM_MAX, SealRequest, Sealing, Symmetric, Usage, Used};
 
 impl ManagedKey {
     /// How the key seals texts, most usual first.
@@ -23,6 +23,16 @@ impl ManagedKey {
 
     /// Seals a text in the key's home, in the format that [`Sealing`] says.
     pub async fn seal(
+        &self,
+        transaction: &mut Transaction,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        let sealed = self.seal_alone(transaction, request, deadline).await;
+        self.witness(self.sealing_use(Act::Encrypt, request), sealed).await
+    }
+
+    async fn seal_alone(
         &self,
         transaction: &mut Transaction,
         request: SealRequest<'_>,
@@ -43,6 +53,16 @@ impl ManagedKey {
         request: SealRequest<'_>,
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let opened = self.open_sealed_alone(transaction, request, deadline).await;
+        self.witness(self.sealing_use(Act::Decrypt, request), opened).await
+    }
+
+    async fn open_sealed_alone(
+        &self,
+        transaction: &mut Transaction,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.may(Usage::Decrypt)?;
         request.sealing.check_sealed(request.text, request.associated).map_err(|error| error.of(self.name()))?;
         let description = self.sealing(transaction, request.sealing, deadline).await?;
@@ -53,6 +73,18 @@ impl ManagedKey {
 
     /// HMAC in the key's home.
     pub async fn mac(
+        &self,
+        transaction: &mut Transaction,
+        hash: Hash,
+        message: &[u8],
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        let made = self.mac_alone(transaction, hash, message, deadline).await;
+        let used = Used { hash: Some(hash), input_length: Some(message.len()), ..self.use_of(Act::Mac) };
+        self.witness(used, made).await
+    }
+
+    async fn mac_alone(
         &self,
         transaction: &mut Transaction,
         hash: Hash,
@@ -93,6 +125,11 @@ impl ManagedKey {
 
     /// So many random bytes of the key's home, 1 to [`RANDOM_MAX`]. The key itself need not be there.
     pub async fn random(&self, count: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let drawn = self.random_alone(count, deadline).await;
+        self.witness(self.use_of(Act::Random), drawn).await
+    }
+
+    async fn random_alone(&self, count: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.may(Usage::GenerateRandom)?;
         if !(1..=RANDOM_MAX).contains(&count) {
             return Err(Error::invalid(format!("bytes: 1 to {RANDOM_MAX} at once, not {count}")).of(self.name()));
@@ -119,6 +156,10 @@ impl ManagedKey {
         }
         let what = unable("seal", sealing.name(), &names(&description.sealings, Sealing::name));
         Err(Error::Unsupported(what).of(self.name()))
+    }
+
+    fn sealing_use(&self, act: Act, request: SealRequest<'_>) -> Used<'_> {
+        Used { sealing: Some(request.sealing), input_length: Some(request.text.len()), ..self.use_of(act) }
     }
 
     fn powers(&self) -> Result<&dyn Symmetric, Error> {

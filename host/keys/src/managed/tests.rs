@@ -13,13 +13,14 @@ use tokio::time::Instant;
 
 use crate::{
     Caller, Curve, Description, Driver, Error, Hash, Input, InternalKey, InternalKeys, KeyType, Libraries, Library,
-    Locator, ManagedKey, ManagedKeys, Place, Policy, Provider, ProviderType, Reason, Scheme, SignRequest, TestSign,
-    Used, Witness,
+    Locator, ManagedKey, ManagedKeys, Material, NewKey, Place, Policy, Provider, ProviderType, Reason, Scheme,
+    SealRequest, Sealing, SignRequest, TestSign, Used, Witness,
 };
 
 static ROOT: NamespacePath = NamespacePath::root();
 const KIND: ProviderType = ProviderType::Pkcs11;
 const SCHEME: Scheme = Scheme::Ecdsa(Hash::Sha256);
+const SEAL: SealRequest<'static> = SealRequest { sealing: Sealing::AesGcm, text: b"m", associated: b"" };
 
 /// A home of one key.
 struct Fake {
@@ -67,12 +68,24 @@ impl Driver for Fake {
         Ok(())
     }
 
+    fn random(&self) -> Option<&dyn crate::Random> {
+        Some(self)
+    }
+
     async fn forget(&self, _: &Provider) {
         self.note("forget");
     }
 
     async fn forget_all(&self) {
         self.note("forget_all");
+    }
+}
+
+#[async_trait]
+impl crate::Random for Fake {
+    async fn bytes(&self, _: &Provider, count: usize, _: Instant) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+        self.note("random");
+        Ok(vec![7; count].into())
     }
 }
 
@@ -201,13 +214,76 @@ async fn each_use_needs_its_usage() {
         key.verify(&mut transaction, SCHEME, input, b"s", deadline()).await.map(drop),
         key.encrypt(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
         key.decrypt(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
+        key.seal(&mut transaction, SEAL, deadline()).await.map(drop),
+        key.open_sealed(&mut transaction, SEAL, deadline()).await.map(drop),
+        key.mac(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
+        key.verify_mac(&mut transaction, Hash::Sha256, b"m", b"c", deadline()).await.map(drop),
+        key.random(32, deadline()).await.map(drop),
     ];
-    for (refused, word) in refusals.into_iter().zip(["sign", "verify", "encrypt", "decrypt"]) {
+    let words = ["sign", "verify", "encrypt", "decrypt", "encrypt", "decrypt", "mac", "mac", "generate_random"];
+    for (refused, word) in refusals.into_iter().zip(words) {
         let refused = refused.unwrap_err();
         assert_eq!(refused.reason(), Reason::UsageDenied, "{word}");
         assert!(refused.public().contains(&format!("may not be used to {word}")), "{}", refused.public());
     }
     assert_eq!(bench.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_key_pair_seals_and_authenticates_nothing_and_a_home_without_a_generator_says_so() {
+    let bench = Bench::new().await;
+    bench.register(&ROOT, json!({ "any_mount": true, "usages": "encrypt,decrypt,mac,generate_random" })).await;
+    let mut transaction = bench.begin().await;
+    let key = bench.keys.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+    let refusals = [
+        key.seal(&mut transaction, SEAL, deadline()).await.map(drop),
+        key.open_sealed(&mut transaction, SealRequest { text: &[0; 64], ..SEAL }, deadline()).await.map(drop),
+        key.mac(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
+        key.random(32, deadline()).await.map(drop),
+    ];
+    for refused in refusals {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.reason(), Reason::Unsupported, "{refused}");
+    }
+    for count in [0, crate::RANDOM_MAX + 1] {
+        assert_eq!(key.random(count, deadline()).await.unwrap_err().reason(), Reason::Invalid);
+    }
+}
+
+#[tokio::test]
+async fn keys_are_made_stored_and_replaced_with_leave_only_and_else_the_home_is_asked_nothing() {
+    let bench = Bench::new().await;
+    bench.fake.present.store(false, Ordering::Relaxed);
+    let place = Place { namespace: Id::nil(), path: &ROOT };
+    let secret = Material::secret_key(&"AAAAAAAAAAAAAAAAAAAAAA==".to_owned().into()).unwrap();
+    let put = async |new: NewKey<'_>, replace| {
+        bench.keys.put(&mut bench.begin().await, place, (KIND, "k"), new, replace, deadline()).await
+    };
+    bench.register(&ROOT, json!({})).await;
+    bench.calls();
+    for (new, replace, flag) in [
+        (NewKey::Made, false, "allow_generate_key"),
+        (NewKey::Made, true, "allow_generate_key"),
+        (NewKey::Given(&secret), false, "allow_store_key"),
+        (NewKey::Given(&secret), true, "allow_store_key"),
+    ] {
+        let refused = put(new, replace).await.unwrap_err();
+        assert!(refused.public().contains(&format!("{flag}: is not set")), "{}", refused.public());
+    }
+    bench.register(&ROOT, json!({ "allow_generate_key": true, "allow_store_key": true })).await;
+    bench.calls();
+    for new in [NewKey::Made, NewKey::Given(&secret)] {
+        let refused = put(new, true).await.unwrap_err();
+        assert!(refused.public().contains("allow_replace_key: is not set"), "{}", refused.public());
+    }
+    assert_eq!(bench.calls(), [""; 0]);
+    let refused = put(NewKey::Given(&secret), false).await.unwrap_err();
+    assert!(refused.public().contains("storing a key in a home of this type"), "{}", refused.public());
+    assert_eq!(bench.calls(), ["describe"]);
+    put(NewKey::Made, false).await.unwrap();
+    assert_eq!(bench.calls(), ["describe", "describe", "generate"]);
+    let refused = put(NewKey::Made, false).await.unwrap_err();
+    assert!(matches!(&refused, Error::Of { source, .. } if matches!(**source, Error::Present)), "{refused}");
 }
 
 #[tokio::test]
@@ -407,7 +483,7 @@ async fn a_witness_is_told_of_each_use_and_of_each_refusal() {
     bench.keys = bench.keys.witnessed(Arc::clone(&notes) as _);
     let lent = ["k".to_owned()];
     bench.sign(&caller(&lent), "k").await.unwrap();
-    assert_eq!(notes.told(), ["generate k ecdsa-p256 0 done", "sign k ecdsa-p256 32 done"]);
+    assert_eq!(notes.told(), ["generate k EC P256 0 done", "sign k EC P256 32 done"]);
     bench.fake.busy.store(true, Ordering::Relaxed);
     bench.sign(&caller(&lent), "k").await.unwrap_err();
     bench.sign(&caller(&[]), "k").await.unwrap_err();
@@ -415,7 +491,7 @@ async fn a_witness_is_told_of_each_use_and_of_each_refusal() {
     bench.register(&ROOT, json!({ "usages": "verify" })).await;
     bench.sign(&caller(&lent), "k").await.unwrap_err();
     let told = notes.told();
-    let refused = ["sign k ecdsa-p256 32 Unavailable", "open k ecdsa-p256 0 NotGranted", "open stranger ? 0 NotFound"];
+    let refused = ["sign k EC P256 32 Unavailable", "open k EC P256 0 NotGranted", "open stranger ? 0 NotFound"];
     assert_eq!(told[..3], refused);
     assert!(told[3].starts_with("sign k ") && told[3].ends_with(" UsageDenied"), "{told:?}");
 }
@@ -431,4 +507,27 @@ async fn a_signature_that_nobody_took_note_of_is_not_given_out() {
     assert_eq!(kept.reason(), Reason::Internal);
     assert!(!kept.public().contains("disk"), "{}", kept.public());
     assert_eq!(bench.calls(), ["describe", "sign"]);
+}
+
+#[tokio::test]
+async fn a_witness_is_told_of_symmetric_powers_and_random_bytes_too() {
+    let mut bench = Bench::new().await;
+    let notes = Arc::new(Notes::default());
+    bench.register(&ROOT, json!({ "any_mount": true, "usages": "encrypt,decrypt,mac,random" })).await;
+    bench.keys = bench.keys.witnessed(Arc::clone(&notes) as _);
+    let mut transaction = bench.begin().await;
+    let key = bench.keys.open(&mut transaction, &caller(&[]), "k").await.unwrap();
+    assert_eq!(key.random(16, deadline()).await.unwrap().len(), 16);
+    let sealed = SealRequest { sealing: Sealing::AesGcm, text: &[1; 40], associated: &[] };
+    assert!(key.seal(&mut transaction, sealed, deadline()).await.is_err(), "it is a pair");
+    assert!(key.open_sealed(&mut transaction, sealed, deadline()).await.is_err());
+    assert!(key.mac(&mut transaction, Hash::Sha256, b"m", deadline()).await.is_err());
+    let told = notes.told();
+    assert_eq!(told[0], "random k ? 0 done");
+    for (told, act) in told[1..].iter().zip(["encrypt", "decrypt", "mac"]) {
+        assert_eq!(*told, format!("{act} k EC P256 0 Unsupported"));
+    }
+    assert_eq!(told.len(), 4);
+    notes.broken.store(true, Ordering::Relaxed);
+    assert_eq!(key.random(16, deadline()).await.unwrap_err().reason(), Reason::Internal);
 }

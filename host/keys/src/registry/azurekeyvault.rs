@@ -155,6 +155,11 @@ fn encryption_mode(params: &Params<'_>) -> Result<(), Error> {
 pub(super) fn locator(params: &Params<'_>, old: Option<&AzureKeyVaultLocator>) -> Result<AzureKeyVaultLocator, Error> {
     let types = "RSA-HSM, RSA, EC-HSM or EC";
     let key_type = params.needed("key_type", old.map(|old| &old.key_type), types)?.to_ascii_uppercase();
+    if key_type == "OCT" || key_type == "OCT-HSM" {
+        return Err(Error::invalid(format!(
+            "key_type: symmetric keys of Azure Managed HSM are not supported; use {types}"
+        )));
+    }
     if !["RSA-HSM", "RSA", "EC-HSM", "EC"].contains(&key_type.as_str()) {
         return Err(Error::invalid(format!("key_type: {key_type:?} is not supported; use {types}")));
     }

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::policies::{self, Asked};
-use super::role::{Role, Sort};
+use super::role::{Role, Sort, quoted};
 use super::{bounds, caller, roles, shown, sudo};
 use crate::builtin::TOKEN;
 use crate::{Call, System, fresh_id, params};
@@ -62,6 +62,11 @@ pub(super) async fn create(system: &System, mut call: Call<'_>, how: How<'_>) ->
     let (token, principal) = system.tokens.create(call.transaction, new).await?;
     let mut reply = Reply::auth(shown(&mut call, token, &principal).await?);
     reply.warnings = warnings;
+    for policy in &principal.policies {
+        if system.policies.read(call.transaction, principal.namespace, policy).await?.is_none() {
+            reply.warnings.push(format!("Policy {} does not exist", quoted(policy)));
+        }
+    }
     Ok(reply)
 }
 

@@ -101,7 +101,7 @@ fn schemes(key_type: KeyType) -> Vec<Scheme> {
         KeyType::Rsa { .. } => HASHES.map(Scheme::Pkcs1v15).into_iter().chain(HASHES.map(Scheme::Pss)).collect(),
         // The hash is part of the algorithm's name (RFC 7518 section 3.4).
         KeyType::Ec(curve) => vec![Scheme::Ecdsa(curve.usual_hash())],
-        KeyType::Ed25519 => Vec::new(),
+        KeyType::Ed25519 | KeyType::Aes { .. } | KeyType::Hmac { .. } => Vec::new(),
     }
 }
 

@@ -42,7 +42,7 @@ impl Home for OverVault {
         let (plain, bits, curve) = match sort.key_type() {
             KeyType::Rsa { bits } => ("RSA", Some(bits), None),
             KeyType::Ec(curve) => ("EC", None, Some(curve)),
-            KeyType::Ed25519 => return None,
+            KeyType::Ed25519 | KeyType::Aes { .. } | KeyType::Hmac { .. } => return None,
         };
         let key_type = if self.hsm { format!("{plain}-HSM") } else { plain.to_owned() };
         Some(locator(name, &key_type, bits, curve))
