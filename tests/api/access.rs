@@ -177,7 +177,7 @@ fn a_mount_is_seen_by_who_may_do_something_below_it() {
     server.call("POST", "sys/mounts/hidden", json!({"type": "kv", "options": {"version": "1"}}));
     let seen = by(&server, &token, "GET", "sys/internal/ui/mounts", Value::Null);
     let names: Vec<&String> = seen.json["data"]["secret"].as_object().unwrap().keys().collect();
-    assert_eq!((seen.status, names), (200, vec!["secret/"]));
+    assert_eq!((seen.status, names), (200, vec![&"secret/".to_owned()]));
     let one = |path: &str| by(&server, &token, "GET", &format!("sys/internal/ui/mounts/{path}"), Value::Null);
     let shown = one("secret/deep");
     assert_eq!((shown.status, &shown.json["data"]["path"]), (200, &json!("secret/")), "{}", shown.text);
