@@ -200,7 +200,7 @@ impl Routes {
             ("tools/random", Endpoint::ToolsRandom, TOKEN),
             ("tools/random/{*path}", Endpoint::ToolsRandom, TOKEN),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
-            ("internal/ui/mounts/{*path}", Endpoint::UiMount, TOKEN),
+            ("internal/ui/mounts/{*path}", Endpoint::UiMount, OPEN),
         ];
         let token = [
             ("accessors", At::Accessors, SUDO),
