@@ -41,7 +41,7 @@ fn a_login_gives_a_token_with_what_the_user_may_have() {
     assert!(login.json["data"].is_null());
     let seen = with(&server, &login, "GET", "auth/token/lookup-self");
     let data = &seen.json["data"];
-    assert_eq!((&data["display_name"], &data["path"]), (&json!("userpass-ann"), &json!("auth/userpass/login/ann")));
+    assert_eq!((&data["display_name"], &data["path"]), (&json!("userpass-ann"), &json!("auth/userpass/login/Ann")));
     assert_eq!((&data["entity_id"], &data["meta"]), (&auth["entity_id"], &json!({"username": "ann"})));
     let again = log_in(&server, "ann", "s3cret");
     assert_eq!(again.json["auth"]["entity_id"], auth["entity_id"], "one person, one entity");

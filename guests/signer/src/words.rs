@@ -33,6 +33,9 @@ pub(crate) fn sealing_name(sealing: Sealing) -> &'static str {
 /// The way of sealing that a request names, else the key's usual one.
 pub(crate) fn sealing(key: &Key, name: &str) -> Result<Sealing, Fault> {
     let able = key.sealings()?;
+    if able.is_empty() {
+        return Err(Fault::invalid("the key neither encrypts nor decrypts: it is no RSA or AES key"));
+    }
     let names = || able.iter().copied().map(sealing_name).collect::<Vec<_>>().join(", ");
     let wanted = |sealing: &&Sealing| name.is_empty() || sealing_name(**sealing) == name;
     able.iter().find(wanted).copied().ok_or_else(|| Fault::invalid(format!("sealing: this key seals with {}", names())))
