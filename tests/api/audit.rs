@@ -238,7 +238,7 @@ fn when_no_device_writes_nothing_is_done_and_one_that_does_is_enough() {
     }
     house.break_device("two");
     let failed = house.until(500, "GET", "kv/a");
-    assert_eq!(failed.json["errors"], json!(["internal error"]));
+    assert!(failed.json["errors"][0].as_str().unwrap().starts_with("internal error"), "{}", failed.text);
     assert_eq!(house.server.call("POST", "kv/a", json!({"is": "new"})).status, 500);
     assert_eq!(house.server.call("DELETE", "sys/audit/one", Value::Null).status, 500);
     assert_eq!(house.server.send("GET", "sys/health", &[], Value::Null).status, 200);

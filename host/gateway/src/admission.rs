@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::policy::{Acl, Alias, Group, Question, Subject};
+use access::policy::{Acl, Question, Subject};
 use access::{Admitted, Asking, Denied, Principal};
 use identity::{Directory, Facts};
 use model::{Fault, Id, NamespacePath, Operation};
@@ -47,33 +47,7 @@ impl Known {
     }
 
     fn subject(&self) -> Subject {
-        self.facts.as_ref().map(|facts| subject(facts, self.home.id)).unwrap_or_default()
-    }
-}
-
-/// What templates in policies may ask of somebody.
-fn subject(facts: &Facts, namespace: Id) -> Subject {
-    let alias = |alias: &identity::Alias| {
-        let told = Alias {
-            id: alias.id.to_string(),
-            name: alias.name.clone(),
-            metadata: alias.metadata.clone(),
-            custom_metadata: alias.custom_metadata.clone(),
-        };
-        (alias.mount_accessor.clone(), told)
-    };
-    let group = |group: &identity::Group| Group {
-        id: group.id.to_string(),
-        name: group.name.clone(),
-        namespace,
-        metadata: group.metadata.clone(),
-    };
-    Subject {
-        entity_id: facts.entity.id.to_string(),
-        name: facts.entity.name.clone(),
-        metadata: facts.entity.metadata.clone(),
-        aliases: facts.aliases.iter().map(alias).collect(),
-        groups: facts.groups.values().map(group).collect(),
+        self.facts.as_ref().map(|facts| system::subject(facts, self.home.id)).unwrap_or_default()
     }
 }
 
@@ -142,6 +116,27 @@ impl Rooms {
         let path = whole(&routed.namespace.path, &routed.path);
         let question = asked.question(&path, asking.as_ref().map(|asking| asking.acl.as_ref()));
         Ok(access::admit(asking, routed.demands, &routed.namespace.path, &question))
+    }
+}
+
+impl Rooms {
+    /// Why a request is refused that leads nowhere: who may do nothing there is not told that nothing is there.
+    pub(crate) async fn nowhere(
+        &self,
+        arrival: &Arrival,
+        known: Option<&Known>,
+        fault: Fault,
+        transaction: &mut Transaction,
+    ) -> Result<Fault, Fault> {
+        let Some(known) = known else { return Ok(Denied::Unknown.into()) };
+        let header = arrival.namespace.as_deref().unwrap_or_default();
+        let Ok(header) = NamespacePath::parse(header) else { return Ok(fault) };
+        let path = whole(&header, &arrival.path);
+        let question =
+            Question { operation: arrival.operation, path: &path, parameters: None, wrap_ttl: None, sudo: false };
+        let below = path.starts_with(known.home.path.as_str());
+        let may = below && self.acl(known, transaction).await?.decide(&question).allowed;
+        Ok(if may { fault } else { Denied::Refused.into() })
     }
 }
 

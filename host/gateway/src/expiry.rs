@@ -74,6 +74,8 @@ fn node() -> Id {
 
 impl Rooms {
     async fn reap(&self, node: Id) -> Result<(), Fault> {
+        // What tokens that ended were lent is due from then on.
+        self.tokens.sweep(&self.store, now()).await?;
         for _ in 0..BATCHES_MAX {
             let work = self.work_to_do().await?;
             if work.is_empty() || !self.claim_reaping(node).await? {

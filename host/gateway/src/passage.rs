@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Admitted, Denied, Use};
+use access::{Admitted, Use};
 use audit::Devices;
 use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use storage::Transaction;
@@ -119,8 +119,7 @@ impl Rooms {
         let routed = match routed {
             Ok(routed) => routed,
             Err(fault) => {
-                // Who may do nothing is not told what is there and what is not.
-                let fault = if known.is_some() { fault } else { Denied::Unknown.into() };
+                let fault = self.nowhere(arrival, known.as_ref(), fault, &mut transaction).await?;
                 journey.record(&devices, &facts, Some(&fault)).await?;
                 return Err(fault);
             }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keys::{Cipher, Description, Driver, Error, Hash, Locator, Provider, ProviderType, Reason, SignRequest};
+use keys::{
+    Cipher, Description, Driver, Error, Hash, Keeper, Locator, NewKey, Provider, ProviderType, Random, Reason,
+    SealRequest, SignRequest, Symmetric,
+};
 use meter::Meter;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -70,6 +73,83 @@ impl Driver for Observed {
 
     fn cipher(&self) -> Option<&dyn Cipher> {
         self.driver.cipher().map(|_| self as &dyn Cipher)
+    }
+
+    fn symmetric(&self) -> Option<&dyn Symmetric> {
+        self.driver.symmetric().map(|_| self as &dyn Symmetric)
+    }
+
+    fn random(&self) -> Option<&dyn Random> {
+        self.driver.random().map(|_| self as &dyn Random)
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        self.driver.keeper().map(|_| self as &dyn Keeper)
+    }
+}
+
+/// A power that the driver had when it was asked for, and has no more.
+fn lost<T>(what: &str) -> Result<T, Error> {
+    Err(Error::Unsupported(format!("{what} in this home")))
+}
+
+#[async_trait]
+impl Symmetric for Observed {
+    async fn seal(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        let Some(symmetric) = self.driver.symmetric() else { return lost("symmetric keys") };
+        self.tell("seal", symmetric.seal(provider, locator, request, deadline).await)
+    }
+
+    async fn open(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        request: SealRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let Some(symmetric) = self.driver.symmetric() else { return lost("symmetric keys") };
+        self.tell("open", symmetric.open(provider, locator, request, deadline).await)
+    }
+
+    async fn mac(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        hash: Hash,
+        message: &[u8],
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        let Some(symmetric) = self.driver.symmetric() else { return lost("symmetric keys") };
+        self.tell("mac", symmetric.mac(provider, locator, hash, message, deadline).await)
+    }
+}
+
+#[async_trait]
+impl Random for Observed {
+    async fn bytes(&self, provider: &Provider, count: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let Some(random) = self.driver.random() else { return lost("random bytes") };
+        self.tell("random", random.bytes(provider, count, deadline).await)
+    }
+}
+
+#[async_trait]
+impl Keeper for Observed {
+    async fn put(
+        &self,
+        provider: &Provider,
+        locator: &Locator,
+        key: NewKey<'_>,
+        replace: bool,
+        deadline: Instant,
+    ) -> Result<Description, Error> {
+        let Some(keeper) = self.driver.keeper() else { return lost("storing a key") };
+        self.tell("put", keeper.put(provider, locator, key, replace, deadline).await)
     }
 }
 
