@@ -49,6 +49,10 @@ fn a_store_of_format_1_is_opened_and_everything_in_it_is_as_it_was() {
     assert_eq!(read(&format!("pki/cert/{}", text(&facts["issued"])))["revocation_time"], 0);
     assert_ne!(read(&format!("pki/cert/{}", text(&facts["revoked"])))["revocation_time"], 0);
     assert_eq!(read("sys/key-status")["term"], 2);
+    // The root token was made when accessors could not be looked up yet.
+    let accessor = read("auth/token/lookup-self")["accessor"].clone();
+    let found = node.call("POST", "auth/token/lookup-accessor", json!({"accessor": accessor}));
+    assert_eq!(found.json["data"]["policies"], json!(["root"]), "{}", found.text);
     let issued = node.call("POST", "pki/issue/r", json!({"common_name": "c.example.com"}));
     assert_eq!(issued.status, 200, "{}", issued.text);
 }
