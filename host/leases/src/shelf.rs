@@ -91,7 +91,12 @@ impl Leases {
             page.into_iter().take_while(|(index, _)| index.get(EXPIRY.len()..).and_then(time).is_some_and(is_due));
         let mut found = Vec::new();
         for (index, key) in due {
-            match at(transaction, &key).await? {
+            // A record that cannot be read is not there for now, and stands in nobody's way.
+            let lease = match at(transaction, &key).await {
+                Err(Error::Storage(storage::Error::Damaged { .. })) => continue,
+                read => read?,
+            };
+            match lease {
                 Some(lease) if lease.due().is_some_and(|due| keys::expiry(due, &lease) == index) => found.push(lease),
                 // Cannot be, since both are written together; it must not stand in the way of the others.
                 _ => transaction.delete(&drawer(), &index)?,
