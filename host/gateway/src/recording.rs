@@ -281,7 +281,6 @@ impl<'a> Facts<'a> {
             token_issue_time: Some(UNIX_EPOCH + Duration::from_secs(who.creation_time)),
             num_uses: who.uses_given,
             remaining_uses: who.num_uses,
-            ..Auth::default()
         })
     }
 }

@@ -20,7 +20,7 @@ pub enum Command {
     Server(Server),
     /// What people ask a running server.
     #[command(flatten)]
-    Client(cli::Command),
+    Client(Box<cli::Command>),
     /// Prints the version.
     Version,
 }
