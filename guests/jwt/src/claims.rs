@@ -218,12 +218,7 @@ mod tests {
     #[test]
     fn a_token_is_taken_within_its_times_and_the_leeway() {
         let plain = Role::default();
-        let strict = Role {
-            clock_skew_leeway: Leeway(-1),
-            expiration_leeway: Leeway(-1),
-            not_before_leeway: Leeway(-1),
-            ..Role::default()
-        };
+        let strict = Role { clock_skew_leeway: Leeway(-1), expiration_leeway: Leeway(-1), ..Role::default() };
         for (claims, role, fine) in [
             (json!({"exp": NOW - 59}), &plain, true),
             (json!({"exp": NOW - 60}), &plain, false),

@@ -29,10 +29,49 @@ const INIT: &str = "secret_shares:n secret_threshold:n pgp_keys:l root_token_pgp
 const QUOTA: &str = "rate! path interval:d block_interval:d inheritable:b";
 const ROTATION: &str = "enabled:b max_operations:n interval:d";
 const SHARE: &str = "key! nonce!";
+const NEW_TOKEN: &str = "id policies:l meta:o no_parent:b no_default_policy:b renewable:b ttl:d type explicit_max_ttl:d \
+                         display_name num_uses:n period:d entity_alias";
+const TOKEN_ROLE: &str = "allowed_policies:l disallowed_policies:l allowed_policies_glob:l disallowed_policies_glob:l \
+                          orphan:b renewable:b path_suffix allowed_entity_aliases:l token_bound_cidrs:l \
+                          token_explicit_max_ttl:d token_no_default_policy:b token_num_uses:n token_period:d token_type";
+const POLICY: &[Does] =
+    &[(Read, "Shows a policy.", ""), (Update, "Writes a policy.", "policy!"), (Delete, "Removes a policy.", "")];
 
 /// What the host answers itself.
 pub(crate) const ALL: &[Documented] = &[
+    path("auth/token/accessors", &[(List, "Names the accessors of the namespace's tokens.", "")]),
+    path("auth/token/create", &[(Update, "Makes a token.", NEW_TOKEN)]),
+    path("auth/token/create-orphan", &[(Update, "Makes a token that ends with no other.", NEW_TOKEN)]),
+    path("auth/token/create/{role}", &[(Update, "Makes a token as a role says.", NEW_TOKEN)]),
+    path("auth/token/lookup", &[(Read, "Shows a token.", "token"), (Update, "Shows a token.", "token!")]),
+    path("auth/token/lookup-accessor", &[(Update, "Shows the token that an accessor names.", "accessor!")]),
     path("auth/token/lookup-self", &[(Read, "Shows the token that asks.", "")]),
+    path("auth/token/renew", &[(Update, "Renews a token.", "token! increment:d")]),
+    path("auth/token/renew-accessor", &[(Update, "Renews the token that an accessor names.", "accessor! increment:d")]),
+    path("auth/token/renew-self", &[(Update, "Renews the token that asks.", "increment:d")]),
+    path("auth/token/revoke", &[(Update, "Ends a token and all below it.", "token!")]),
+    path("auth/token/revoke-accessor", &[(Update, "Ends the token that an accessor names.", "accessor!")]),
+    path("auth/token/revoke-orphan", &[(Update, "Ends a token and lets those below it live.", "token!")]),
+    path("auth/token/revoke-self", &[(Update, "Ends the token that asks.", "")]),
+    path("auth/token/roles", &[(List, "Names the roles of tokens.", "")]),
+    path(
+        "auth/token/roles/{name}",
+        &[
+            (Read, "Shows a role of tokens.", ""),
+            (Update, "Writes a role of tokens.", TOKEN_ROLE),
+            (Delete, "Removes a role of tokens.", ""),
+        ],
+    ),
+    path("auth/token/tidy", &[(Update, "Clears away what ended tokens left; it is done all the time.", "")]),
+    path("sys/audit", &[(Read, "Shows the audit devices.", "")]),
+    path("sys/audit-hash/{path}", &[(Update, "Hashes a text as a device does.", "input!")]),
+    path(
+        "sys/audit/{path}",
+        &[
+            (Update, "Enables an audit device.", "type! description options:o local:b"),
+            (Delete, "Disables an audit device.", ""),
+        ],
+    ),
     path("sys/auth", &[(Read, "Shows the auth methods.", "")]),
     path(
         "sys/auth/{path}",
@@ -46,7 +85,24 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/auth/{path}/tune",
         &[(Read, "Shows how an auth method is tuned.", ""), (Update, "Tunes an auth method.", TUNING)],
     ),
+    path("sys/capabilities", &[(Update, "Says what a token may do with paths.", "token! paths:l")]),
+    path(
+        "sys/capabilities-accessor",
+        &[(Update, "Says what the token that an accessor names may do with paths.", "accessor! paths:l")],
+    ),
     path("sys/capabilities-self", &[(Update, "Says what the token that asks may do with paths.", "paths:l")]),
+    path(
+        "sys/config/auditing/request-headers",
+        &[(Read, "Shows which request headers are recorded.", ""), (List, "Names them.", "")],
+    ),
+    path(
+        "sys/config/auditing/request-headers/{name}",
+        &[
+            (Read, "Shows how a request header is recorded.", ""),
+            (Update, "Lets a request header be recorded.", "hmac:b"),
+            (Delete, "Lets a request header be recorded no more.", ""),
+        ],
+    ),
     path(
         "sys/config/cors",
         &[
@@ -100,8 +156,22 @@ pub(crate) const ALL: &[Documented] = &[
     ),
     path("sys/internal/ui/mounts", &[(Read, "Shows the mounts that the caller may see.", "")]),
     path("sys/internal/ui/mounts/{path}", &[(Read, "Shows the mount that a path leads to.", "")]),
+    path("sys/internal/ui/namespaces", &[(Read, "Names the namespaces directly below.", "")]),
     path("sys/key-status", &[(Read, "Shows the barrier's key: its number and age.", "")]),
     path("sys/leader", &[(Read, "Says who leads the cluster.", "")]),
+    path("sys/leases", &[(List, "Names the leases that were given up.", "type")]),
+    path("sys/leases/count", &[(Read, "Counts the leases that were given up.", "type include_child_namespaces:b")]),
+    path("sys/leases/lookup", &[(Update, "Shows a lease.", "lease_id!")]),
+    path("sys/leases/lookup/{prefix}", &[(List, "Names the leases below a path.", "")]),
+    path("sys/leases/renew", &[(Update, "Extends a lease.", "lease_id! increment:d")]),
+    path("sys/leases/renew/{lease_id}", &[(Update, "Extends a lease.", "increment:d")]),
+    path("sys/leases/revoke", &[(Update, "Takes a lease back.", "lease_id! sync:b")]),
+    path("sys/leases/revoke-force/{prefix}", &[(Update, "Forgets the leases below a path, taken back or not.", "")]),
+    path("sys/leases/revoke-prefix/{prefix}", &[(Update, "Takes the leases below a path back.", "sync:b")]),
+    path("sys/leases/revoke/{lease_id}", &[(Update, "Takes a lease back.", "sync:b")]),
+    path("sys/leases/tidy", &[(Update, "Clears leases up; there is nothing to clear up.", "")]),
+    path("sys/locked-users", &[(Read, "Shows who is locked out of which auth method.", "mount_accessor")]),
+    path("sys/locked-users/{mount_accessor}/unlock/{alias}", &[(Update, "Lets somebody in again.", "")]),
     path("sys/managed-keys/health", &[(Read, "Says how the providers of all keys are.", "after limit:n")]),
     path("sys/managed-keys/{type}", &[(List, "Names the keys of a type.", "after limit:n")]),
     path(
@@ -127,6 +197,10 @@ pub(crate) const ALL: &[Documented] = &[
     ),
     path("sys/mounts/{path}/tune", &[(Read, "Shows how a mount is tuned.", ""), (Update, "Tunes a mount.", TUNING)]),
     path("sys/namespaces", &[(List, "Names the namespaces directly below.", "")]),
+    path("sys/namespaces/api-lock/lock", &[(Update, "Stops the API of the namespace.", "")]),
+    path("sys/namespaces/api-lock/lock/{path}", &[(Update, "Stops the API of a namespace.", "")]),
+    path("sys/namespaces/api-lock/unlock", &[(Update, "Lets the API of the namespace go on.", "unlock_key")]),
+    path("sys/namespaces/api-lock/unlock/{path}", &[(Update, "Lets the API of a namespace go on.", "unlock_key")]),
     path(
         "sys/namespaces/{path}",
         &[
@@ -136,6 +210,20 @@ pub(crate) const ALL: &[Documented] = &[
             (Delete, "Removes an empty namespace.", ""),
         ],
     ),
+    path("sys/policies/acl", &[(List, "Names the policies.", ""), (Read, "Names the policies.", "")]),
+    path("sys/policies/acl/{name}", POLICY),
+    path("sys/policies/password", &[(List, "Names the rules for passwords.", "")]),
+    path(
+        "sys/policies/password/{name}",
+        &[
+            (Read, "Shows a rule for passwords.", ""),
+            (Update, "Writes a rule for passwords.", "policy!"),
+            (Delete, "Removes a rule for passwords.", ""),
+        ],
+    ),
+    path("sys/policies/password/{name}/generate", &[(Read, "Makes a password by a rule.", "")]),
+    path("sys/policy", &[(Read, "Names the policies.", ""), (List, "Names the policies.", "")]),
+    path("sys/policy/{name}", POLICY),
     path(
         "sys/quotas/config",
         &[
@@ -163,6 +251,12 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/rekey/verify", VERIFIED),
     path("sys/remount", &[(Update, "Moves a mount to another path.", "from! to!")]),
     path("sys/remount/status/{id}", &[(Read, "Says how far a move is.", "")]),
+    path("sys/renew", &[(Update, "Extends a lease.", "lease_id! increment:d")]),
+    path("sys/renew/{lease_id}", &[(Update, "Extends a lease.", "increment:d")]),
+    path("sys/revoke", &[(Update, "Takes a lease back.", "lease_id! sync:b")]),
+    path("sys/revoke-force/{prefix}", &[(Update, "Forgets the leases below a path, taken back or not.", "")]),
+    path("sys/revoke-prefix/{prefix}", &[(Update, "Takes the leases below a path back.", "sync:b")]),
+    path("sys/revoke/{lease_id}", &[(Update, "Takes a lease back.", "sync:b")]),
     path("sys/rotate", &[(Update, "Replaces the barrier's key.", "")]),
     path("sys/rotate/config", ROTATING),
     path("sys/rotate/keyring", &[(Update, "Replaces the barrier's key.", "")]),
@@ -172,7 +266,15 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/storage/raft/snapshot", SNAPSHOT),
     path("sys/storage/raft/snapshot-force", &[(Update, "Replaces everything that is kept by a snapshot.", "")]),
     path("sys/storage/snapshot", SNAPSHOT),
+    path("sys/tools/hash", &[(Update, "Hashes bytes.", "input! algorithm format")]),
+    path("sys/tools/hash/{algorithm}", &[(Update, "Hashes bytes.", "input! format")]),
+    path("sys/tools/random", &[(Update, "Gives random bytes.", "bytes:n format source")]),
+    path("sys/tools/random/{bytes}", &[(Update, "Gives random bytes.", "format source")]),
     path("sys/unseal", &[(Update, "Gives a share of the unseal key.", "key reset:b migrate:b")]),
+    path("sys/wrapping/lookup", &[(Update, "Shows what is known of a wrapping.", "token"), (Read, "The same.", "")]),
+    path("sys/wrapping/rewrap", &[(Update, "Wraps what is wrapped anew.", "token")]),
+    path("sys/wrapping/unwrap", &[(Update, "Gives what is wrapped, once.", "token")]),
+    path("sys/wrapping/wrap", &[(Update, "Wraps what is sent.", "")]),
 ];
 
 const BACKUP: &[Does] =
@@ -248,9 +350,8 @@ mod tests {
     use super::*;
     use crate::routes::Routes;
 
-    /// Answered by the front, or named in `System::find_token`.
-    const ELSEWHERE: [&str; 6] =
-        ["auth/token/lookup-self", "sys/health", "sys/init", "sys/leader", "sys/seal-status", "sys/unseal"];
+    /// Answered by the front.
+    const ELSEWHERE: [&str; 5] = ["sys/health", "sys/init", "sys/leader", "sys/seal-status", "sys/unseal"];
 
     fn example(path: &str) -> String {
         path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/")
@@ -260,8 +361,11 @@ mod tests {
     fn whatever_is_documented_is_there() {
         let routes = Routes::new().unwrap();
         for documented in ALL.iter().filter(|documented| !ELSEWHERE.contains(&documented.path)) {
-            let below = documented.path.strip_prefix("sys/").unwrap();
-            assert!(routes.find(&example(below)).is_some(), "nothing answers at {}", documented.path);
+            let found = match documented.path.strip_prefix("sys/") {
+                Some(below) => routes.find(&example(below)),
+                None => routes.find_token(&example(documented.path.strip_prefix("auth/token/").unwrap())),
+            };
+            assert!(found.is_some(), "nothing answers at {}", documented.path);
             assert_eq!(find(&example(documented.path)).unwrap().path, documented.path);
         }
         assert!(ALL.is_sorted_by_key(|documented| documented.path), "the paths are in order");
@@ -270,11 +374,12 @@ mod tests {
     #[test]
     fn whatever_is_there_is_documented() {
         let source = include_str!("routes.rs");
-        let templates = source.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split('"').next());
-        let templates: Vec<&str> = templates.collect();
+        let lines = source.lines().filter_map(|line| line.trim().strip_prefix("(\""));
+        let templates: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once('"')).collect();
         assert!(templates.len() > 20, "the routes are written otherwise than this test reads them");
-        for template in templates {
-            let start = format!("sys/{}", template.split("{*").next().unwrap_or_default());
+        for (template, rest) in templates {
+            let room = if rest.starts_with(", At::") { "auth/token" } else { "sys" };
+            let start = format!("{room}/{}", template.split("{*").next().unwrap_or_default());
             let named = |documented: &&Documented| example(documented.path).starts_with(&example(&start));
             assert!(ALL.iter().any(|documented| named(&documented)), "{template} is not on this page");
         }

@@ -230,7 +230,7 @@ async fn each_use_needs_its_usage() {
 }
 
 #[tokio::test]
-async fn a_key_pair_seals_and_authenticates_nothing_and_a_home_without_a_generator_says_so() {
+async fn a_key_pair_seals_and_authenticates_nothing() {
     let bench = Bench::new().await;
     bench.register(&ROOT, json!({ "any_mount": true, "usages": "encrypt,decrypt,mac,generate_random" })).await;
     let mut transaction = bench.begin().await;
@@ -239,7 +239,6 @@ async fn a_key_pair_seals_and_authenticates_nothing_and_a_home_without_a_generat
         key.seal(&mut transaction, SEAL, deadline()).await.map(drop),
         key.open_sealed(&mut transaction, SealRequest { text: &[0; 64], ..SEAL }, deadline()).await.map(drop),
         key.mac(&mut transaction, Hash::Sha256, b"m", deadline()).await.map(drop),
-        key.random(32, deadline()).await.map(drop),
     ];
     for refused in refusals {
         let refused = refused.unwrap_err();
