@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes requests of the server's own OpenAPI document, sensible and senseless ones, and fails where one of them is
-# answered by a 5xx. Wants the binary (make build) and the environment (make setup).
+# answered by a 5xx. Wants the binary (make build) and the environment (tests/setup/install schemathesis).
 #
 #   tests/clients/schemathesis.sh              # 20 examples of each operation
 #   EXAMPLES=200 tests/clients/schemathesis.sh # more of them

@@ -18,4 +18,3 @@ pub mod moto;
 pub mod openssl;
 pub mod peer;
 pub mod softhsm;
-pub mod tpm;

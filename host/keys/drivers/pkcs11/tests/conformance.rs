@@ -11,7 +11,6 @@ use keys::{Driver, Libraries, Library, Locator, Provider, Scheme, Sealing};
 use keys_testing::conformance::{self, Home, Row, Sort};
 use keys_testing::openssl::{Folder, tempdir};
 use keys_testing::softhsm::{self, LIBRARY, PIN, Token};
-use keys_testing::tpm::{self, Tpm};
 use pkcs11::{Process, Program, Settings};
 
 /// A library and a token in it.
@@ -141,22 +140,6 @@ async fn nss_keeps_every_promise() {
         one_for_all: true,
     };
     is_as_written("NSS softokn", &conformance::all(&home).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_tpm_keeps_every_promise() {
-    let tpm = Tpm::start("tpm");
-    let settings = Settings { environment: tpm.environment(), ..Settings::default() };
-    let home = Tokens {
-        library: tpm::LIBRARY.into(),
-        label: "tpm".into(),
-        pin: PIN.into(),
-        settings,
-        sorts: |sort| sort != Sort::Ed25519,
-        crowd: 8,
-        one_for_all: false,
-    };
-    is_as_written("tpm2-pkcs11, swtpm", &conformance::all(&home).await);
 }
 
 const BEGIN: &str = "<!-- tokens: begin -->";
