@@ -81,19 +81,29 @@ pub fn admit(
     namespace: &NamespacePath,
     question: &Question<'_>,
 ) -> Result<Admitted, Denied> {
-    if demands.unauthenticated {
-        return Ok(Admitted { asking, granting: Vec::new(), sudo: false });
-    }
-    let Some(known) = &asking else { return Err(Denied::Unknown) };
-    if !namespace.as_str().starts_with(known.home.as_str()) {
-        return Err(Denied::Refused);
-    }
+    enter(asking.as_ref().map(|known| &known.home), demands, namespace)?;
+    let known = match &asking {
+        Some(known) if !demands.unauthenticated => known,
+        _ => return Ok(Admitted { asking, granting: Vec::new(), sudo: false }),
+    };
     let verdict = known.acl.decide(&Question { sudo: demands.sudo, ..*question });
     if !verdict.allowed {
         return Err(Denied::Refused);
     }
     let sudo = demands.sudo || known.acl.decide(&Question { sudo: true, ..*question }).allowed;
     Ok(Admitted { asking, granting: verdict.granting, sudo })
+}
+
+/// Refuses whoever may do nothing in a namespace whatever policies say: nobody in particular where somebody must ask, and
+/// a token that is of no namespace above. `home` is the namespace that the token is of. What [`admit`] asks first, for
+/// those who have work to do before they can ask it.
+pub fn enter(home: Option<&NamespacePath>, demands: Demands, namespace: &NamespacePath) -> Result<(), Denied> {
+    match home {
+        _ if demands.unauthenticated => Ok(()),
+        None => Err(Denied::Unknown),
+        Some(home) if namespace.as_str().starts_with(home.as_str()) => Ok(()),
+        Some(_) => Err(Denied::Refused),
+    }
 }
 
 impl From<Denied> for model::Fault {
@@ -118,5 +128,23 @@ mod tests {
         let open = Demands { unauthenticated: true, sudo: false };
         assert!(admit(None, open, &root, &question("x")).is_ok_and(|admitted| admitted.principal().is_none()));
         assert_eq!(admit(None, Demands::default(), &root, &question("x")).err(), Some(Denied::Unknown));
+    }
+
+    #[test]
+    fn a_token_enters_its_namespace_and_those_below_and_no_others() {
+        let path = |text| NamespacePath::parse(text).unwrap();
+        for (home, place, enters) in [
+            ("", "", true),
+            ("", "a/b", true),
+            ("a", "a", true),
+            ("a", "a/b", true),
+            ("a", "", false),
+            ("a", "ab", false),
+        ] {
+            let entered = enter(Some(&path(home)), Demands::default(), &path(place));
+            assert_eq!(entered, if enters { Ok(()) } else { Err(Denied::Refused) }, "{home:?} {place:?}");
+        }
+        let open = Demands { unauthenticated: true, sudo: false };
+        assert_eq!(enter(Some(&path("a")), open, &path("b")), Ok(()));
     }
 }

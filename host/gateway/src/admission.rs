@@ -117,9 +117,7 @@ impl Rooms {
         let question = asked.question(&path, asking.as_ref().map(|asking| asking.acl.as_ref()));
         Ok(access::admit(asking, routed.demands, &routed.namespace.path, &question))
     }
-}
 
-impl Rooms {
     /// Why a request is refused that leads nowhere: who may do nothing there is not told that nothing is there.
     pub(crate) async fn nowhere(
         &self,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access::Admitted;
 use async_trait::async_trait;
 use model::{Fault, Kind, Operation, Reply};
-use sandbox::{Action, Call, Caller, Grant, Guest, Matched, RawBody, TokenWishes};
+use sandbox::{Action, Call, Caller, RawBody, TokenWishes};
 use storage::Transaction;
 use system::Duty;
 use tenancy::{Mount, Namespace, Tree};
@@ -14,10 +14,11 @@ use tokio::time::Instant;
 use crate::admission::Known;
 use crate::body::Body;
 use crate::corridor::{Rooms, now, stored};
+use crate::granting::Errand;
 use crate::leasing::Loan;
 use crate::login::{self, Door};
 use crate::recording::Recorder;
-use crate::routing::{Answerer, Routed};
+use crate::routing::{Answerer, Engine, Routed};
 use crate::{Arrival, help};
 
 /// A request that is being answered.
@@ -30,16 +31,8 @@ pub(crate) struct Answering<'a> {
     pub(crate) recorder: Arc<Recorder>,
 }
 
-/// An engine at a path.
-struct Engine<'a> {
-    guest: &'a Guest,
-    mount: &'a Arc<Mount>,
-    matched: Matched<'a>,
-}
-
 impl<'a> Answering<'a> {
-    /// What the request is: a write where nothing is yet is a creation, if whatever answers there can tell. The guest is
-    /// asked only for those who may at least be known.
+    /// What the request is: a write where nothing is yet is a creation, if whatever answers there can tell.
     pub(crate) async fn operation(
         &self,
         routed: &Routed<'_>,
@@ -48,14 +41,14 @@ impl<'a> Answering<'a> {
         transaction: Transaction,
     ) -> Result<(Operation, Transaction), Fault> {
         let operation = self.arrival.operation;
-        let Some(engine) = Engine::at(routed) else { return Ok((operation, transaction)) };
-        let Some(action) = engine.matched.route.action(operation) else { return Ok((operation, transaction)) };
-        if !action.existence_check || self.arrival.help || (known.is_none() && !action.unauthenticated) {
+        let Answerer::Guest(engine) = &routed.answerer else { return Ok((operation, transaction)) };
+        let asks = engine.action(operation).is_some_and(|action| action.existence_check);
+        if !asks || self.arrival.help {
             return Ok((operation, transaction));
         }
         let caller = caller(self.arrival, known.map(Known::principal));
-        let call = self.call(&engine, action, operation, body, caller);
-        let grant = self.grant(&routed.namespace, engine.mount, transaction);
+        let call = self.call(engine, operation, body, caller)?.0;
+        let grant = self.rooms.grant(&self.errand(&routed.namespace, &engine.mount), transaction);
         let (exists, transaction) = engine.guest.exists(grant, call).await?;
         Ok((if exists { Operation::Update } else { Operation::Create }, transaction))
     }
@@ -93,25 +86,20 @@ impl<'a> Answering<'a> {
     /// An answer of an engine. Only an answer gives the transaction back.
     pub(crate) async fn engine(
         &self,
-        routed: &Routed<'_>,
+        (routed, engine): (&Routed<'_>, &Engine<'_>),
         operation: Operation,
         body: &Body,
         admitted: &Admitted,
         mut transaction: Transaction,
     ) -> Result<(Reply, Transaction), Fault> {
-        let Answerer::Guest { guest, mount, rest } = &routed.answerer else {
-            return Err(Fault::internal("no engine answers there"));
-        };
         if self.arrival.help {
-            let explained = help::explain(&guest.descriptor, guest.descriptor.find(rest))?;
+            let explained = help::explain(&engine.guest.descriptor, engine.matched.as_ref())?;
             return Ok((explained, transaction));
         }
-        let engine = Engine::at(routed).ok_or_else(|| Fault::new(Kind::NotFound, "unsupported path"))?;
-        let action = engine.matched.route.action(operation);
-        let action = action.ok_or_else(|| Fault::new(Kind::UnsupportedOperation, "unsupported operation"))?;
+        let mount = &engine.mount;
+        let (call, action) = self.call(engine, operation, body, caller(self.arrival, admitted.principal()))?;
         mount.expect(&mut transaction)?;
-        let call = self.call(&engine, action, operation, body, caller(self.arrival, admitted.principal()));
-        let grant = self.grant(&routed.namespace, engine.mount, transaction);
+        let grant = self.rooms.grant(&self.errand(&routed.namespace, mount), transaction);
         let answered = match engine.guest.handle(grant, call).await {
             Ok(answered) => answered,
             Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
@@ -139,38 +127,36 @@ impl<'a> Answering<'a> {
         Ok((reply, transaction))
     }
 
-    /// What a guest is given for one entry.
-    fn grant(&self, namespace: &Arc<Namespace>, mount: &Arc<Mount>, transaction: Transaction) -> Grant {
-        let (default_lease_ttl, max_lease_ttl) = self.rooms.system.lease_ttls(mount);
-        Grant {
-            request_id: self.arrival.id.clone(),
-            transaction,
-            namespace: Arc::clone(namespace),
-            above: self.tree.above(&namespace.path),
-            mount: Arc::clone(mount),
-            default_lease_ttl,
-            max_lease_ttl,
-            managed_keys: self.recorder.keys(&self.rooms.managed_keys),
-            internal_keys: self.rooms.internal_keys.clone(),
-            outgoing: Arc::clone(&self.rooms.outgoing),
-            deadline: self.deadline,
-        }
+    fn errand<'b>(&'b self, namespace: &'b Arc<Namespace>, mount: &'b Arc<Mount>) -> Errand<'b> {
+        let (id, recorder) = (self.arrival.id.as_str(), &self.recorder);
+        Errand { id, tree: self.tree, namespace, mount, recorder, deadline: self.deadline }
     }
 
-    fn call(&self, engine: &Engine<'_>, action: &Action, operation: Operation, body: &Body, caller: Caller) -> Call {
+    /// What an engine is asked, and what it says of that.
+    fn call<'b>(
+        &self,
+        engine: &Engine<'b>,
+        operation: Operation,
+        body: &Body,
+        caller: Caller,
+    ) -> Result<(Call, &'b Action), Fault> {
+        let matched = engine.matched.as_ref().ok_or_else(|| Fault::new(Kind::NotFound, "unsupported path"))?;
+        let unsupported = || Fault::new(Kind::UnsupportedOperation, "unsupported operation");
+        let action = engine.action(operation).ok_or_else(unsupported)?;
         let arrival = self.arrival;
         let raw = action
             .raw_body
             .then(|| RawBody { content_type: arrival.content_type.clone(), bytes: arrival.body.clone() });
-        Call {
+        let call = Call {
             operation,
-            route: engine.matched.index,
-            captures: engine.matched.captures.clone(),
+            route: matched.index,
+            captures: matched.captures.clone(),
             body: if action.raw_body { "{}".to_owned() } else { body.text() },
             raw,
-            headers: passed_on(arrival, engine.mount),
+            headers: passed_on(arrival, &engine.mount),
             caller,
-        }
+        };
+        Ok((call, action))
     }
 }
 
@@ -183,18 +169,10 @@ impl system::AskMethod for Answering<'_> {
         let guest = self.rooms.catalog.of(mount).ok_or_else(gone)?;
         let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         let transaction = self.rooms.store.begin().await.map_err(stored)?;
-        let grant = self.grant(namespace, mount, transaction);
+        let grant = self.rooms.grant(&self.errand(namespace, mount), transaction);
         let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
         transaction.commit().await.map_err(stored)?;
         Ok(wishes)
-    }
-}
-
-impl<'a> Engine<'a> {
-    /// The engine that answers, if one does and the path is one of its own.
-    fn at(routed: &'a Routed<'_>) -> Option<Self> {
-        let Answerer::Guest { guest, mount, rest } = &routed.answerer else { return None };
-        Some(Self { guest, mount, matched: guest.descriptor.find(rest)? })
     }
 }
 

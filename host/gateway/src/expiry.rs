@@ -69,7 +69,7 @@ pub(crate) async fn run(open: Weak<Open>) {
 }
 
 fn node() -> Id {
-    Id::from_random(crate::leasing::random().unwrap_or_default())
+    system::fresh_id().unwrap_or_else(|_| Id::nil())
 }
 
 impl Rooms {

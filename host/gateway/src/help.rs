@@ -4,7 +4,7 @@ use model::{Fault, Reply};
 use sandbox::{Descriptor, FieldKind, Matched};
 use serde_json::json;
 
-pub(crate) fn explain(descriptor: &Descriptor, matched: Option<Matched<'_>>) -> Result<Reply, Fault> {
+pub(crate) fn explain(descriptor: &Descriptor, matched: Option<&Matched<'_>>) -> Result<Reply, Fault> {
     let mut text = format!("{} {}\n\n{}\n", descriptor.name, descriptor.version, descriptor.about);
     match matched {
         None => {

@@ -4,19 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::Principal;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use keys::ManagedKeys;
 use leases::{Held, Lease, Leases, NewLease};
 use model::{Fault, Id, Kind, LeaseInfo, Payload, Reply, TokenKind};
-use sandbox::{Grant, Guest, Lent};
+use sandbox::Lent;
 use serde_json::value::RawValue;
 use storage::Transaction;
 use system::{Duty, Renewal};
-use tenancy::{Mount, Namespace, Tree};
+use tenancy::Mount;
 use tokio::time::Instant;
 
 use crate::answering::Answering;
 use crate::corridor::{Rooms, now, stored};
+use crate::granting::Errand;
 use crate::recording;
 
 /// How often taking one lease back is tried again at once when another changed the same records.
@@ -51,7 +50,7 @@ impl Rooms {
         let wanted = if lent.ttl == 0 { default } else { lent.ttl };
         let end = loan.principal.and_then(end_of_batch).unwrap_or(u64::MAX);
         let ttl = wanted.min(longest).min(end.saturating_sub(now));
-        let random = hex::encode(random()?);
+        let random = hex::encode(system::random::<16>()?);
         let lease = Lease::new(NewLease {
             namespace: loan.mount.namespace,
             path: loan.path,
@@ -155,10 +154,10 @@ impl Rooms {
         let Some(namespace) = tree.namespace_by_id(mount.namespace) else { return Ok(transaction) };
         let guest = self.guest(&mount)?;
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
-        let recorder = recording::unasked(&self.audit, &transaction, &lease_id(&mount), namespace, &mount).await?;
-        let managed_keys = recorder.keys(&self.managed_keys);
-        let grant = self.lease_grant(transaction, (&tree, namespace, &mount), managed_keys, deadline);
-        guest.revoke(grant, lent).await
+        let id = lease_id(&mount);
+        let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
+        let errand = Errand { id: &id, tree: &tree, namespace, mount: &mount, recorder, deadline };
+        guest.revoke(self.grant(&errand, transaction), lent).await
     }
 
     async fn note_failure(&self, lease: &Lease, fault: &Fault) -> Result<(), Fault> {
@@ -179,10 +178,9 @@ impl Rooms {
         &self,
         mut transaction: Transaction,
         renewal: Renewal,
-        tree: &Tree,
-        managed_keys: ManagedKeys,
-        deadline: Instant,
+        answering: &Answering<'_>,
     ) -> Result<(Reply, Transaction), Fault> {
+        let tree = answering.tree;
         let Renewal { mut lease, increment } = renewal;
         let Held::Secret { mount, internal, ttl } = lease.held.clone() else {
             return Err(Fault::invalid("tokens cannot be renewed through this endpoint"));
@@ -192,9 +190,11 @@ impl Rooms {
         let namespace = tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         mount.expect(&mut transaction)?;
         let asked = increment.filter(|increment| *increment > 0).unwrap_or(ttl);
-        let grant = self.lease_grant(transaction, (tree, namespace, mount), managed_keys, deadline);
+        let id = lease_id(mount);
+        let (recorder, deadline) = (&answering.recorder, answering.deadline);
+        let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
-        let (lent, mut transaction) = self.guest(mount)?.renew(grant, lent).await?;
+        let (lent, mut transaction) = self.guest(mount)?.renew(self.grant(&errand, transaction), lent).await?;
         let (default, longest) = self.system.lease_ttls(mount);
         let now = now();
         let wanted = if lent.ttl == 0 { default } else { lent.ttl };
@@ -213,34 +213,6 @@ impl Rooms {
         }
         Ok((reply, transaction))
     }
-
-    fn guest(&self, mount: &Mount) -> Result<&Arc<Guest>, Fault> {
-        let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-        self.catalog.of(mount).ok_or_else(missing)
-    }
-
-    fn lease_grant(
-        &self,
-        transaction: Transaction,
-        (tree, namespace, mount): (&Tree, &Arc<Namespace>, &Arc<Mount>),
-        managed_keys: ManagedKeys,
-        deadline: Instant,
-    ) -> Grant {
-        let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(mount);
-        Grant {
-            request_id: lease_id(mount),
-            transaction,
-            namespace: Arc::clone(namespace),
-            above: tree.above(&namespace.path),
-            mount: Arc::clone(mount),
-            default_lease_ttl,
-            max_lease_ttl,
-            managed_keys,
-            internal_keys: self.internal_keys.clone(),
-            outgoing: Arc::clone(&self.outgoing),
-            deadline,
-        }
-    }
 }
 
 impl Answering<'_> {
@@ -251,10 +223,7 @@ impl Answering<'_> {
         (reply, transaction): (Reply, Transaction),
     ) -> Result<(Reply, Transaction), Fault> {
         match duty.take() {
-            Some(Duty::Renew(renewal)) => {
-                let keys = self.recorder.keys(&self.rooms.managed_keys);
-                self.rooms.extend(transaction, *renewal, self.tree, keys, self.deadline).await
-            }
+            Some(Duty::Renew(renewal)) => self.rooms.extend(transaction, *renewal, self).await,
             other => {
                 *duty = other;
                 Ok((reply, transaction))
@@ -281,13 +250,7 @@ fn end_of_batch(principal: &Principal) -> Option<u64> {
     principal.expire_time.filter(|_| principal.kind == TokenKind::Batch)
 }
 
-pub(crate) fn random() -> Result<[u8; 16], Fault> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
-    Ok(bytes)
-}
-
 /// Between 0 and 1, so that two that lost together do not meet again.
 fn fraction() -> f32 {
-    random().map_or(0.5, |bytes| f32::from(bytes[0]) / 255.0)
+    system::random().map_or(0.5, |[byte]: [u8; 1]| f32::from(byte) / 255.0)
 }

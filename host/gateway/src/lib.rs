@@ -12,6 +12,7 @@ mod body;
 mod corridor;
 mod cors;
 mod expiry;
+mod granting;
 mod help;
 mod json;
 mod leasing;

@@ -146,6 +146,8 @@ impl Rooms {
         transaction: Transaction,
     ) -> Result<Decided, Fault> {
         let arrival = answering.arrival;
+        // For whoever may do nothing there, no body is read, no guest asked, and nothing told of the place.
+        access::enter(known.map(|known| &known.home().path), routed.demands, &routed.namespace.path)?;
         if !routed.unlocks() {
             answering.tree.expect_unlocked(&routed.namespace)?;
         }
@@ -168,12 +170,16 @@ impl Rooms {
         facts: &Facts<'_>,
     ) -> Result<Passed, Fault> {
         let Decided { operation, body, admitted, transaction } = decided;
-        let Answerer::Host(matched) = &routed.answerer else {
-            let (reply, mut transaction) = answering.engine(routed, operation, &body, &admitted, transaction).await?;
-            let at = (routed.namespace.id, routed.path.as_str());
-            let reply = answering.wrap(Some(at), reply, &mut transaction).await?;
-            transaction.commit().await.map_err(stored)?;
-            return Ok(Passed::Replied(Box::new(reply)));
+        let matched = match &routed.answerer {
+            Answerer::Host(matched) => matched,
+            Answerer::Guest(engine) => {
+                let at = (routed, engine);
+                let (reply, mut transaction) = answering.engine(at, operation, &body, &admitted, transaction).await?;
+                let put_away = (routed.namespace.id, routed.path.as_str());
+                let reply = answering.wrap(Some(put_away), reply, &mut transaction).await?;
+                transaction.commit().await.map_err(stored)?;
+                return Ok(Passed::Replied(Box::new(reply)));
+            }
         };
         if answering.arrival.help {
             return self.system.explain(&answering.arrival.path).map(Box::new).map(Passed::Replied);

@@ -208,7 +208,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn new(arrival: &'a Arrival, known: Option<&'a Known>, routed: Option<&Routed<'_>>) -> Self {
         let target = match routed.map(|routed| &routed.answerer) {
             None => At::Nowhere,
-            Some(Answerer::Guest { mount, .. }) => At::Mount(Arc::clone(mount)),
+            Some(Answerer::Guest(engine)) => At::Mount(Arc::clone(&engine.mount)),
             Some(Answerer::Host(_)) => At::Native(routed.map_or("sys/", |routed| native_mount(&routed.path))),
         };
         Self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::Demands;
 use model::{Fault, Kind, NamespacePath, Operation};
-use sandbox::Guest;
+use sandbox::{Action, Guest, Matched};
 use system::System;
 use tenancy::{Mount, Namespace, Target, Tree};
 
@@ -27,7 +27,22 @@ pub(crate) struct Routed<'a> {
 /// What answers at a path.
 pub(crate) enum Answerer<'a> {
     Host(system::Matched),
-    Guest { guest: &'a Guest, mount: Arc<Mount>, rest: String },
+    Guest(Engine<'a>),
+}
+
+/// An engine at its mount.
+pub(crate) struct Engine<'a> {
+    pub(crate) guest: &'a Guest,
+    pub(crate) mount: Arc<Mount>,
+    /// The route below the mount; `None`: the engine has none there.
+    pub(crate) matched: Option<Matched<'a>>,
+}
+
+impl<'a> Engine<'a> {
+    /// What the engine does there for an operation, if it does anything.
+    pub(crate) fn action(&self, operation: Operation) -> Option<&'a Action> {
+        self.matched.as_ref()?.route.action(operation)
+    }
 }
 
 impl Routed<'_> {
@@ -38,9 +53,8 @@ impl Routed<'_> {
 
     /// Whether the body is no JSON, but goes to an engine as it is.
     pub(crate) fn takes_raw(&self, operation: Operation) -> bool {
-        let Answerer::Guest { guest, rest, .. } = &self.answerer else { return false };
-        let matched = guest.descriptor.find(rest);
-        matched.and_then(|matched| matched.route.action(operation).map(|action| action.raw_body)).unwrap_or(false)
+        let Answerer::Guest(engine) = &self.answerer else { return false };
+        engine.action(operation).is_some_and(|action| action.raw_body)
     }
 }
 
@@ -76,15 +90,13 @@ impl Rooms {
     }
 
     fn engine(&self, arrival: &Arrival, mount: Arc<Mount>, rest: &str) -> Result<(Answerer<'_>, Demands), Fault> {
-        let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-        let guest = self.catalog.of(&mount).ok_or_else(missing)?;
-        let rest = rest.trim_matches('/').to_owned();
-        let action = guest.descriptor.find(&rest).and_then(|matched| matched.route.action(arrival.operation));
-        let demands = action.map_or_else(Demands::default, |action| Demands {
+        let guest = self.guest(&mount)?;
+        let engine = Engine { guest, matched: guest.descriptor.find(rest.trim_matches('/')), mount };
+        let demands = engine.action(arrival.operation).map_or_else(Demands::default, |action| Demands {
             unauthenticated: action.unauthenticated,
             sudo: action.sudo,
         });
-        Ok((Answerer::Guest { guest, mount, rest }, demands))
+        Ok((Answerer::Guest(engine), demands))
     }
 }
 

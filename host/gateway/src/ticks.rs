@@ -5,12 +5,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use model::{Fault, Id, Kind};
-use sandbox::{Grant, Guest};
+use sandbox::Guest;
 use serde::{Deserialize, Serialize};
 use tenancy::{Mount, Tree, host_drawer};
 use tokio::time::Instant;
 
 use crate::corridor::{Rooms, now, stored};
+use crate::granting::Errand;
 use crate::opening::Open;
 use crate::recording;
 
@@ -105,23 +106,11 @@ impl Rooms {
         mount.expect(&mut transaction)?;
         let namespace =
             tree.namespace_by_id(mount.namespace).ok_or_else(|| Fault::internal("a mount of no namespace"))?;
-        let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(mount);
-        let request_id = format!("tick-{}", mount.accessor);
-        let recorder = recording::unasked(&self.audit, &transaction, &request_id, namespace, mount).await?;
-        let grant = Grant {
-            request_id,
-            transaction,
-            namespace: Arc::clone(namespace),
-            above: tree.above(&namespace.path),
-            mount: Arc::clone(mount),
-            default_lease_ttl,
-            max_lease_ttl,
-            managed_keys: recorder.keys(&self.managed_keys),
-            internal_keys: self.internal_keys.clone(),
-            outgoing: Arc::clone(&self.outgoing),
-            deadline: Instant::now() + self.request_time.min(Duration::from_secs(EVERY)),
-        };
-        guest.tick(grant).await?.commit().await.map_err(stored)
+        let id = format!("tick-{}", mount.accessor);
+        let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
+        let deadline = Instant::now() + self.request_time.min(Duration::from_secs(EVERY));
+        let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
+        guest.tick(self.grant(&errand, transaction)).await?.commit().await.map_err(stored)
     }
 }
 

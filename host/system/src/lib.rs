@@ -375,7 +375,8 @@ pub fn fresh_id() -> Result<Id, Fault> {
     random().map(Id::from_random)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Fault> {
+/// Random bytes.
+pub fn random<const N: usize>() -> Result<[u8; N], Fault> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::internal("the system gives no randomness"))?;
     Ok(bytes)

@@ -74,7 +74,7 @@ pub(crate) async fn lock(call: Call<'_>, below: &str) -> Result<Reply, Fault> {
     if namespace.locked.is_some() {
         return Err(Fault::invalid(format!("namespace {} is already locked", namespace.path)));
     }
-    let key = Zeroizing::new(hex(&*Zeroizing::new(random::<24>()?)));
+    let key = Zeroizing::new(hex::encode(*Zeroizing::new(random::<24>()?)));
     Namespace::lock(call.transaction, &namespace, Some(hash(&key))).await?;
     Reply::data(&json!({ "unlock_key": *key }))
 }
@@ -110,11 +110,7 @@ fn lockable(call: &Call<'_>, below: &str) -> Result<Arc<Namespace>, Fault> {
 }
 
 fn hash(key: &str) -> String {
-    hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest::digest(&digest::SHA256, key.as_bytes()))
 }
 
 fn show(namespace: &Namespace) -> Value {

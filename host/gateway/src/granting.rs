@@ -1,0 +1,51 @@
+//! What an entry into a guest is given: what it needs and no more, whoever it is entered for.
+
+use std::sync::Arc;
+
+use model::Fault;
+use sandbox::{Grant, Guest};
+use storage::Transaction;
+use tenancy::{Mount, Namespace, Tree};
+use tokio::time::Instant;
+
+use crate::corridor::Rooms;
+use crate::recording::Recorder;
+
+/// What a guest is entered for: a request, or work that no request waits for.
+pub(crate) struct Errand<'a> {
+    /// Identifies it in the log and in audit.
+    pub(crate) id: &'a str,
+    pub(crate) tree: &'a Tree,
+    pub(crate) namespace: &'a Arc<Namespace>,
+    pub(crate) mount: &'a Arc<Mount>,
+    /// Is told of each use of a managed key.
+    pub(crate) recorder: &'a Arc<Recorder>,
+    /// When the guest is ended.
+    pub(crate) deadline: Instant,
+}
+
+impl Rooms {
+    /// The engine that a mount is of.
+    pub(crate) fn guest(&self, mount: &Mount) -> Result<&Arc<Guest>, Fault> {
+        let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
+        self.catalog.of(mount).ok_or_else(missing)
+    }
+
+    /// What a guest is given for one entry.
+    pub(crate) fn grant(&self, errand: &Errand<'_>, transaction: Transaction) -> Grant {
+        let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(errand.mount);
+        Grant {
+            request_id: errand.id.to_owned(),
+            transaction,
+            namespace: Arc::clone(errand.namespace),
+            above: errand.tree.above(&errand.namespace.path),
+            mount: Arc::clone(errand.mount),
+            default_lease_ttl,
+            max_lease_ttl,
+            managed_keys: errand.recorder.keys(&self.managed_keys),
+            internal_keys: self.internal_keys.clone(),
+            outgoing: Arc::clone(&self.outgoing),
+            deadline: errand.deadline,
+        }
+    }
+}
