@@ -123,7 +123,7 @@ fn a_request_that_a_quota_refuses_uses_up_no_use_of_its_token() {
     let server = with_echo();
     let made = server.call("POST", "auth/token/create", json!({"policies": ["root"], "num_uses": 3}));
     let token = made.json["auth"]["client_token"].as_str().unwrap().to_owned();
-    let say = || server.send("GET", "echo/say", &[("X-Vault-Token", &token)], Value::Null).status;
+    let say = || server.call_as(&token, "GET", "echo/say", Value::Null).status;
     server.call("POST", "sys/quotas/rate-limit/echo", json!({"path": "echo", "rate": 1, "interval": "1h"}));
     assert_eq!(say(), 200);
     assert_eq!((say(), say(), say()), (429, 429, 429));

@@ -135,7 +135,7 @@ fn no_token_reaches_beyond_its_namespace_and_policies() {
 /// A user of `userpass` in the root namespace who may do everything, logged in: the token.
 fn ann(server: &Server) -> String {
     assert_eq!(server.call("POST", "sys/auth/people", json!({"type": "userpass"})).status, 204);
-    assert_eq!(server.call("POST", "sys/policies/acl/all", json!({"policy": ALL})).status, 204);
+    server.policy("", "all", ALL);
     let user = json!({"password": "correct horse", "token_policies": "all"});
     assert_eq!(server.call("POST", "auth/people/users/ann", user).status, 204);
     let login = server.send("POST", "auth/people/login/ann", &[], json!({"password": "correct horse"}));
@@ -143,7 +143,7 @@ fn ann(server: &Server) -> String {
 }
 
 fn looks_itself_up(server: &Server, token: &str) -> u16 {
-    server.send("GET", "auth/token/lookup-self", &[("X-Vault-Token", token)], Value::Null).status
+    server.call_as(token, "GET", "auth/token/lookup-self", Value::Null).status
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn who_may_do_nothing_is_refused_before_anything_they_sent_is_read() {
     let server = Server::start();
     server.call("POST", "sys/namespaces/a", Value::Null);
     server.call("POST", "sys/mounts/kv", json!({"type": "kv"}));
-    assert_eq!(server.call_in("a", "POST", "sys/policies/acl/all", json!({"policy": ALL})).status, 204);
+    server.policy("a", "all", ALL);
     let outsider = token(&server, "a", "all");
     for headers in [&[][..], &[("X-Vault-Token", outsider.as_str())][..]] {
         for path in ["sys/policies/acl/x", "kv/x"] {
@@ -169,7 +169,7 @@ fn a_token_that_somebody_makes_in_a_namespace_below_is_alive() {
     let server = Server::start();
     let ann = ann(&server);
     server.call("POST", "sys/namespaces/a", Value::Null);
-    assert_eq!(server.call_in("a", "POST", "sys/policies/acl/all", json!({"policy": ALL})).status, 204);
+    server.policy("a", "all", ALL);
     let headers = [("X-Vault-Token", ann.as_str()), ("X-Vault-Namespace", "a")];
     let made = server.send("POST", "auth/token/create", &headers, json!({"policies": ["all"]}));
     let below = made.json["auth"]["client_token"].as_str().unwrap_or_else(|| panic!("{}", made.text));
@@ -180,7 +180,7 @@ fn a_token_that_somebody_makes_in_a_namespace_below_is_alive() {
 fn tokens_below_a_login_leave_at_once_with_the_auth_method_wherever_it_moved() {
     let server = Server::start();
     let ann = ann(&server);
-    let made = server.send("POST", "auth/token/create", &[("X-Vault-Token", ann.as_str())], json!({}));
+    let made = server.call_as(&ann, "POST", "auth/token/create", json!({}));
     let child = made.json["auth"]["client_token"].as_str().unwrap().to_owned();
     let moved = server.call("POST", "sys/remount", json!({"from": "auth/people", "to": "auth/folk"}));
     assert_eq!(moved.status, 200, "{}", moved.text);

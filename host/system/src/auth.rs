@@ -1,15 +1,23 @@
 //! What is tuned on auth methods beside what all mounts have: `token_type` and `user_lockout_config`.
 
+use std::sync::Arc;
+
 use model::{Fault, MountClass};
 use serde_json::{Map, Value, json};
 use tenancy::{Mount, TokenType, UserLockout};
 
-use crate::params;
+use crate::{Call, params};
 
 /// Most failures that may be allowed, so that a typing error does not switch the lock off.
 const THRESHOLD_MAX: u64 = 1_000_000;
 /// What begins the names of the lock's fields in answers.
 const LOCKOUT: &str = "user_lockout_";
+
+/// The auth method of the request's namespace that has this accessor.
+pub(crate) fn by_accessor<'a>(call: &'a Call<'_>, accessor: &str) -> Option<&'a Arc<Mount>> {
+    let mut methods = call.tree.mounts(call.namespace.id).filter(|mount| mount.class == MountClass::Auth);
+    methods.find(|mount| mount.accessor == accessor)
+}
 
 /// Takes what was sent of what only auth methods have.
 pub(crate) fn configure(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {

@@ -86,7 +86,7 @@ async fn acl(system: &System, call: &mut Call<'_>, principal: &Principal) -> Res
     }
     let home = call.tree.namespace_by_id(principal.namespace).filter(|home| !home.tainted).cloned();
     let home = home.ok_or_else(|| Fault::invalid("invalid token"))?;
-    if !principal.methods().iter().all(|method| call.tree.mount_by_id(*method).is_some()) {
+    if !call.tree.has_mounts(principal.methods()) {
         return Err(Fault::denied());
     }
     let mut names = principal.policies.clone();

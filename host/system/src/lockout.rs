@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use storage::{Store, Transaction};
 use tenancy::{Mount, host_drawer};
 
-use crate::{Call, random, stored, unsupported};
+use crate::{Call, auth, random, stored, unsupported};
 
 /// How many counters all names share that the method does not know.
 const STRANGERS: u16 = 1024;
@@ -174,8 +174,7 @@ pub(crate) async fn unlock(call: Call<'_>, at: &str) -> Result<Reply, Fault> {
         return Err(unsupported());
     }
     let (accessor, alias) = at.split_once("/unlock/").ok_or_else(|| Fault::new(Kind::NotFound, "unsupported path"))?;
-    let mut mounts = call.tree.mounts(call.namespace.id).filter(|mount| mount.class == model::MountClass::Auth);
-    let mount = mounts.find(|mount| mount.accessor == accessor);
+    let mount = auth::by_accessor(&call, accessor).cloned();
     let mount = mount.ok_or_else(|| Fault::invalid(format!("mount_accessor: there is no auth mount {accessor}")))?;
     let drawer = host_drawer(mount.id);
     if let Some(salt) = call.transaction.get(&drawer, SALT).await.map_err(stored)? {

@@ -17,6 +17,8 @@ pub const AUTH: &str = "auth/";
 const TOKEN: &str = "auth/token/";
 /// Mounts that were removed, as long as what they lent is not all taken back.
 const LEAVING: &str = "leaving/mounts/";
+/// Mounts that have nothing to take back any more, until everything they kept is cleared away.
+pub(crate) const DOOMED_MOUNTS: &str = "doomed/mounts/";
 /// Most options of a mount, as the contract bounds them.
 const OPTIONS_MAX: usize = 64;
 
@@ -277,7 +279,7 @@ impl Mount {
     /// Lets everything go that a removed mount kept: the next [`crate::sweep`] clears it away.
     pub fn doom(&self, transaction: &mut Transaction) -> Result<(), Error> {
         transaction.delete(&cache::drawer(), &format!("{LEAVING}{}", self.id))?;
-        Ok(transaction.put(&cache::drawer(), &format!("doomed/mounts/{}", self.id), Vec::new())?)
+        Ok(transaction.put(&cache::drawer(), &format!("{DOOMED_MOUNTS}{}", self.id), Vec::new())?)
     }
 
     /// Expects, in this transaction, that the mount is still as it was read: a request that raced with its removal or

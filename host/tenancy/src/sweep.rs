@@ -3,6 +3,7 @@
 use model::Id;
 use storage::Store;
 
+use crate::mount::DOOMED_MOUNTS;
 use crate::namespace::{DOOMED, MOUNTS_AT_ONCE};
 use crate::{Error, Mount, Namespace, cache, mount, namespace};
 
@@ -13,13 +14,21 @@ const LEAVING_SEEN: usize = 1000;
 /// them, and mounts are doomed once what they lent is taken back ([`crate::Mount::doom`]). This frees the space, in
 /// batches, and goes on where it stopped after an error or a restart. Says how many it finished.
 pub async fn sweep(store: &Store) -> Result<usize, Error> {
-    let tainted = store.begin().await?.list(&cache::drawer(), DOOMED, None, 0).await?.names;
-    for id in tainted.iter().filter_map(|name| Id::parse(name)) {
-        unmount(store, id).await?;
+    // Looked up once: one that is removed meanwhile may still have its mounts, and is a matter of the next turn.
+    let namespaces = doomed(store, DOOMED).await?;
+    for id in &namespaces {
+        unmount(store, *id).await?;
     }
-    let mounts = clear(store, "doomed/mounts/", mount::whole).await?;
-    let namespaces = clear(store, DOOMED, namespace::whole).await?;
-    Ok(mounts + namespaces)
+    let mounts = doomed(store, DOOMED_MOUNTS).await?;
+    clear(store, DOOMED_MOUNTS, &mounts, mount::whole).await?;
+    let namespaces = settled(store, namespaces).await?;
+    clear(store, DOOMED, &namespaces, namespace::whole).await?;
+    Ok(mounts.len() + namespaces.len())
+}
+
+async fn doomed(store: &Store, folder: &str) -> Result<Vec<Id>, Error> {
+    let names = store.begin().await?.list(&cache::drawer(), folder, None, 0).await?.names;
+    Ok(names.iter().filter_map(|name| Id::parse(name)).collect())
 }
 
 /// Removes the mounts of a tainted namespace in steps, and then the namespace.
@@ -39,30 +48,26 @@ async fn unmount(store: &Store, id: Id) -> Result<(), Error> {
     Ok(transaction.commit().await?)
 }
 
-async fn clear(store: &Store, folder: &str, whole: fn(Id) -> storage::Drawer) -> Result<usize, Error> {
-    let doomed = store.begin().await?.list(&cache::drawer(), folder, None, 0).await?.names;
-    let mut cleared = 0;
-    for name in &doomed {
-        let Some(id) = Id::parse(name) else { continue };
-        if folder == DOOMED && owes(store, id).await? {
-            continue;
-        }
-        store.purge(&whole(id)).await?;
-        cleared += 1;
+async fn clear(store: &Store, folder: &str, doomed: &[Id], whole: fn(Id) -> storage::Drawer) -> Result<(), Error> {
+    for id in doomed {
+        store.purge(&whole(*id)).await?;
         let mut transaction = store.begin().await?;
-        transaction.delete(&cache::drawer(), &format!("{folder}{name}"))?;
+        transaction.delete(&cache::drawer(), &format!("{folder}{id}"))?;
         transaction.commit().await?;
-        tracing::info!(what = folder, id = name, "cleared away");
+        tracing::info!(what = folder, id = id.to_string(), "cleared away");
     }
-    Ok(cleared)
+    Ok(())
 }
 
-/// Whether mounts of a removed namespace still have to take back what they lent, perhaps with its keys.
-async fn owes(store: &Store, namespace: Id) -> Result<bool, Error> {
-    let mut transaction = store.begin().await?;
-    let leaving = Mount::leaving(&mut transaction, LEAVING_SEEN).await?;
-    // Of more than are seen, some may be of it.
-    Ok(leaving.len() == LEAVING_SEEN || leaving.iter().any(|mount| mount.namespace == namespace))
+/// Those of the removed namespaces whose mounts have taken back all that they lent, perhaps with the namespace's keys.
+async fn settled(store: &Store, mut namespaces: Vec<Id>) -> Result<Vec<Id>, Error> {
+    if namespaces.is_empty() {
+        return Ok(namespaces);
+    }
+    let leaving = Mount::leaving(&mut store.begin().await?, LEAVING_SEEN).await?;
+    // Of more than are seen, some may be of any.
+    namespaces.retain(|id| leaving.len() < LEAVING_SEEN && leaving.iter().all(|mount| mount.namespace != *id));
+    Ok(namespaces)
 }
 
 #[cfg(test)]

@@ -170,6 +170,11 @@ impl Tree {
             .map(|(_, mount)| mount)
     }
 
+    /// Whether all these mounts are there.
+    pub fn has_mounts(&self, ids: &[Id]) -> bool {
+        ids.iter().all(|id| self.mount_by_id(*id).is_some())
+    }
+
     /// The mount with an id, wherever it is.
     pub fn mount_by_id(&self, id: Id) -> Option<&Arc<Mount>> {
         self.mounts.get(self.mount_paths.get(&id)?)

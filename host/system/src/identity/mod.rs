@@ -9,10 +9,10 @@ mod lookup;
 use std::collections::BTreeMap;
 
 use ::identity::Directory;
-use model::{Fault, Id, Kind, MountClass, Reply};
+use model::{Fault, Id, Kind, Reply};
 use serde_json::{Map, Value, json};
 
-use crate::Call;
+use crate::{Call, auth};
 
 /// The record that a path names.
 #[derive(Clone, Copy, Debug)]
@@ -96,8 +96,7 @@ fn mount(call: &Call<'_>, accessor: &str) -> (String, String) {
 
 /// Refuses the accessor of what is no auth method of the namespace.
 fn known_mount(call: &Call<'_>, accessor: &str) -> Result<(), Fault> {
-    let mut mounts = call.tree.mounts(call.namespace.id).filter(|mount| mount.class == MountClass::Auth);
-    if !mounts.any(|mount| mount.accessor == accessor) {
+    if auth::by_accessor(call, accessor).is_none() {
         return Err(Fault::invalid("mount_accessor: no auth method of this namespace has it"));
     }
     Ok(())

@@ -32,7 +32,7 @@ async fn filled(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
 /// Every way of reading gives what was written, or an error that names the file. True if there was such an error.
 async fn is_right_or_refused(folder: &Folder, records: &BTreeMap<String, Vec<u8>>, what: &str) -> bool {
     let named = folder.records().to_str().unwrap().to_owned();
-    let store = match Embedded::open(&folder.store()) {
+    let store = match folder.try_open() {
         Ok(store) => store,
         Err(error) => {
             assert!(error.to_string().contains(&named), "{what}: {error}");

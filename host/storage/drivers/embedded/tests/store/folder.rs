@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use embedded::Embedded;
+use embedded::{Embedded, OpenError};
 use storage::{Batch, Driver, Error, Records, Value};
 
 /// Where a child process finds the folder that its parent made.
 pub(crate) const FOLDER: &str = "INNKEEPER_TEST_FOLDER";
+
+/// Longest time in which a child becomes a program of its own.
+const CHILD_MAX: Duration = Duration::from_secs(5);
 
 /// Goes when it is dropped.
 pub(crate) struct Folder(PathBuf);
@@ -36,7 +40,19 @@ impl Folder {
     }
 
     pub(crate) fn open(&self) -> Embedded {
-        Embedded::open(&self.store()).unwrap()
+        self.try_open().unwrap()
+    }
+
+    /// Opens the store that this test had open before. A child that another test begins at this moment holds what this
+    /// process had open until it becomes a program of its own.
+    pub(crate) fn try_open(&self) -> Result<Embedded, OpenError> {
+        let late = Instant::now() + CHILD_MAX;
+        loop {
+            match Embedded::open(&self.store()) {
+                Err(OpenError::InUse { .. }) if Instant::now() < late => std::thread::sleep(Duration::from_millis(1)),
+                opened => return opened,
+            }
+        }
     }
 }
 
