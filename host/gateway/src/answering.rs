@@ -42,7 +42,7 @@ impl<'a> Answering<'a> {
     ) -> Result<(bool, Transaction), Fault> {
         let caller = caller(self.arrival, known.map(Known::principal));
         let (call, _) = self.call(engine, self.arrival.operation, body, caller)?;
-        let grant = self.rooms.grant(&self.errand(&routed.namespace, &engine.mount), transaction);
+        let grant = self.rooms.grant(&self.errand(&routed.namespace, &engine.mount), transaction)?;
         engine.guest.exists(grant, call).await
     }
 
@@ -92,7 +92,7 @@ impl<'a> Answering<'a> {
         let mount = &engine.mount;
         let (call, action) = self.call(engine, operation, body, caller(self.arrival, admitted.principal()))?;
         mount.expect(&mut transaction)?;
-        let grant = self.rooms.grant(&self.errand(&routed.namespace, mount), transaction);
+        let grant = self.rooms.grant(&self.errand(&routed.namespace, mount), transaction)?;
         let answered = match engine.guest.handle(grant, call).await {
             Ok(answered) => answered,
             Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
@@ -162,7 +162,7 @@ impl system::AskMethod for Answering<'_> {
         let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         let transaction = self.rooms.store.begin().await.map_err(stored)?;
         let guest = self.rooms.catalog.guest(&transaction, mount).await?;
-        let grant = self.rooms.grant(&self.errand(namespace, mount), transaction);
+        let grant = self.rooms.grant(&self.errand(namespace, mount), transaction)?;
         let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
         transaction.commit().await.map_err(stored)?;
         Ok(wishes)

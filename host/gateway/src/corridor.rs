@@ -20,6 +20,7 @@ use tenancy::Tenancy;
 use tokio::sync::Mutex;
 
 use crate::Arrival;
+use crate::turns::Turns;
 use crate::opening::{Furnish, Open};
 
 /// How often a request that lost against another is run again before it is given up.
@@ -57,6 +58,8 @@ pub struct Rooms {
     pub audit: Arc<Audit>,
     /// The engines.
     pub catalog: Catalog,
+    /// How many requests of a mount run at once.
+    pub turns: Turns,
     /// What the host itself answers.
     pub system: System,
     /// Longest time that one request may take.

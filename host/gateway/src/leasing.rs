@@ -164,7 +164,7 @@ impl Rooms {
         let id = lease_id(&mount);
         let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
         let errand = Errand { id: &id, tree: &tree, namespace, mount: &mount, recorder, deadline };
-        guest.revoke(self.grant(&errand, transaction), lent).await
+        guest.revoke(self.grant(&errand, transaction)?, lent).await
     }
 
     async fn note_failure(&self, lease: &Lease, fault: &Fault) -> Result<(), Fault> {
@@ -202,7 +202,7 @@ impl Rooms {
         let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
         let guest = self.catalog.guest(&transaction, mount).await?;
-        let (lent, mut transaction) = guest.renew(self.grant(&errand, transaction), lent).await?;
+        let (lent, mut transaction) = guest.renew(self.grant(&errand, transaction)?, lent).await?;
         let (default, longest) = self.system.lease_ttls(mount);
         let now = now();
         let wanted = if lent.ttl == 0 { default } else { lent.ttl };

@@ -23,10 +23,12 @@ mod passage;
 mod recording;
 mod routing;
 mod ticks;
+mod turns;
 mod wrapping;
 
 pub use arrival::{Arrival, LedTo};
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
+pub use turns::Turns;
 pub use opening::Furnish;
 
 /// The check of bodies, for fuzzing.

@@ -8,7 +8,7 @@ use access::Tokens;
 use access::policy::Acl;
 use async_trait::async_trait;
 use audit::Audit;
-use gateway::{Furnish, Gateway, Rooms};
+use gateway::{Furnish, Gateway, Rooms, Turns};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use meter::Meter;
 use model::Fault;
@@ -185,6 +185,7 @@ async fn furnish(
         outgoing,
         audit,
         catalog,
+        turns: Turns::default(),
         system,
         request_time: REQUEST_TIME,
         tasks,

@@ -22,7 +22,7 @@ const fn path(path: &'static str, does: &'static [Does]) -> Documented {
 const MOUNT: &str = "type! description config:o options:o local:b seal_wrap:b external_entropy_access:b plugin_version";
 const TUNING: &str = "description default_lease_ttl:d max_lease_ttl:d options:o listing_visibility plugin_version \
                       allowed_managed_keys:l allowed_response_headers:l passthrough_request_headers:l \
-                      audit_non_hmac_request_keys:l audit_non_hmac_response_keys:l force_no_cache:b";
+                      audit_non_hmac_request_keys:l audit_non_hmac_response_keys:l force_no_cache:b powers:o";
 const REKEY: &str = "secret_shares:n secret_threshold:n pgp_keys:l backup:b require_verification:b";
 const INIT: &str = "secret_shares:n secret_threshold:n pgp_keys:l root_token_pgp_key recovery_shares:n \
                     recovery_threshold:n recovery_pgp_keys:l";

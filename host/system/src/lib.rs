@@ -33,6 +33,7 @@ mod params;
 mod password_policies;
 mod pins;
 mod policies;
+mod powers;
 mod preflight;
 mod quotas;
 mod rekey;
