@@ -113,6 +113,8 @@ mod pki_verbatim;
 mod plugins;
 #[path = "api/policies.rs"]
 mod policies;
+#[path = "isolation/powers.rs"]
+mod powers;
 #[path = "isolation/privileges.rs"]
 mod privileges;
 #[path = "api/quotas.rs"]

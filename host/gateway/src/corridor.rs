@@ -20,8 +20,8 @@ use tenancy::Tenancy;
 use tokio::sync::Mutex;
 
 use crate::Arrival;
-use crate::turns::Turns;
 use crate::opening::{Furnish, Open};
+use crate::turns::Turns;
 
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;

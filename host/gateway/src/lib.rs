@@ -28,8 +28,8 @@ mod wrapping;
 
 pub use arrival::{Arrival, LedTo};
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
-pub use turns::Turns;
 pub use opening::Furnish;
+pub use turns::Turns;
 
 /// The check of bodies, for fuzzing.
 #[doc(hidden)]

@@ -28,8 +28,11 @@ impl Turns {
         let key = (mount.id, most);
         let turns = self.0.get_or_insert_with(&key, || Ok::<_, Fault>(Arc::new(Semaphore::new(most))))?;
         turns.try_acquire_owned().map(Some).map_err(|_| {
-            Fault::new(Kind::Unavailable, format!("{most} requests of this mount are under way, and it may have no more"))
-                .retry_after(Duration::from_secs(1))
+            Fault::new(
+                Kind::Unavailable,
+                format!("{most} requests of this mount are under way, and it may have no more"),
+            )
+            .retry_after(Duration::from_secs(1))
         })
     }
 }

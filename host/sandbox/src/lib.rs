@@ -26,5 +26,5 @@ pub use grant::{Call, Caller, Grant, Lent, Limits, RawBody};
 pub use guest::Guest;
 pub use invoke::{Answered, Refusal};
 pub use limits::*;
-pub use tuning::MEMORY_MAX;
 pub use login::{Attempt, Login, TokenKind, TokenWishes};
+pub use tuning::MEMORY_MAX;

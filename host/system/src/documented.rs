@@ -229,8 +229,14 @@ pub(crate) const ALL: &[Documented] = &[
             (Delete, "Removes a pin.", ""),
         ],
     ),
-    path("sys/plugins/reload/backend", &[(Update, "Lets mounts run what the catalog has now.", "plugin mounts:l scope")]),
-    path("sys/plugins/reload/{type}/{name}", &[(Update, "Lets the mounts of a plugin run what the catalog has.", "scope")]),
+    path(
+        "sys/plugins/reload/backend",
+        &[(Update, "Lets mounts run what the catalog has now.", "plugin mounts:l scope")],
+    ),
+    path(
+        "sys/plugins/reload/{type}/{name}",
+        &[(Update, "Lets the mounts of a plugin run what the catalog has.", "scope")],
+    ),
     path("sys/policies/acl", &[(List, "Names the policies.", ""), (Read, "Names the policies.", "")]),
     path("sys/policies/acl/{name}", POLICY),
     path("sys/policies/password", &[(List, "Names the rules for passwords.", "")]),
