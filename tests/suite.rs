@@ -51,6 +51,8 @@ mod identity;
 mod keys;
 #[path = "api/kv.rs"]
 mod kv;
+#[path = "api/lease_counts.rs"]
+mod lease_counts;
 #[path = "api/leases.rs"]
 mod leases;
 #[path = "isolation/lent_keys.rs"]

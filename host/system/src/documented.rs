@@ -231,6 +231,15 @@ pub(crate) const ALL: &[Documented] = &[
             (Update, "Says what holds for all quotas.", "rate_limit_exempt_paths:l"),
         ],
     ),
+    path("sys/quotas/lease-count", &[(List, "Names the quotas of leases.", "")]),
+    path(
+        "sys/quotas/lease-count/{name}",
+        &[
+            (Read, "Shows a quota, and how many leases count for it.", ""),
+            (Update, "Limits how many leases there may be below a path.", "max_leases:n! path inheritable:b"),
+            (Delete, "Removes a quota.", ""),
+        ],
+    ),
     path("sys/quotas/rate-limit", &[(List, "Names the quotas of requests.", "")]),
     path(
         "sys/quotas/rate-limit/{name}",

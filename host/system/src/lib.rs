@@ -70,7 +70,7 @@ pub use cluster::cluster_id;
 pub use cors::{CrossOrigin, cross_origin};
 pub use front::{Answer, Founded, Front, Question};
 pub use metrics::text as metrics_text;
-pub use quotas::Asking;
+pub use quotas::{Asking, Leasing};
 use quotas::Quotas;
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
@@ -332,7 +332,7 @@ impl System {
             Endpoint::LeaseTidy => leases::tidy(&call),
             Endpoint::Wrap => wrapping::wrap(&call),
             Endpoint::Unwrap => wrapping::unwrap(&self.tokens, call).await,
-            Endpoint::Rewrap => wrapping::rewrap(&self.tokens, call).await,
+            Endpoint::Rewrap => wrapping::rewrap(self, call).await,
             Endpoint::WrappingLookup => wrapping::lookup(&self.tokens, call).await,
             Endpoint::ToolsHash => tools::hash(&call, at),
             Endpoint::ToolsRandom => tools::random(&call, at),
