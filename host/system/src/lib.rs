@@ -321,7 +321,7 @@ impl System {
             Endpoint::Mount => mounts::one(self, call, MountClass::Secret, at).await,
             Endpoint::LockedUsers => lockout::list(call).await,
             Endpoint::LockedUser => lockout::unlock(call, at).await,
-            Endpoint::Remount => remount::start(call).await,
+            Endpoint::Remount => remount::start(&managed_keys, call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::InFlight => metrics::in_flight(self, &call),
             Endpoint::Metrics => metrics::metrics(self, &call),
