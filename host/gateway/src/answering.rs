@@ -99,12 +99,13 @@ impl<'a> Answering<'a> {
         };
         let (mut reply, mut transaction) = (answered.reply, answered.transaction);
         if let Some(lent) = answered.lent {
-            let loan = Loan { mount, path: &routed.path, principal: admitted.principal() };
+            let loan = Loan { mount, tree: self.tree, path: &routed.path, principal: admitted.principal() };
             self.rooms.lend(&mut transaction, &mut reply, lent, &loan).await?;
         }
         if let Some(login) = answered.login {
             let door = Door {
                 rooms: self.rooms,
+                tree: self.tree,
                 namespace: &routed.namespace,
                 mount,
                 path: &routed.path,

@@ -225,6 +225,24 @@ impl ManagedKeys {
         found.ok_or_else(|| Error::NotInNamespace(shown(reference)))
     }
 
+    /// The UUID of the key that a mount of this namespace means by a name: one of the namespace, else one that is inherited
+    /// from those above it, nearest first. Whether it may use the key is not asked.
+    pub async fn seen_from(
+        &self,
+        transaction: &mut Transaction,
+        namespace: Id,
+        above: &[Id],
+        name: &str,
+    ) -> Result<Option<Id>, Error> {
+        for at in std::iter::once(&namespace).chain(above) {
+            let key = self.load(transaction, *at, name).await?;
+            if let Some(key) = key.filter(|key| *at == namespace || key.entry.record.inherits) {
+                return Ok(Some(key.uuid()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Leaves the key in `found` even if the caller may not use it.
     async fn find(
         &self,
