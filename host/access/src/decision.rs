@@ -33,6 +33,7 @@ pub struct Admitted {
     asking: Option<Asking>,
     granting: Vec<Arc<Granting>>,
     sudo: bool,
+    page_max: Option<u64>,
 }
 
 /// The request may not go on.
@@ -67,6 +68,11 @@ impl Admitted {
         &self.granting
     }
 
+    /// Most names that a listing may show.
+    pub fn page_max(&self) -> Option<u64> {
+        self.page_max
+    }
+
     /// Whether the caller has `sudo` on the path, also where it was not demanded.
     pub fn sudo(&self) -> bool {
         self.sudo
@@ -84,14 +90,13 @@ pub fn admit(
     enter(asking.as_ref().map(|known| &known.home), demands, namespace)?;
     let known = match &asking {
         Some(known) if !demands.unauthenticated => known,
-        _ => return Ok(Admitted { asking, granting: Vec::new(), sudo: false }),
+        _ => return Ok(Admitted { asking, granting: Vec::new(), sudo: false, page_max: None }),
     };
     let verdict = known.acl.decide(&Question { sudo: demands.sudo, ..*question });
     if !verdict.allowed {
         return Err(Denied::Refused);
     }
-    let sudo = demands.sudo || known.acl.decide(&Question { sudo: true, ..*question }).allowed;
-    Ok(Admitted { asking, granting: verdict.granting, sudo })
+    Ok(Admitted { asking, granting: verdict.granting, sudo: verdict.sudo, page_max: verdict.page_max })
 }
 
 /// Refuses whoever may do nothing in a namespace whatever policies say: nobody in particular where somebody must ask, and

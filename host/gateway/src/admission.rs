@@ -75,7 +75,7 @@ impl Rooms {
         let home = tree.namespace_by_id(principal.namespace).filter(|home| !home.tainted);
         let Some(home) = home.cloned() else { return Ok(None) };
         // Whoever came in by an auth method leaves with it.
-        if principal.login.as_ref().is_some_and(|login| tree.mount_by_id(login.mount).is_none()) {
+        if !principal.methods().iter().all(|method| tree.mount_by_id(*method).is_some()) {
             return Ok(None);
         }
         if principal.entity_id.is_empty() {

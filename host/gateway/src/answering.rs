@@ -19,7 +19,7 @@ use crate::leasing::Loan;
 use crate::login::{self, Door};
 use crate::recording::Recorder;
 use crate::routing::{Answerer, Engine, Routed};
-use crate::{Arrival, help};
+use crate::{Arrival, help, listing};
 
 /// A request that is being answered.
 pub(crate) struct Answering<'a> {
@@ -80,7 +80,7 @@ impl<'a> Answering<'a> {
             duty,
         };
         let reply = self.rooms.system.answer(matched, call).await?;
-        Ok((reply, transaction))
+        Ok((shown(reply, operation, admitted)?, transaction))
     }
 
     /// An answer of an engine. Only an answer gives the transaction back.
@@ -124,7 +124,7 @@ impl<'a> Answering<'a> {
         }
         let allowed = &mount.config.allowed_response_headers;
         reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
-        Ok((reply, transaction))
+        Ok((shown(reply, operation, admitted)?, transaction))
     }
 
     fn errand<'b>(&'b self, namespace: &'b Arc<Namespace>, mount: &'b Arc<Mount>) -> Errand<'b> {
@@ -173,6 +173,14 @@ impl system::AskMethod for Answering<'_> {
         let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
         transaction.commit().await.map_err(stored)?;
         Ok(wishes)
+    }
+}
+
+/// The answer as far as a policy lets it be seen.
+fn shown(reply: Reply, operation: Operation, admitted: &Admitted) -> Result<Reply, Fault> {
+    match admitted.page_max() {
+        Some(most) if operation == Operation::List => listing::cut(reply, most),
+        _ => Ok(reply),
     }
 }
 

@@ -16,6 +16,7 @@ mod granting;
 mod help;
 mod json;
 mod leasing;
+mod listing;
 mod login;
 mod opening;
 mod passage;

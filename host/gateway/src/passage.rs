@@ -7,7 +7,6 @@ use audit::Devices;
 use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use storage::Transaction;
 use system::System;
-use tenancy::Tree;
 use tokio::time::Instant;
 
 use crate::Arrival;
@@ -108,12 +107,13 @@ impl Rooms {
     ) -> Result<Passed, Fault> {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let tree = self.tenancy.tree(&mut transaction).await?;
-        let known = self.known(arrival, &tree, &mut transaction, journey).await?;
+        let known = self.identify(arrival, &tree, &mut transaction).await?;
         let routed = self.route(arrival, known.as_ref(), &tree);
         if !std::mem::replace(&mut journey.weighed, true) {
             let namespace = routed.as_ref().ok().map(|routed| &routed.namespace.path);
             self.quota(arrival, namespace, &mut transaction).await?;
         }
+        self.count_use(arrival, known.as_ref(), journey).await?;
         let devices = self.audit.devices(&transaction).await?;
         let mut facts = Facts::new(arrival, known.as_ref(), routed.as_ref().ok());
         let routed = match routed {
@@ -217,23 +217,15 @@ impl Rooms {
         self.system.quota(transaction, system::Asking { namespace, path, peer: arrival.peer.ip() }).await
     }
 
-    /// Who asks. A token whose uses are counted is used once for each request, however often that is run.
-    async fn known(
-        &self,
-        arrival: &Arrival,
-        tree: &Tree,
-        transaction: &mut Transaction,
-        journey: &mut Journey,
-    ) -> Result<Option<Known>, Fault> {
-        let known = self.identify(arrival, tree, transaction).await?;
+    /// A token whose uses are counted is used once for each request, however often that is run.
+    async fn count_use(&self, arrival: &Arrival, known: Option<&Known>, journey: &mut Journey) -> Result<(), Fault> {
         // What is asked about a wrapping token uses it up by itself, or not at all.
         let counts = !journey.counted && !System::is_of_wrapping(&arrival.path);
-        if let Some(known) = known.as_ref().filter(|_| counts) {
-            if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
-                journey.spent = Some(known.principal().key().to_owned());
-            }
-            journey.counted = true;
+        let Some(known) = known.filter(|_| counts) else { return Ok(()) };
+        if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
+            journey.spent = Some(known.principal().key().to_owned());
         }
-        Ok(known)
+        journey.counted = true;
+        Ok(())
     }
 }

@@ -47,15 +47,7 @@ impl Directory {
 
     /// All names directly below a prefix.
     pub(crate) async fn names(&self, tx: &mut Transaction, prefix: &str) -> Result<Vec<String>, Fault> {
-        let mut names = Vec::new();
-        loop {
-            let after = names.last().cloned();
-            let page = tx.list(&self.drawer, prefix, after.as_deref(), 0).await.map_err(broken)?;
-            names.extend(page.names);
-            if !page.more {
-                return Ok(names);
-            }
-        }
+        tx.names(&self.drawer, prefix).await.map_err(broken)
     }
 
     /// The identifier that an index has under a key.

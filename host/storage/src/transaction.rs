@@ -208,6 +208,19 @@ impl Transaction {
         self.list_merged(listing).await
     }
 
+    /// All the names directly below a prefix, as [`Self::list`] gives them page by page.
+    pub async fn names(&mut self, drawer: &Drawer, prefix: &str) -> Result<Vec<String>, Error> {
+        let mut names: Vec<String> = Vec::new();
+        loop {
+            let after = names.last().cloned();
+            let page = self.list(drawer, prefix, after.as_deref(), LIST_LIMIT_MAX).await?;
+            names.extend(page.names);
+            if !page.more {
+                return Ok(names);
+            }
+        }
+    }
+
     /// Removes up to `limit` keys anywhere below the drawer; says how many it found.
     pub async fn clear(&mut self, drawer: &Drawer, limit: usize) -> Result<usize, Error> {
         let mut folders = vec![String::new()];

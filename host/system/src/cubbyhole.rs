@@ -54,15 +54,7 @@ fn write(call: Call<'_>, drawer: &Drawer, path: &str) -> Result<Reply, Fault> {
 
 async fn list(call: Call<'_>, drawer: &Drawer, path: &str) -> Result<Reply, Fault> {
     let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
-    let mut keys = Vec::<String>::new();
-    loop {
-        let after = keys.last().cloned();
-        let page = call.transaction.list(drawer, &folder, after.as_deref(), 0).await.map_err(stored)?;
-        keys.extend(page.names);
-        if !page.more {
-            break;
-        }
-    }
+    let keys = call.transaction.names(drawer, &folder).await.map_err(stored)?;
     if keys.is_empty() { Err(Fault::absent()) } else { Reply::data(&json!({ "keys": keys })) }
 }
 

@@ -48,11 +48,11 @@ pub(crate) async fn all(call: Call<'_>) -> Result<Reply, Fault> {
     if !matches!(call.operation, Operation::List | Operation::Read) {
         return Err(unsupported());
     }
-    let page = call.transaction.list(&drawer(call.namespace.id), "", None, LISTED_MAX).await.map_err(stored)?;
-    if page.names.is_empty() {
+    let names = call.transaction.names(&drawer(call.namespace.id), "").await.map_err(stored)?;
+    if names.is_empty() {
         return Err(Fault::absent());
     }
-    Reply::data(&json!({ "keys": page.names }))
+    Reply::data(&json!({ "keys": names }))
 }
 
 pub(crate) async fn one(call: Call<'_>, path: &str) -> Result<Reply, Fault> {

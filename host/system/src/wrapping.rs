@@ -19,11 +19,6 @@ use crate::{Call, System, params, rfc3339, stored, unsupported};
 
 /// The one policy of wrapping tokens.
 const POLICY: &str = "response-wrapping";
-/// What it says, for the token alone.
-const POLICY_TEXT: &str = r#"
-path "cubbyhole/response" { capabilities = ["create", "read"] }
-path "sys/wrapping/unwrap" { capabilities = ["update"] }
-"#;
 const RESPONSE: &str = "response";
 const INFO: &str = "wrapinfo";
 
@@ -123,7 +118,6 @@ async fn put_away(tokens: &Tokens, transaction: &mut Transaction, kept: &Kept, i
     let new = NewToken {
         namespace: Some(info.namespace),
         policies: vec![POLICY.to_owned()],
-        inline_policy: Some(POLICY_TEXT.to_owned()),
         path: info.creation_path.clone(),
         display_name: "wrapping".to_owned(),
         num_uses: 1,

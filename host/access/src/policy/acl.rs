@@ -35,6 +35,8 @@ pub struct Question<'a> {
 pub struct Verdict {
     /// Whether it may be done.
     pub allowed: bool,
+    /// Whether the rule gives `sudo` too, demanded or not.
+    pub sudo: bool,
     /// Most names that a listing without a limit of its own may show, where a policy bounds it.
     pub page_max: Option<u64>,
     /// The policies that give the capability, also where a parameter then stood against it.
@@ -182,9 +184,9 @@ impl Acl {
     pub fn decide(&self, question: &Question<'_>) -> Verdict {
         if self.root {
             let granting = Arc::new(Granting::new(super::ROOT, Id::nil(), &NamespacePath::root()));
-            return Verdict { allowed: true, page_max: None, granting: vec![granting] };
+            return Verdict { allowed: true, sudo: true, page_max: None, granting: vec![granting] };
         }
-        let denied = Verdict { allowed: false, page_max: None, granting: Vec::new() };
+        let denied = Verdict { allowed: false, sudo: false, page_max: None, granting: Vec::new() };
         let rule = if question.operation == Operation::List && !question.path.ends_with('/') {
             // What is listed is a folder.
             self.rule_of_listing(&format!("{}/", question.path))
@@ -201,6 +203,7 @@ impl Acl {
         let gives = rule.granting.iter().filter(|(given, _)| given.has(wanted));
         Verdict {
             allowed: rule.permissions.met(question),
+            sudo: rule.permissions.capabilities.has(Capabilities::SUDO),
             page_max: Some(rule.permissions.page_max).filter(|max| *max > 0),
             granting: gives.map(|(_, granting)| Arc::clone(granting)).collect(),
         }

@@ -209,15 +209,8 @@ impl Policies {
     /// keeps for itself are not among them.
     pub async fn names(&self, transaction: &mut Transaction, namespace: Id) -> Result<Vec<String>, Fault> {
         let mut names = vec![DEFAULT.to_owned()];
-        let mut after: Option<String> = None;
-        loop {
-            let page = transaction.list(&drawer(namespace), "acl/", after.as_deref(), PAGE).await.map_err(broken)?;
-            names.extend(page.names.iter().map(|stored| decoded(stored)));
-            match page.names.last() {
-                Some(last) if page.more => after = Some(last.clone()),
-                _ => break,
-            }
-        }
+        let stored = transaction.names(&drawer(namespace), "acl/").await.map_err(broken)?;
+        names.extend(stored.iter().map(|stored| decoded(stored)));
         names.sort_unstable();
         names.dedup();
         if namespace == Id::nil() {

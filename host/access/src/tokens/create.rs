@@ -21,8 +21,6 @@ const META_MAX: usize = 64;
 const META_TEXT_MAX: usize = 512;
 /// Longest display name, in bytes.
 const DISPLAY_NAME_MAX: usize = 512;
-/// Largest policy of a token's own, in bytes.
-const INLINE_POLICY_MAX: usize = 16 * 1024;
 /// Longest creation path, in bytes: a lease's id holds it and more.
 const PATH_MAX: usize = model::PATH_MAX;
 
@@ -65,8 +63,6 @@ pub struct NewToken {
     pub entity_id: String,
     /// Its sort.
     pub kind: TokenKind,
-    /// A policy of its own, in text, that holds beside the others.
-    pub inline_policy: Option<String>,
     /// The login that it comes of.
     pub login: Option<Login>,
 }
@@ -121,9 +117,9 @@ impl Tokens {
     async fn check_parent(&self, transaction: &mut Transaction, new: &NewToken) -> Result<(), Fault> {
         let Some(parent) = &new.parent else { return Ok(()) };
         let gone = || Fault::invalid("parent token lookup failed: no parent found");
-        let found = self.by_key(transaction, parent, new.now).await?.ok_or_else(gone)?;
-        let above = ancestors(transaction, found.parent.clone(), new.now).await?.ok_or_else(gone)?;
-        if above + 1 >= ANCESTORS_MAX {
+        let found = self.record(transaction, parent).await?.filter(|found| !found.is_over(new.now));
+        let above = ancestors(transaction, found.ok_or_else(gone)?.parent, new.now).await?.ok_or_else(gone)?;
+        if above.count + 1 >= ANCESTORS_MAX {
             return Err(Fault::invalid(format!(
                 "at most {ANCESTORS_MAX} tokens may descend from one another: create an orphan"
             )));
@@ -183,7 +179,6 @@ fn record(new: &NewToken, namespace: Id) -> Result<Record, Fault> {
         expire_time: (new.ttl > 0).then(|| new.now.saturating_add(new.ttl)),
         last_renewal: None,
         renewable: new.renewable && !batch && new.ttl > 0,
-        inline_policy: new.inline_policy.clone(),
         login: new.login.clone(),
     })
 }
@@ -200,8 +195,6 @@ fn check(new: &NewToken) -> Result<(), Fault> {
     let meta = new.meta.len() <= META_MAX && new.meta.iter().all(short);
     bounded("meta", meta, "must be at most 64 entries of at most 512 bytes each")?;
     bounded("display_name", new.display_name.len() <= DISPLAY_NAME_MAX, "must be at most 512 bytes")?;
-    let inline = new.inline_policy.as_ref().is_none_or(|policy| policy.len() <= INLINE_POLICY_MAX);
-    bounded("policy", inline, "must be at most 16 KiB")?;
     let id = new.id.as_ref().map_or(1, |id| id.expose_secret().len());
     bounded("id", id > 0 && id <= TOKEN_MAX, "must have 1 to 8192 bytes")?;
     let path = model::relative_path("path", &new.path).map_err(|e: Invalid| Fault::invalid(e.to_string()))?;

@@ -33,7 +33,7 @@ mod uses;
 use std::net::IpAddr;
 
 use aws_lc_rs::hmac;
-use model::Fault;
+use model::{Fault, Id};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use storage::{Drawer, Transaction};
@@ -139,11 +139,12 @@ impl Tokens {
         record: Record,
         now: u64,
     ) -> Result<Option<Principal>, Fault> {
-        if record.is_over(now) || ancestors(transaction, record.parent.clone(), now).await?.is_none() {
+        if record.is_over(now) {
             return Ok(None);
         }
+        let Some(above) = ancestors(transaction, record.parent.clone(), now).await? else { return Ok(None) };
         let num_uses = if record.uses_given > 0 { uses::left(transaction, &key).await? } else { 0 };
-        Ok(Some(Principal::new(key, record, num_uses)))
+        Ok(Some(Principal::new(key, record, num_uses).below(above.methods)))
     }
 
     /// The keyed hash of a token.
@@ -160,15 +161,29 @@ impl Tokens {
     }
 }
 
-/// How many tokens there are above, from this one on; none if one of them has ended, or if there are too many.
-async fn ancestors(transaction: &Transaction, mut above: Option<String>, now: u64) -> Result<Option<usize>, Fault> {
-    for count in 0..=ANCESTORS_MAX {
-        let Some(key) = above else { return Ok(Some(count)) };
+/// The tokens above one.
+#[derive(Default)]
+struct Ancestors {
+    count: usize,
+    /// The mounts of the auth methods that they came of.
+    methods: Vec<Id>,
+}
+
+/// The tokens above, from this one on; none if one of them has ended, or if there are too many.
+async fn ancestors(
+    transaction: &Transaction,
+    mut above: Option<String>,
+    now: u64,
+) -> Result<Option<Ancestors>, Fault> {
+    let mut found = Ancestors::default();
+    while found.count <= ANCESTORS_MAX {
+        let Some(key) = above else { return Ok(Some(found)) };
         let stored = transaction.peek(&drawer(), &format!("hash/{key}")).await.map_err(broken)?;
-        match stored.map(|bytes| parsed(&bytes)).transpose()? {
-            Some(record) if !record.is_over(now) => above = record.parent,
-            _ => return Ok(None),
-        }
+        let record = stored.map(|bytes| parsed(&bytes)).transpose()?;
+        let Some(record) = record.filter(|record| !record.is_over(now)) else { return Ok(None) };
+        found.count += 1;
+        found.methods.extend(record.login.map(|login| login.mount));
+        above = record.parent;
     }
     Ok(None)
 }

@@ -74,9 +74,6 @@ pub struct Record {
     /// Whether it can be renewed.
     #[serde(default)]
     pub renewable: bool,
-    /// A policy of its own, in text, that holds beside the others: wrapping tokens have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inline_policy: Option<String>,
     /// The auth method that it came of, which is asked before it is renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
@@ -130,11 +127,25 @@ pub struct Principal {
     /// How often it can still be used, as far as the transaction saw that looked it up. 0 for tokens that can be used
     /// without bound, and for one whose last use is under way.
     pub num_uses: u64,
+    methods: Vec<Id>,
 }
 
 impl Principal {
     pub(crate) fn new(key: String, record: Record, num_uses: u64) -> Self {
-        Self { key, record: Arc::new(record), num_uses }
+        let methods = record.login.iter().map(|login| login.mount).collect();
+        Self { key, record: Arc::new(record), num_uses, methods }
+    }
+
+    /// The same below tokens that came of these auth methods.
+    pub(crate) fn below(mut self, methods: Vec<Id>) -> Self {
+        self.methods.extend(methods);
+        self
+    }
+
+    /// The mounts of the auth methods that it came of, itself or by a token above it. It is alive only while they are
+    /// there, which is for the caller to say, who has the tree.
+    pub fn methods(&self) -> &[Id] {
+        &self.methods
     }
 
     /// A keyed hash of the token: its name in storage, in leases and for its cubbyhole.

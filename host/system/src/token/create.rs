@@ -119,7 +119,8 @@ fn new_token(system: &System, call: &Call<'_>, asking: &Asking<'_>) -> Result<(N
         renewable,
         role: role.map(|role| role.name.clone()).unwrap_or_default(),
         bound_cidrs: networks(asking, orphan, times.ttl),
-        entity_id: if orphan { String::new() } else { parent.entity_id.clone() },
+        // Another namespace knows nobody of the parent's.
+        entity_id: if orphan || asking.elsewhere { String::new() } else { parent.entity_id.clone() },
         kind,
         ..NewToken::default()
     };

@@ -1,11 +1,9 @@
 //! Which policies a new token gets. Pure.
 
+use access::policy::is_assignable;
 use model::{Fault, TokenKind};
 
 use super::role::{Role, matches, quoted};
-
-/// Policies of the house itself, which no token is given.
-const NOT_ASSIGNABLE: [&str; 2] = ["response-wrapping", "control-group"];
 
 /// What the choice depends on.
 pub(super) struct Asked<'a> {
@@ -46,7 +44,7 @@ pub(super) fn choose(asked: &Asked<'_>) -> Result<Vec<String>, Fault> {
 }
 
 fn check(asked: &Asked<'_>, chosen: &[String]) -> Result<(), Fault> {
-    if let Some(refused) = chosen.iter().find(|policy| NOT_ASSIGNABLE.contains(&policy.as_str())) {
+    if let Some(refused) = chosen.iter().find(|policy| !is_assignable(policy)) {
         return Err(Fault::invalid(format!("cannot assign policy {}", quoted(refused))));
     }
     let is_root = |policies: &[String]| policies.iter().any(|policy| policy == "root");
@@ -194,7 +192,7 @@ mod tests {
         assert_eq!(chosen(&sudo("root", "a")), Err(refused.into()));
         assert_eq!(chosen(&sudo("root x", "root")), Ok("root".into()));
         assert_eq!(chosen(&sudo("", "root")), Ok("root".into()));
-        for own in NOT_ASSIGNABLE {
+        for own in ["response-wrapping", "control-group"] {
             assert_eq!(chosen(&sudo(own, "root")), Err(format!("cannot assign policy \"{own}\"")));
         }
     }
