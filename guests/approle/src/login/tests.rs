@@ -121,6 +121,35 @@ fn a_secret_that_has_ended_lets_nobody_in_and_is_cleared_away() {
 }
 
 #[test]
+fn a_chosen_secret_that_has_ended_is_chosen_again_and_stays_when_the_old_one_is_cleared_away() {
+    let id = with_role(json!({}));
+    let chosen = |ttl: u64| data(ask("POST", "role/r/custom-secret-id", json!({"secret_id": "mine", "ttl": ttl})));
+    let old = chosen(1);
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert_eq!(said(log_in(&id, &json!("mine"))), WRONG);
+    let new = chosen(3600);
+    let accessor = json!({ "secret_id_accessor": old["secret_id_accessor"] });
+    assert_eq!(kind(ask("POST", "role/r/secret-id-accessor/lookup", accessor)), FaultKind::NotFound);
+    assert!(ask("POST", "tidy/secret-id", json!({})).is_ok());
+    assert!(log_in(&id, &json!("mine")).is_ok());
+    let listed = data(ask("LIST", "role/r/secret-id", json!({})));
+    assert_eq!(listed["keys"], json!([new["secret_id_accessor"]]));
+    assert_eq!(storage::names("expires/").count(), 1);
+}
+
+#[test]
+fn an_end_that_is_not_that_of_the_secret_at_its_place_removes_nothing_but_itself() {
+    let id = with_role(json!({}));
+    let secret = fresh_secret(json!({"ttl": 3600}));
+    let second = storage::names("expires/").next().unwrap().unwrap();
+    let name = storage::names(&format!("expires/{second}")).next().unwrap().unwrap();
+    storage::put(&format!("expires/000000000001/{name}"), b"of another").unwrap();
+    assert!(ask("POST", "tidy/secret-id", json!({})).is_ok());
+    assert!(log_in(&id, &secret["secret_id"]).is_ok());
+    assert_eq!(storage::names("expires/").count(), 1);
+}
+
+#[test]
 fn logins_come_from_the_networks_of_role_and_secret_only() {
     let id = with_role(json!({"secret_id_bound_cidrs": ["10.0.0.0/8"], "token_bound_cidrs": "10.0.0.0/8,127.0.0.1"}));
     assert!(said(ask("POST", "role/r/secret-id", json!({"cidr_list": ["11.0.0.0/8"]}))).starts_with("cidr_list:"));
