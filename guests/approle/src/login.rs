@@ -43,6 +43,10 @@ fn login(request: &Request) -> Answer {
         return Err(Fault::invalid("missing role_id"));
     }
     let Some((name, role)) = Role::by_id(&role_id)? else {
+        // As a role that wants a secret answers, which most do.
+        if secret_id.is_empty() {
+            return Err(missing_secret());
+        }
         return Err(Fault::invalid_credentials(WRONG, role_id, false));
     };
     let secret = if role.bind_secret_id { Some(prove(&role, &secret_id, request)?) } else { None };
@@ -67,7 +71,7 @@ fn login(request: &Request) -> Answer {
 /// Finds the secret and counts its use.
 fn prove(role: &Role, secret_id: &str, request: &Request) -> Result<Secret, Fault> {
     if secret_id.is_empty() {
-        return Err(Fault::invalid("missing secret_id"));
+        return Err(missing_secret());
     }
     let place = Place::of(role, secret_id);
     let secret = Secret::load(&place)?;
@@ -77,6 +81,10 @@ fn prove(role: &Role, secret_id: &str, request: &Request) -> Result<Secret, Faul
     }
     secret.used(&place)?;
     Ok(secret)
+}
+
+fn missing_secret() -> Fault {
+    Fault::invalid("missing secret_id")
 }
 
 fn outside(whose: &str) -> Fault {

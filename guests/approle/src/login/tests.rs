@@ -84,6 +84,14 @@ fn what_is_missing_is_named_and_what_is_wrong_is_not() {
 }
 
 #[test]
+fn a_login_without_a_secret_does_not_learn_whether_there_is_such_a_role() {
+    let id = with_role(json!({}));
+    let [known, unknown] = [id.as_str(), "nobody"].map(|id| log_in(id, &json!("")).map(drop).unwrap_err());
+    assert_eq!(known, unknown);
+    assert_eq!(unknown.messages, ["missing secret_id"]);
+}
+
+#[test]
 fn a_secret_is_used_up_after_as_many_logins_as_it_was_given() {
     let id = with_role(json!({"secret_id_num_uses": 2}));
     let secret = fresh_secret(json!({}));
