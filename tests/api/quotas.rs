@@ -116,3 +116,16 @@ fn a_client_is_an_address_as_a_believed_proxy_names_it() {
     // Where nobody is believed, the connection's own address counts.
     assert_eq!((mounts(plain, "192.0.2.3"), mounts(plain, "192.0.2.4")), (200, 429));
 }
+
+#[test]
+fn a_request_that_a_quota_refuses_uses_up_no_use_of_its_token() {
+    let server = with_echo();
+    let made = server.call("POST", "auth/token/create", json!({"policies": ["root"], "num_uses": 3}));
+    let token = made.json["auth"]["client_token"].as_str().unwrap().to_owned();
+    let say = || server.send("GET", "echo/say", &[("X-Vault-Token", &token)], Value::Null).status;
+    server.call("POST", "sys/quotas/rate-limit/echo", json!({"path": "echo", "rate": 1, "interval": "1h"}));
+    assert_eq!(say(), 200);
+    assert_eq!((say(), say(), say()), (429, 429, 429));
+    assert_eq!(server.call("DELETE", "sys/quotas/rate-limit/echo", Value::Null).status, 204);
+    assert_eq!((say(), say(), say()), (200, 200, 403));
+}

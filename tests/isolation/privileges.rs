@@ -131,3 +131,62 @@ fn no_token_reaches_beyond_its_namespace_and_policies() {
     }
     assert!(wrong.is_empty(), "{} crossings or refusals:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// A user of `userpass` in the root namespace who may do everything, logged in: the token.
+fn ann(server: &Server) -> String {
+    assert_eq!(server.call("POST", "sys/auth/people", json!({"type": "userpass"})).status, 204);
+    assert_eq!(server.call("POST", "sys/policies/acl/all", json!({"policy": ALL})).status, 204);
+    let user = json!({"password": "correct horse", "token_policies": "all"});
+    assert_eq!(server.call("POST", "auth/people/users/ann", user).status, 204);
+    let login = server.send("POST", "auth/people/login/ann", &[], json!({"password": "correct horse"}));
+    login.json["auth"]["client_token"].as_str().unwrap().to_owned()
+}
+
+fn looks_itself_up(server: &Server, token: &str) -> u16 {
+    server.send("GET", "auth/token/lookup-self", &[("X-Vault-Token", token)], Value::Null).status
+}
+
+#[test]
+fn who_may_do_nothing_is_refused_before_anything_they_sent_is_read() {
+    let server = Server::start();
+    server.call("POST", "sys/namespaces/a", Value::Null);
+    server.call("POST", "sys/mounts/kv", json!({"type": "kv"}));
+    assert_eq!(server.call_in("a", "POST", "sys/policies/acl/all", json!({"policy": ALL})).status, 204);
+    let outsider = token(&server, "a", "all");
+    for headers in [&[][..], &[("X-Vault-Token", outsider.as_str())][..]] {
+        for path in ["sys/policies/acl/x", "kv/x"] {
+            let refused = server.send_bytes("POST", path, headers, b"{no JSON".to_vec());
+            assert_eq!(refused.status, 403, "{path}: {}", refused.text);
+        }
+    }
+    server.call("POST", "sys/namespaces/api-lock/lock/a", Value::Null);
+    let refused = server.send("GET", "sys/mounts", &[("X-Vault-Namespace", "a")], Value::Null);
+    assert_eq!(refused.status, 403, "a stranger does not learn that it is locked: {}", refused.text);
+}
+
+#[test]
+fn a_token_that_somebody_makes_in_a_namespace_below_is_alive() {
+    let server = Server::start();
+    let ann = ann(&server);
+    server.call("POST", "sys/namespaces/a", Value::Null);
+    assert_eq!(server.call_in("a", "POST", "sys/policies/acl/all", json!({"policy": ALL})).status, 204);
+    let headers = [("X-Vault-Token", ann.as_str()), ("X-Vault-Namespace", "a")];
+    let made = server.send("POST", "auth/token/create", &headers, json!({"policies": ["all"]}));
+    let below = made.json["auth"]["client_token"].as_str().unwrap_or_else(|| panic!("{}", made.text));
+    assert_eq!(looks_itself_up(&server, below), 200);
+}
+
+#[test]
+fn tokens_below_a_login_leave_at_once_with_the_auth_method_wherever_it_moved() {
+    let server = Server::start();
+    let ann = ann(&server);
+    let made = server.send("POST", "auth/token/create", &[("X-Vault-Token", ann.as_str())], json!({}));
+    let child = made.json["auth"]["client_token"].as_str().unwrap().to_owned();
+    let moved = server.call("POST", "sys/remount", json!({"from": "auth/people", "to": "auth/folk"}));
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    assert_eq!((looks_itself_up(&server, &ann), looks_itself_up(&server, &child)), (200, 200));
+    assert_eq!(server.call("DELETE", "sys/auth/folk", Value::Null).status, 204);
+    assert_eq!((looks_itself_up(&server, &ann), looks_itself_up(&server, &child)), (403, 403));
+    let asked = json!({"token": child, "path": "sys/mounts"});
+    assert_ne!(server.call("POST", "sys/capabilities", asked).status, 200, "nor is it said what it could do");
+}

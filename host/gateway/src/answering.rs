@@ -18,7 +18,7 @@ use crate::granting::Errand;
 use crate::leasing::Loan;
 use crate::login::{self, Door};
 use crate::recording::Recorder;
-use crate::routing::{Answerer, Engine, Routed};
+use crate::routing::{Engine, Routed};
 use crate::{Arrival, help, listing};
 
 /// A request that is being answered.
@@ -32,25 +32,18 @@ pub(crate) struct Answering<'a> {
 }
 
 impl<'a> Answering<'a> {
-    /// What the request is: a write where nothing is yet is a creation, if whatever answers there can tell.
-    pub(crate) async fn operation(
+    /// Whether what a request writes to is there, as the engine says.
+    pub(crate) async fn exists(
         &self,
-        routed: &Routed<'_>,
+        (routed, engine): (&Routed<'_>, &Engine<'_>),
         known: Option<&Known>,
         body: &Body,
         transaction: Transaction,
-    ) -> Result<(Operation, Transaction), Fault> {
-        let operation = self.arrival.operation;
-        let Answerer::Guest(engine) = &routed.answerer else { return Ok((operation, transaction)) };
-        let asks = engine.action(operation).is_some_and(|action| action.existence_check);
-        if !asks || self.arrival.help {
-            return Ok((operation, transaction));
-        }
+    ) -> Result<(bool, Transaction), Fault> {
         let caller = caller(self.arrival, known.map(Known::principal));
-        let call = self.call(engine, operation, body, caller)?.0;
+        let (call, _) = self.call(engine, self.arrival.operation, body, caller)?;
         let grant = self.rooms.grant(&self.errand(&routed.namespace, &engine.mount), transaction);
-        let (exists, transaction) = engine.guest.exists(grant, call).await?;
-        Ok((if exists { Operation::Update } else { Operation::Create }, transaction))
+        engine.guest.exists(grant, call).await
     }
 
     /// An answer of the host itself.

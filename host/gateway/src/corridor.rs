@@ -158,5 +158,5 @@ pub fn takes_upload(operation: Operation, path: &str) -> bool {
 }
 
 pub(crate) fn stored(error: storage::Error) -> Fault {
-    Fault::new(error.kind(), "storage failed").detail(error.to_string())
+    error.into()
 }

@@ -10,7 +10,7 @@ use sandbox::Lent;
 use serde_json::value::RawValue;
 use storage::Transaction;
 use system::{Duty, Renewal};
-use tenancy::Mount;
+use tenancy::{Mount, Namespace};
 use tokio::time::Instant;
 
 use crate::answering::Answering;
@@ -151,7 +151,14 @@ impl Rooms {
                 None => return Ok(transaction),
             },
         };
-        let Some(namespace) = tree.namespace_by_id(mount.namespace) else { return Ok(transaction) };
+        let namespace = match tree.namespace_by_id(mount.namespace) {
+            Some(namespace) => Arc::clone(namespace),
+            None => match Namespace::left(&mut transaction, mount.namespace).await? {
+                Some(namespace) => Arc::new(namespace),
+                None => return Ok(transaction),
+            },
+        };
+        let namespace = &namespace;
         let guest = self.guest(&mount)?;
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
         let id = lease_id(&mount);

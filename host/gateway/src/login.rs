@@ -39,8 +39,7 @@ impl Door<'_> {
             lockout::pass(transaction, self.mount, alias, self.now).await?;
         }
         let bound_cidrs = cidr::parse("token_bound_cidrs", &login.token.bound_cidrs)?;
-        let here = self.peer.to_canonical();
-        if !bound_cidrs.is_empty() && !bound_cidrs.iter().any(|net| net.contains(&here)) {
+        if !cidr::admit(&bound_cidrs, Some(self.peer)) {
             return Err(lockout::locked().detail("a login from where its token could not be used"));
         }
         let entity = self.entity(&login, transaction).await?;

@@ -31,6 +31,20 @@ pub(crate) struct Journey {
     recorder: Option<Arc<Recorder>>,
 }
 
+/// What one run of a request stands on.
+struct Ground<'a> {
+    arrival: &'a Arrival,
+    tree: &'a Tree,
+    devices: &'a Arc<Devices>,
+    deadline: Instant,
+}
+
+impl<'a> Ground<'a> {
+    fn answering(&self, rooms: &'a Rooms, recorder: Arc<Recorder>) -> Answering<'a> {
+        Answering { rooms, arrival: self.arrival, tree: self.tree, deadline: self.deadline, recorder }
+    }
+}
+
 /// A request that may go on.
 struct Decided {
     operation: Operation,
@@ -124,35 +138,40 @@ impl Rooms {
                 return Err(fault);
             }
         };
-        let recorder = recording::unopened(&devices, &facts)?;
-        let mut answering = Answering { rooms: self, arrival, tree: &tree, deadline: journey.deadline, recorder };
-        let decided = self.decide(&answering, &routed, known.as_ref(), transaction).await;
-        let decided = match decided {
+        let ground = Ground { arrival, tree: &tree, devices: &devices, deadline: journey.deadline };
+        let decided = match self.decide(&ground, &facts, &routed, known.as_ref(), transaction).await {
             // Nothing is decided: that is left to the next run.
             Err(fault) if fault.kind == Kind::Conflict => return Err(fault),
             decided => decided,
         };
         facts.decided(decided.as_ref().ok().map(|decided| (decided.operation, &decided.admitted)));
-        answering.recorder = journey.record(&devices, &facts, decided.as_ref().err()).await?;
-        self.answer(answering, &routed, decided?, upload, journey, &facts).await
+        let recorder = journey.record(&devices, &facts, decided.as_ref().err()).await?;
+        self.answer(ground.answering(self, recorder), &routed, decided?, upload, journey, &facts).await
     }
 
     /// Whether a request goes on.
     async fn decide(
         &self,
-        answering: &Answering<'_>,
+        ground: &Ground<'_>,
+        facts: &Facts<'_>,
         routed: &Routed<'_>,
         known: Option<&Known>,
-        transaction: Transaction,
+        mut transaction: Transaction,
     ) -> Result<Decided, Fault> {
-        let arrival = answering.arrival;
+        let arrival = ground.arrival;
         // For whoever may do nothing there, no body is read, no guest asked, and nothing told of the place.
         access::enter(known.map(|known| &known.home().path), routed.demands, &routed.namespace.path)?;
         if !routed.unlocks() {
-            answering.tree.expect_unlocked(&routed.namespace)?;
+            ground.tree.expect_unlocked(&routed.namespace)?;
         }
         let body = Body::read(arrival, routed.takes_raw(arrival.operation))?;
-        let (operation, mut transaction) = answering.operation(routed, known, &body, transaction).await?;
+        let mut operation = arrival.operation;
+        if let Some(engine) = routed.asks_first(arrival) {
+            let answering = ground.answering(self, recording::unopened(ground.devices, facts)?);
+            let exists;
+            (exists, transaction) = answering.exists((routed, engine), known, &body, transaction).await?;
+            operation = if exists { Operation::Update } else { Operation::Create };
+        }
         let asked = Asked { operation, body: &body, wrap_ttl: arrival.wrap_ttl };
         let admitted = self.admit(known, routed, &asked, &mut transaction).await??;
         Ok(Decided { operation, body, admitted, transaction })

@@ -51,6 +51,13 @@ impl Routed<'_> {
         matches!(&self.answerer, Answerer::Host(matched) if matched.unlocks())
     }
 
+    /// The engine that must be asked, before it is decided whether the request goes on, if what it writes to is there.
+    pub(crate) fn asks_first(&self, arrival: &Arrival) -> Option<&Engine<'_>> {
+        let Answerer::Guest(engine) = &self.answerer else { return None };
+        let asks = engine.action(arrival.operation).is_some_and(|action| action.existence_check);
+        (asks && !arrival.help).then_some(engine)
+    }
+
     /// Whether the body is no JSON, but goes to an engine as it is.
     pub(crate) fn takes_raw(&self, operation: Operation) -> bool {
         let Answerer::Guest(engine) = &self.answerer else { return false };

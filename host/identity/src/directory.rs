@@ -113,5 +113,5 @@ pub(crate) fn check_policies(policies: Vec<String>) -> Result<Vec<String>, Fault
 }
 
 pub(crate) fn broken(error: storage::Error) -> Fault {
-    Fault::new(error.kind(), "storage failed").detail(error.to_string())
+    error.into()
 }

@@ -3,10 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Fault, Id};
+use serde::Deserialize;
 use storage::Transaction;
 
 use crate::group::DEPTH_MAX;
-use crate::{Alias, Directory, Entity, Group};
+use crate::{Alias, Directory, Entity};
+
+/// What is asked of a group that an entity is in: its record without its members, who may be thousands.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Membership {
+    /// The group's identifier.
+    pub id: Id,
+    /// Its name.
+    pub name: String,
+    /// What its members may do.
+    pub policies: Vec<String>,
+    /// What operators noted.
+    pub metadata: BTreeMap<String, String>,
+}
 
 /// An entity with all that policies and templates may ask of it.
 #[derive(Clone, Debug)]
@@ -16,7 +30,7 @@ pub struct Facts {
     /// What auth methods call it.
     pub aliases: Vec<Alias>,
     /// Groups that it is in, directly or through others.
-    pub groups: BTreeMap<Id, Group>,
+    pub groups: BTreeMap<Id, Membership>,
     /// Policies of the entity and of its groups, each once, in order.
     pub policies: Vec<String>,
 }
@@ -50,7 +64,8 @@ impl Directory {
                 if groups.contains_key(&group) {
                     continue;
                 }
-                let Some(found) = self.group(tx, group).await? else { continue };
+                let found: Option<Membership> = self.read(tx, &format!("group/{group}")).await?;
+                let Some(found) = found else { continue };
                 policies.extend(found.policies.iter().cloned());
                 groups.insert(group, found);
                 above.extend(self.groups_above(tx, group).await?);

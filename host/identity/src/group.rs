@@ -9,8 +9,8 @@ use storage::Transaction;
 use crate::Directory;
 use crate::directory::{alias_key, check_alias, check_metadata, check_name, check_policies, name_key};
 
-/// Most members of a group, entities and groups together.
-const MEMBERS_MAX: usize = 10_000;
+/// Most members of a group, entities and groups together: each has a record of its own, and one request writes them all.
+const MEMBERS_MAX: usize = 9_000;
 /// Deepest nesting of groups.
 pub(crate) const DEPTH_MAX: usize = 16;
 
@@ -162,7 +162,7 @@ impl Directory {
         check_name(&group.name)?;
         check_metadata("metadata", &group.metadata)?;
         if group.member_entity_ids.len() + group.member_group_ids.len() > MEMBERS_MAX {
-            return Err(Fault::invalid("member_entity_ids: a group has at most 10000 members"));
+            return Err(Fault::invalid("member_entity_ids: a group has at most 9000 members"));
         }
         if let Some(alias) = &group.alias {
             check_alias(&alias.name, &alias.mount_accessor)?;
@@ -235,7 +235,7 @@ impl Directory {
     pub(crate) async fn join(&self, tx: &mut Transaction, group: Id, entity: Id) -> Result<(), Fault> {
         let Some(mut joined) = self.group(tx, group).await? else { return Ok(()) };
         if joined.member_entity_ids.len() + joined.member_group_ids.len() >= MEMBERS_MAX {
-            return Err(Fault::invalid("the group has 10000 members already"));
+            return Err(Fault::invalid("the group has 9000 members already"));
         }
         if joined.member_entity_ids.insert(entity) {
             self.write(tx, &format!("member/{entity}/{group}"), &())?;

@@ -19,7 +19,7 @@ mod login;
 pub use alias::Alias;
 pub use directory::{Directory, METADATA_MAX, NAME_MAX, POLICIES_MAX, TEXT_MAX};
 pub use entity::Entity;
-pub use facts::Facts;
+pub use facts::{Facts, Membership};
 pub use group::{Group, GroupAlias};
 pub use login::Arriving;
 

@@ -85,7 +85,7 @@ pub(crate) fn folder(namespace: Id, path: &str) -> String {
     if path.is_empty() {
         return format!("{AT}{namespace}/");
     }
-    let (plain, _) = leading(path);
+    let plain = leading(path);
     if plain.is_empty() { format!("{AT}{namespace}/") } else { format!("{AT}{namespace}/{plain}/") }
 }
 
@@ -94,13 +94,13 @@ fn shortened(id: &str) -> String {
     if id.len() <= PLAIN_MAX && id.split('/').all(|segment| segment.len() <= SEGMENT_MAX) {
         return id.to_owned();
     }
-    let (plain, _) = leading(id);
+    let plain = leading(id);
     let hash = hash(id, 32);
     if plain.is_empty() { format!("~{hash}") } else { format!("{plain}/~{hash}") }
 }
 
-/// As many leading segments as stand plain in the key of every id that begins with them, and the rest.
-fn leading(path: &str) -> (&str, &str) {
+/// As many leading segments as stand plain in the key of every id that begins with them.
+fn leading(path: &str) -> &str {
     let mut end = 0;
     for segment in path.split('/') {
         let next = if end == 0 { segment.len() } else { end + 1 + segment.len() };
@@ -109,7 +109,7 @@ fn leading(path: &str) -> (&str, &str) {
         }
         end = next;
     }
-    (&path[..end], &path[end..])
+    &path[..end]
 }
 
 /// Names a lease in indexes: a hash of where its record lies.

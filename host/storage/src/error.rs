@@ -59,3 +59,10 @@ impl Error {
         }
     }
 }
+
+/// What clients are told of it: what sort it is, and nothing of the inside.
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind(), "storage failed").detail(error.to_string())
+    }
+}

@@ -86,6 +86,9 @@ async fn acl(system: &System, call: &mut Call<'_>, principal: &Principal) -> Res
     }
     let home = call.tree.namespace_by_id(principal.namespace).filter(|home| !home.tainted).cloned();
     let home = home.ok_or_else(|| Fault::invalid("invalid token"))?;
+    if !principal.methods().iter().all(|method| call.tree.mount_by_id(*method).is_some()) {
+        return Err(Fault::denied());
+    }
     let mut names = principal.policies.clone();
     let mut subject = Subject::default();
     if !principal.entity_id.is_empty() {
@@ -114,7 +117,7 @@ pub fn subject(facts: &Facts, namespace: Id) -> Subject {
         };
         (alias.mount_accessor.clone(), told)
     };
-    let group = |group: &::identity::Group| Group {
+    let group = |group: &::identity::Membership| Group {
         id: group.id.to_string(),
         name: group.name.clone(),
         namespace,

@@ -1,21 +1,19 @@
 //! `sys/host-info`: the machine that this node runs on.
 
-use jiff::Timestamp;
 use model::{Fault, Operation, Reply};
 use serde_json::json;
 
-use crate::{Call, unsupported};
+use crate::{Call, rfc3339, unsupported};
 
 pub(crate) fn read(call: &Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Read {
         return Err(unsupported());
     }
-    let seconds = i64::try_from(call.now).ok().and_then(|now| Timestamp::from_second(now).ok()).unwrap_or_default();
     let (memory, uptime) = (kernel("meminfo"), kernel("uptime"));
     let bytes = |field: &str| kibibytes(&memory, field).map(|size| size * 1024);
     let uptime: Option<f64> = uptime.split_whitespace().next().and_then(|seconds| seconds.parse().ok());
     Reply::data(&json!({
-        "timestamp": seconds.to_string(),
+        "timestamp": rfc3339(call.now)?,
         "cpu": { "count": std::thread::available_parallelism().map(usize::from).unwrap_or_default() },
         "host": {
             "hostname": kernel("sys/kernel/hostname").trim(), "os": std::env::consts::OS,

@@ -1,4 +1,4 @@
-//! The native endpoints: `sys/`, `auth/token/` and `cubbyhole/`.
+//! The native endpoints: `sys/`, `auth/token/`, `identity/` and `cubbyhole/`.
 //!
 //! **For:** what the host itself answers, one file per resource. **Never:** HTTP, or a request that was not admitted.
 //! **In, out:** a [`Call`] in, a [`model::Reply`] out; changes go into the call's transaction. **Meet first:**
@@ -389,7 +389,7 @@ fn rfc3339(seconds: u64) -> Result<String, Fault> {
 }
 
 fn stored(error: storage::Error) -> Fault {
-    Fault::new(error.kind(), "storage failed").detail(error.to_string())
+    error.into()
 }
 
 fn unsupported() -> Fault {

@@ -174,7 +174,8 @@ pub(crate) async fn unlock(call: Call<'_>, at: &str) -> Result<Reply, Fault> {
         return Err(unsupported());
     }
     let (accessor, alias) = at.split_once("/unlock/").ok_or_else(|| Fault::new(Kind::NotFound, "unsupported path"))?;
-    let mount = call.tree.mounts(call.namespace.id).find(|mount| mount.accessor == accessor);
+    let mut mounts = call.tree.mounts(call.namespace.id).filter(|mount| mount.class == model::MountClass::Auth);
+    let mount = mounts.find(|mount| mount.accessor == accessor);
     let mount = mount.ok_or_else(|| Fault::invalid(format!("mount_accessor: there is no auth mount {accessor}")))?;
     let drawer = host_drawer(mount.id);
     if let Some(salt) = call.transaction.get(&drawer, SALT).await.map_err(stored)? {

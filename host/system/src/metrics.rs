@@ -16,7 +16,7 @@ pub(crate) fn metrics(system: &System, call: &Call<'_>) -> Result<Reply, Fault> 
         Some("prometheus") => {}
         _ => return Err(Fault::invalid("format: must be \"prometheus\"")),
     }
-    system.meter.entries("mounts", call.tree.all_mounts().count());
+    system.meter.entries("mounts", call.tree.mount_count());
     Ok(text(&system.meter))
 }
 

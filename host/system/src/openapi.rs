@@ -157,7 +157,12 @@ fn id(operation: Operation, path: &str) -> String {
 
 fn native(system: &System, paths: &mut Paths, documented: &documented::Documented) {
     let below = documented.path.strip_prefix("sys/");
-    let demands = below.and_then(|below| system.routes.find(below)).map(|(_, demands)| demands);
+    let of_tokens = documented.path.strip_prefix("auth/token/");
+    let found = match below {
+        Some(below) => system.routes.find(below),
+        None => of_tokens.and_then(|below| system.routes.find_token(below)),
+    };
+    let demands = found.map(|(_, demands)| demands);
     for (operation, about, fields) in documented.does {
         let mut properties = Map::new();
         let mut required = Vec::new();

@@ -17,8 +17,6 @@ use crate::{Call, params, random, stored, unsupported};
 const LENGTHS: std::ops::RangeInclusive<usize> = 4..=100;
 /// Longest text of a policy, in bytes.
 const TEXT_MAX: usize = 16 * 1024;
-/// Most policies that are listed.
-const LISTED_MAX: usize = 10_000;
 /// How many passwords are made before a policy counts as one that cannot be kept to.
 const TRIES: usize = 1000;
 

@@ -127,6 +127,6 @@ pub(crate) fn failed(error: storage::Error) -> Fault {
     match error {
         storage::Error::Archive(error) => Fault::invalid(error.to_string()),
         storage::Error::Source(fault) => fault,
-        error => Fault::new(error.kind(), "storage failed").detail(error.to_string()),
+        error => error.into(),
     }
 }

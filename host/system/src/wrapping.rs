@@ -15,6 +15,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use storage::{Drawer, Transaction, VALUE_MAX};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::token::find;
 use crate::{Call, System, params, rfc3339, stored, unsupported};
 
 /// The one policy of wrapping tokens.
@@ -157,11 +158,11 @@ pub(crate) fn wrap(call: &Call<'_>) -> Result<Reply, Fault> {
 }
 
 /// `sys/wrapping/unwrap`: the answer as it would have been given, once.
-pub(crate) async fn unwrap(tokens: &Tokens, call: Call<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn unwrap(tokens: &Tokens, mut call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
-    let wrapped = open(tokens, &call.body, call.token, call.transaction, call.now).await?;
+    let wrapped = open(tokens, &mut call).await?;
     end(tokens, call.transaction, &wrapped.principal).await?;
     let bytes = wrapped.kept.response.as_bytes().to_vec();
     let payload = Payload::Raw { status: wrapped.info.status, content_type: "application/json".to_owned(), bytes };
@@ -169,22 +170,22 @@ pub(crate) async fn unwrap(tokens: &Tokens, call: Call<'_>) -> Result<Reply, Fau
 }
 
 /// `sys/wrapping/rewrap`: the same answer under a new token, for as long as it was wrapped at first.
-pub(crate) async fn rewrap(tokens: &Tokens, call: Call<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn rewrap(tokens: &Tokens, mut call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
-    let wrapped = open(tokens, &call.body, call.token, call.transaction, call.now).await?;
+    let wrapped = open(tokens, &mut call).await?;
     end(tokens, call.transaction, &wrapped.principal).await?;
     let info = Info { creation_time: call.now, ..wrapped.info };
     put_away(tokens, call.transaction, &wrapped.kept, info).await
 }
 
 /// `sys/wrapping/lookup`: what is said of it, without using it up.
-pub(crate) async fn lookup(tokens: &Tokens, call: Call<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn lookup(tokens: &Tokens, mut call: Call<'_>) -> Result<Reply, Fault> {
     if !matches!(call.operation, Operation::Read | Operation::Update) {
         return Err(unsupported());
     }
-    let Wrapped { info, .. } = open(tokens, &call.body, call.token, call.transaction, call.now).await?;
+    let Wrapped { info, .. } = open(tokens, &mut call).await?;
     Reply::data(&json!({
         "creation_time": rfc3339(info.creation_time)?, "creation_ttl": info.creation_ttl,
         "creation_path": info.creation_path,
@@ -193,27 +194,22 @@ pub(crate) async fn lookup(tokens: &Tokens, call: Call<'_>) -> Result<Reply, Fau
 
 /// What a wrapping token wraps: the one in the body, else the one that was sent as the client's own. Whoever has it may,
 /// since having it is all that it takes.
-async fn open(
-    tokens: &Tokens,
-    body: &serde_json::Map<String, serde_json::Value>,
-    sent: Option<&SecretString>,
-    transaction: &mut Transaction,
-    now: u64,
-) -> Result<Wrapped, Fault> {
+async fn open(tokens: &Tokens, call: &mut Call<'_>) -> Result<Wrapped, Fault> {
     let invalid = || Fault::invalid("wrapping token is not valid or does not exist");
-    let named = params::text(body, "token")?.map(str::trim).filter(|token| !token.is_empty());
-    let token = match (named, sent) {
+    let named = params::text(&call.body, "token")?.map(str::trim).filter(|token| !token.is_empty());
+    let token = match (named, call.token) {
         (Some(named), _) => SecretString::from(named),
         (None, Some(sent)) => SecretString::from(sent.expose_secret()),
         (None, None) => return Err(invalid()),
     };
-    let principal = tokens.find(transaction, &token, now).await?.ok_or_else(invalid)?;
+    let principal = tokens.find(call.transaction, &token, call.now).await?;
+    let principal = principal.filter(|found| find::home(call, found).is_some()).ok_or_else(invalid)?;
     if principal.policies != [POLICY] {
         return Err(invalid());
     }
     let drawer: Drawer = cubbyhole(principal.key());
-    let kept = transaction.get_json(&drawer, RESPONSE).await.map_err(stored)?.ok_or_else(invalid)?;
-    let info = transaction.get_json(&drawer, INFO).await.map_err(stored)?.ok_or_else(invalid)?;
+    let kept = call.transaction.get_json(&drawer, RESPONSE).await.map_err(stored)?.ok_or_else(invalid)?;
+    let info = call.transaction.get_json(&drawer, INFO).await.map_err(stored)?.ok_or_else(invalid)?;
     Ok(Wrapped { principal, kept, info })
 }
 

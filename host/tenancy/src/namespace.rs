@@ -11,6 +11,8 @@ use crate::{Error, Tree};
 
 /// Most entries of custom metadata.
 const METADATA_MAX: usize = 64;
+/// Where removed namespaces lie until everything they kept is cleared away.
+pub(crate) const DOOMED: &str = "doomed/namespaces/";
 /// Most mounts that are removed in one transaction.
 pub(crate) const MOUNTS_AT_ONCE: usize = 256;
 /// Longest key or value of custom metadata, in bytes.
@@ -108,7 +110,7 @@ impl Namespace {
         if tree.children(path).next().is_some() {
             return Err(Error::HasChildren(path.clone()));
         }
-        transaction.put(&cache::drawer(), &format!("doomed/namespaces/{}", namespace.id), Vec::new())?;
+        transaction.put_json(&cache::drawer(), &format!("{DOOMED}{}", namespace.id), &**namespace)?;
         if tree.mounts(namespace.id).nth(MOUNTS_AT_ONCE).is_some() {
             return Self { tainted: true, ..Self::clone(namespace) }.put(transaction).await.map(drop);
         }
@@ -116,6 +118,13 @@ impl Namespace {
             mount.delete(transaction).await?;
         }
         Self::remove(transaction, namespace.id).await
+    }
+
+    /// A namespace that was removed and whose mounts may still have to take back what they lent.
+    pub async fn left(transaction: &mut Transaction, id: Id) -> Result<Option<Self>, Error> {
+        let stored = transaction.get(&cache::drawer(), &format!("{DOOMED}{id}")).await?;
+        // Earlier ones left nothing but their identifier.
+        Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     /// Removes the record of a namespace that has no mounts any more.

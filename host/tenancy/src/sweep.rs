@@ -3,19 +3,22 @@
 use model::Id;
 use storage::Store;
 
-use crate::namespace::MOUNTS_AT_ONCE;
-use crate::{Error, Namespace, cache, mount, namespace};
+use crate::namespace::{DOOMED, MOUNTS_AT_ONCE};
+use crate::{Error, Mount, Namespace, cache, mount, namespace};
+
+/// Most removed mounts that are looked at in one turn.
+const LEAVING_SEEN: usize = 1000;
 
 /// Removes everything that doomed mounts and namespaces kept. They became unreachable in the transaction that removed
 /// them, and mounts are doomed once what they lent is taken back ([`crate::Mount::doom`]). This frees the space, in
 /// batches, and goes on where it stopped after an error or a restart. Says how many it finished.
 pub async fn sweep(store: &Store) -> Result<usize, Error> {
-    let tainted = store.begin().await?.list(&cache::drawer(), "doomed/namespaces/", None, 0).await?.names;
+    let tainted = store.begin().await?.list(&cache::drawer(), DOOMED, None, 0).await?.names;
     for id in tainted.iter().filter_map(|name| Id::parse(name)) {
         unmount(store, id).await?;
     }
     let mounts = clear(store, "doomed/mounts/", mount::whole).await?;
-    let namespaces = clear(store, "doomed/namespaces/", namespace::whole).await?;
+    let namespaces = clear(store, DOOMED, namespace::whole).await?;
     Ok(mounts + namespaces)
 }
 
@@ -38,16 +41,28 @@ async fn unmount(store: &Store, id: Id) -> Result<(), Error> {
 
 async fn clear(store: &Store, folder: &str, whole: fn(Id) -> storage::Drawer) -> Result<usize, Error> {
     let doomed = store.begin().await?.list(&cache::drawer(), folder, None, 0).await?.names;
+    let mut cleared = 0;
     for name in &doomed {
-        if let Some(id) = Id::parse(name) {
-            store.purge(&whole(id)).await?;
+        let Some(id) = Id::parse(name) else { continue };
+        if folder == DOOMED && owes(store, id).await? {
+            continue;
         }
+        store.purge(&whole(id)).await?;
+        cleared += 1;
         let mut transaction = store.begin().await?;
         transaction.delete(&cache::drawer(), &format!("{folder}{name}"))?;
         transaction.commit().await?;
         tracing::info!(what = folder, id = name, "cleared away");
     }
-    Ok(doomed.len())
+    Ok(cleared)
+}
+
+/// Whether mounts of a removed namespace still have to take back what they lent, perhaps with its keys.
+async fn owes(store: &Store, namespace: Id) -> Result<bool, Error> {
+    let mut transaction = store.begin().await?;
+    let leaving = Mount::leaving(&mut transaction, LEAVING_SEEN).await?;
+    // Of more than are seen, some may be of it.
+    Ok(leaving.len() == LEAVING_SEEN || leaving.iter().any(|mount| mount.namespace == namespace))
 }
 
 #[cfg(test)]
@@ -56,7 +71,7 @@ mod tests {
     use storage::memory::Memory;
 
     use super::*;
-    use crate::{Mount, Target, Tenancy};
+    use crate::{Target, Tenancy};
 
     fn path(text: &str) -> NamespacePath {
         NamespacePath::parse(text).unwrap()
@@ -294,6 +309,30 @@ mod tests {
         assert!(tree.namespace(&path("a/b")).is_none());
         assert_eq!(tree.mount_count(), 1, "the namespace above keeps its own");
         Namespace::write(&mut tx, &tree, &path("a/b"), None, id(5)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_removed_namespace_kept_stays_until_its_mounts_have_taken_back_what_they_lent() {
+        let (store, tenancy, mount) = with_mount().await;
+        let mut tx = store.begin().await.unwrap();
+        let drawer = namespace::drawer(id(1), "managed-keys");
+        tx.put(&drawer, "k", vec![1]).unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        Namespace::delete(&mut tx, &tree, &path("a/b")).await.unwrap();
+        tx.checkpoint().await.unwrap();
+        let tree = tenancy.tree(&mut tx).await.unwrap();
+        Namespace::delete(&mut tx, &tree, &path("a")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(sweep(&store).await.unwrap(), 1, "only the namespace without mounts");
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(Namespace::left(&mut tx, id(1)).await.unwrap().unwrap().path, path("a"));
+        assert!(tx.get(&drawer, "k").await.unwrap().is_some());
+        mount.doom(&mut tx).unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(sweep(&store).await.unwrap(), 2);
+        let mut tx = store.begin().await.unwrap();
+        assert!(tx.get(&drawer, "k").await.unwrap().is_none());
+        assert!(Namespace::left(&mut tx, id(1)).await.unwrap().is_none());
     }
 
     #[tokio::test]

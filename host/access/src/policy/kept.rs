@@ -18,8 +18,6 @@ use super::{DEFAULT, NAME_MAX, Policy, ROOT, Subject, builtin, normalized};
 const COMPILED_RULES_MAX: u64 = 100_000;
 /// Rules of policies that are kept at hand, in all.
 const READ_RULES_MAX: u64 = 50_000;
-/// How many names are listed at once.
-const PAGE: usize = 1000;
 
 /// A policy as it is stored.
 #[derive(Serialize, Deserialize)]

@@ -24,7 +24,7 @@ fn one(text: &str) -> Option<IpNet> {
 
 /// Whether an address lies in one of these networks. Without networks, every address may come; with them, one that is
 /// not known may not.
-pub(crate) fn admit(nets: &[IpNet], peer: Option<IpAddr>) -> bool {
+pub fn admit(nets: &[IpNet], peer: Option<IpAddr>) -> bool {
     // A listener for both families shows addresses of version 4 inside those of version 6.
     let peer = peer.map(|peer| peer.to_canonical());
     nets.is_empty() || peer.is_some_and(|peer| nets.iter().any(|net| net.contains(&peer)))

@@ -170,11 +170,7 @@ struct Ancestors {
 }
 
 /// The tokens above, from this one on; none if one of them has ended, or if there are too many.
-async fn ancestors(
-    transaction: &Transaction,
-    mut above: Option<String>,
-    now: u64,
-) -> Result<Option<Ancestors>, Fault> {
+async fn ancestors(transaction: &Transaction, mut above: Option<String>, now: u64) -> Result<Option<Ancestors>, Fault> {
     let mut found = Ancestors::default();
     while found.count <= ANCESTORS_MAX {
         let Some(key) = above else { return Ok(Some(found)) };

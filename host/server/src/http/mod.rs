@@ -77,6 +77,15 @@ impl Terms {
         let busy = |_| Fault::new(Kind::Unavailable, "too many requests at once").retry_after(BUSY_WAIT);
         Arc::clone(&self.under_way).try_acquire_owned().map(Some).map_err(busy)
     }
+
+    /// What comes of something, if it does in time.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let late = || {
+            Fault::new(Kind::Unavailable, format!("the request took longer than {:?}", self.duration))
+                .retry_after(BUSY_WAIT)
+        };
+        tokio::time::timeout(self.duration, work).await.unwrap_or_else(|_elapsed| Err(late()))
+    }
 }
 
 /// Answers one HTTP request. Whatever happens, an answer comes of it.
@@ -89,7 +98,12 @@ pub async fn answer(
     let started = std::time::Instant::now();
     let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let page = cors::page(gateway, &request).await;
+    let turn = terms.turn(&path);
+    // What pages may do is asked of the store: that is a request like others.
+    let page = match &turn {
+        Ok(_) => terms.in_time(cors::page(gateway, &request)).await,
+        Err(_) => Ok(None),
+    };
     if let Some(preflight) = page.as_ref().ok().and_then(|page| page.as_ref()?.preflight()) {
         return preflight;
     }
@@ -99,7 +113,7 @@ pub async fn answer(
     };
     let Served { operation, led_to, result } = match refused {
         Some(fault) => Served::here(Err(fault)),
-        None => served(gateway, request, &id, client, terms).await,
+        None => served(gateway, request, &id, client, (terms, turn)).await,
     };
     if let Err(fault) = &result {
         note(&id, fault);
@@ -131,14 +145,20 @@ impl Served {
     }
 }
 
-async fn served(gateway: &Gateway, request: Request<Incoming>, id: &str, client: &Client, terms: &Terms) -> Served {
+async fn served(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    id: &str,
+    client: &Client,
+    (terms, turn): (&Terms, Result<Option<OwnedSemaphorePermit>, Fault>),
+) -> Served {
     if terms.require_request_header && !has_request_header(&request) {
         return Served::here(Ok(response::missing_request_header()));
     }
     if terms.open_metrics && request.uri().path() == METRICS && request.method() == Method::GET {
         return Served::here(Ok(system::metrics_text(gateway.meter())));
     }
-    let _turn = match terms.turn(request.uri().path()) {
+    let _turn = match turn {
         Ok(turn) => turn,
         Err(fault) => return Served::here(Err(fault)),
     };
@@ -148,21 +168,12 @@ async fn served(gateway: &Gateway, request: Request<Incoming>, id: &str, client:
     };
     let (operation, led_to) = (arrival.operation, arrival.led_to.clone());
     let _under_way = gateway.meter().begin(under_way(&arrival));
-    let result = in_time(gateway, arrival, terms).await;
-    Served { operation, led_to, result }
-}
-
-async fn in_time(gateway: &Gateway, arrival: Arrival, terms: &Terms) -> Result<Reply, Fault> {
     // How long an upload may take is a matter of its size.
-    if arrival.upload.is_some() {
-        return gateway.serve(arrival).await;
-    }
-    let late = || {
-        Fault::new(Kind::Unavailable, format!("the request took longer than {:?}", terms.duration))
-            .retry_after(BUSY_WAIT)
+    let result = match arrival.upload {
+        Some(_) => gateway.serve(arrival).await,
+        None => terms.in_time(gateway.serve(arrival)).await,
     };
-    let result = tokio::time::timeout(terms.duration, gateway.serve(arrival)).await;
-    result.unwrap_or_else(|_elapsed| Err(late()))
+    Served { operation, led_to, result }
 }
 
 fn under_way(arrival: &Arrival) -> meter::Request {

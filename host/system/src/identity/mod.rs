@@ -9,7 +9,7 @@ mod lookup;
 use std::collections::BTreeMap;
 
 use ::identity::Directory;
-use model::{Fault, Id, Kind, Reply};
+use model::{Fault, Id, Kind, MountClass, Reply};
 use serde_json::{Map, Value, json};
 
 use crate::Call;
@@ -85,8 +85,7 @@ fn metadata(body: &Map<String, Value>, field: &str) -> Result<Option<BTreeMap<St
 }
 
 fn time(seconds: u64) -> String {
-    let second = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    second.map(|second| second.to_string()).unwrap_or_default()
+    crate::rfc3339(seconds).unwrap_or_default()
 }
 
 /// What clients are told of the auth method that an alias is of.
@@ -95,9 +94,10 @@ fn mount(call: &Call<'_>, accessor: &str) -> (String, String) {
     found.map(|mount| (mount.path.to_string(), mount.kind.clone())).unwrap_or_default()
 }
 
-/// Refuses the accessor of a mount that is not there.
+/// Refuses the accessor of what is no auth method of the namespace.
 fn known_mount(call: &Call<'_>, accessor: &str) -> Result<(), Fault> {
-    if mount(call, accessor).0.is_empty() {
+    let mut mounts = call.tree.mounts(call.namespace.id).filter(|mount| mount.class == MountClass::Auth);
+    if !mounts.any(|mount| mount.accessor == accessor) {
         return Err(Fault::invalid("mount_accessor: no auth method of this namespace has it"));
     }
     Ok(())

@@ -45,7 +45,7 @@ pub(super) fn is_within(call: &Call<'_>, principal: &Principal) -> bool {
 }
 
 /// The namespace that a token is of, unless that is gone or about to go.
-fn home<'a>(call: &Call<'a>, principal: &Principal) -> Option<&'a Namespace> {
+pub(crate) fn home<'a>(call: &Call<'a>, principal: &Principal) -> Option<&'a Namespace> {
     call.tree.namespace_by_id(principal.namespace).map(AsRef::as_ref).filter(|home: &&Namespace| !home.tainted)
 }
 

@@ -18,15 +18,7 @@ pub(super) async fn get(transaction: &mut Transaction, namespace: Id, name: &str
 }
 
 pub(super) async fn all(call: Call<'_>) -> Result<Reply, Fault> {
-    let (drawer, mut keys) = (drawer(call.namespace.id), Vec::<String>::new());
-    loop {
-        let after = keys.last().cloned();
-        let page = call.transaction.list(&drawer, "", after.as_deref(), 0).await.map_err(stored)?;
-        keys.extend(page.names);
-        if !page.more {
-            break;
-        }
-    }
+    let keys = call.transaction.names(&drawer(call.namespace.id), "").await.map_err(stored)?;
     if keys.is_empty() { Err(Fault::absent()) } else { Reply::data(&json!({ "keys": keys })) }
 }
 
