@@ -7,6 +7,7 @@ use audit::Devices;
 use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use storage::Transaction;
 use system::System;
+use tenancy::Tree;
 use tokio::time::Instant;
 
 use crate::Arrival;
