@@ -40,9 +40,16 @@ pub(crate) fn login(request: &Request) -> Answer {
         return Err(Fault::denied("permission denied"));
     }
     let token = Jws::parse(jwt.trim())?;
-    believe(&config, &token)?;
-    claims::check(&token.claims, &role, config.issuer(), clock::now().seconds)?;
-    Ok(Response::auth(grant(name, &role, &token)?))
+    let granted = believe(&config, &token).and_then(|()| {
+        claims::check(&token.claims, &role, config.issuer(), clock::now().seconds)?;
+        grant(name, &role, &token)
+    });
+    if granted.is_err() {
+        // A fault drops what was written, and with it the key set that may just have been fetched: then every stranger
+        // with a token of an unknown key would make us ask for it again. Whether it can be kept changes no answer.
+        let _ = storage::checkpoint();
+    }
+    Ok(Response::auth(granted?))
 }
 
 /// Refuses a token that none of the known keys has signed.
@@ -84,4 +91,56 @@ pub(crate) fn renew(internal: &str) -> Result<TokenWishes, Fault> {
         serde_json::from_str(internal).map_err(|e| Fault::internal(format!("a login's own words: {e}")))?;
     let role = role::get(&role)?.ok_or_else(|| Fault::invalid("role does not exist during renewal"))?;
     Ok(role.token.wishes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use innkeeper_guest::serde_json::Value;
+
+    use super::*;
+
+    fn token(header: &Value, claims: &Value) -> String {
+        let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
+        format!("{}.{}.{}", part(header), part(claims), URL_SAFE_NO_PAD.encode([1; 64]))
+    }
+
+    fn refused(jwt: &str) -> Fault {
+        let fault = login(&Request::for_test(&[], &json!({ "role": "r", "jwt": jwt }))).map(drop).unwrap_err();
+        storage::drop_writes();
+        fault
+    }
+
+    /// A mount with a role, whose key set another answers for.
+    fn mount() {
+        let role = json!({ "record": 1, "user_claim": "sub", "bound_subject": "ann" });
+        storage::put_json("role/r", &role).unwrap();
+        let config = json!({
+            "record": 1, "oidc_discovery_url": "", "oidc_discovery_ca_pem": "", "jwks_url": "https://id.example/keys",
+            "jwks_ca_pem": "", "jwt_validation_pubkeys": [], "bound_issuer": "", "jwt_supported_algs": [],
+            "default_role": "",
+        });
+        storage::put_json("config", &config).unwrap();
+        storage::checkpoint().unwrap();
+    }
+
+    #[test]
+    fn strangers_with_tokens_of_an_unknown_key_do_not_make_us_ask_again_and_again() {
+        mount();
+        let asked = Rc::new(Cell::new(0));
+        let count = Rc::clone(&asked);
+        http_out::answer_with(move |_| {
+            count.set(count.get() + 1);
+            Ok(http_out::Response { status: 200, headers: Vec::new(), body: br#"{"keys":[]}"#.to_vec() })
+        });
+        let stranger = token(&json!({ "alg": "EdDSA", "kid": "k2" }), &json!({ "sub": "ann" }));
+        for _ in 0..3 {
+            assert!(refused(&stranger).messages[0].contains("no known key"));
+        }
+        assert_eq!(asked.get(), 1);
+    }
 }
