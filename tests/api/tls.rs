@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use harness::{Folder, Process, curl};
+use harness::{Folder, Process, curl, plain_listener, wait_until};
 
 const DEV_ADDRESS: &str = "-dev-listen-address=127.0.0.1:0";
 const DEV_TLS: [&str; 3] = ["-dev-tls", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"];
@@ -45,16 +45,8 @@ fn clients_that_are_silent_in_the_handshake_hold_nobody_up() {
 #[test]
 fn a_listener_takes_its_certificate_and_key_from_files() {
     let folder = Folder::new();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    let certificate = folder.write("tls.pem", &made.cert.pem());
-    let key = folder.write("tls.key", &made.signing_key.serialize_pem());
-    let server = Process::configured(
-        &format!(
-            "listener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_cert_file = \"{certificate}\"\n \
-             tls_key_file = \"{key}\"\n}}\nlistener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_disable = true\n}}"
-        ),
-        &[],
-    );
+    let (certificate, key) = made(&folder, "tls");
+    let server = Process::configured(&(listener(&certificate, &key, "") + &plain_listener("")), &[]);
     let [secret, plain] = server.addresses() else { panic!("two listeners were configured: {}", server.said()) };
     assert!(curl(&["--cacert", &certificate, &format!("{secret}/v1/sys/seal-status")]).contains(" 200 "));
     assert!(curl(&[&format!("{plain}/v1/sys/seal-status")]).contains(" 200 "));
@@ -76,6 +68,14 @@ fn made(folder: &Folder, name: &str) -> (String, String) {
     (folder.write(&format!("{name}.pem"), &made.cert.pem()), key)
 }
 
+/// A listener on a free port with this certificate, and further lines.
+fn listener(certificate: &str, key: &str, lines: &str) -> String {
+    format!(
+        "listener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_cert_file = \"{certificate}\"\n \
+         tls_key_file = \"{key}\"\n {lines}\n}}\n"
+    )
+}
+
 impl Certificates {
     fn make() -> Self {
         let folder = Folder::new();
@@ -94,12 +94,7 @@ impl Certificates {
     }
 
     fn server(&self, lines: &str, options: &[&str]) -> Process {
-        let (certificate, key) = (&self.certificate, &self.key);
-        let listener = format!(
-            "listener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_cert_file = \"{certificate}\"\n \
-             tls_key_file = \"{key}\"\n {lines}\n}}"
-        );
-        Process::configured(&listener, options)
+        Process::configured(&listener(&self.certificate, &self.key, lines), options)
     }
 
     fn ask(&self, address: &str, path: &str, client: Option<&(String, String)>, more: &[&str]) -> String {
@@ -128,20 +123,14 @@ fn a_certificate_is_exchanged_on_hang_up_and_a_bad_one_is_not() {
     // A certificate without its key is refused, and said so.
     std::fs::copy(&new, &files.certificate).unwrap();
     server.signal("HUP");
-    wait_for(|| server.log().contains("a certificate cannot be read again; it stays as it was"));
+    wait_until("the log says nothing of it", || {
+        server.log().contains("a certificate cannot be read again; it stays as it was")
+    });
     assert!(healthy(&old_file), "a certificate whose key does not fit was taken");
     std::fs::copy(&new_key, &files.key).unwrap();
     server.signal("HUP");
-    wait_for(|| healthy(&new));
+    wait_until("the new certificate is not taken", || healthy(&new));
     assert!(!healthy(&old_file));
-}
-
-fn wait_for(done: impl Fn() -> bool) {
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !done() {
-        assert!(std::time::Instant::now() < until, "it does not happen");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
 }
 
 #[test]
