@@ -2,7 +2,6 @@
 
 use innkeeper_guest::network::within;
 use innkeeper_guest::prelude::*;
-use innkeeper_guest::serde_json;
 use serde::{Deserialize, Serialize};
 
 use crate::role::Role;
@@ -93,7 +92,7 @@ fn outside(whose: &str) -> Fault {
 
 /// A token may be renewed as long as its role is there.
 pub(crate) fn renew(internal: &str) -> Result<TokenWishes, Fault> {
-    let issued: Issued = serde_json::from_str(internal).map_err(|e| Fault::internal(e.to_string()))?;
+    let issued: Issued = Auth::from_internal(internal)?;
     match Role::load(&issued.role_name)? {
         Some(role) if role.uid == issued.uid => Ok(role.token.wishes()),
         _ => Err(Fault::invalid(format!("role {:?} does not exist during renewal", issued.role_name))),
