@@ -40,7 +40,7 @@ pub(crate) fn login(request: &Request) -> Answer {
     if jwt.is_empty() {
         return Err(Fault::invalid("missing token"));
     }
-    let role = || role::get(name)?.ok_or_else(|| Fault::invalid("role could not be found"));
+    let role = || role::get(name)?.ok_or_else(|| Fault::invalid(format!("role {name:?} could not be found")));
     role()?.token.admit(request)?;
     let token = Jws::parse(jwt.trim())?;
     believe(&config, &token)?;
@@ -65,7 +65,8 @@ fn believe(config: &Config, token: &Jws) -> Result<(), Fault> {
     if key_set::find(config, signed_by)? {
         return Ok(());
     }
-    Err(Fault::invalid("error validating token: no known key successfully validated the token signature"))
+    let text = "error validating token: error verifying token signature: no known key successfully validated the token signature";
+    Err(Fault::invalid(text))
 }
 
 fn grant(name: &str, role: &Role, token: &Map) -> Result<Auth, Fault> {

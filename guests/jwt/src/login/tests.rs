@@ -109,6 +109,6 @@ fn a_role_of_a_name_that_cannot_be_is_not_found() {
     for name in ["a/../b", "..", "a\nb", "x/y", "nobody"] {
         let body = json!({ "role": name, "jwt": "x" });
         let fault = login(&Request::for_test(&[], &body)).map(drop).unwrap_err();
-        assert_eq!(fault.messages, ["role could not be found"], "{name:?}");
+        assert_eq!(fault.messages, [format!("role {name:?} could not be found")]);
     }
 }
