@@ -33,7 +33,9 @@ struct Internal {
 pub(crate) fn login(request: &Request) -> Answer {
     let Login { role, jwt } = request.body()?;
     let config = config::get()?.ok_or_else(|| Fault::invalid("could not load configuration"))?;
-    let name = if role.is_empty() { &config.default_role } else { &role };
+    let named = if role.is_empty() { &config.default_role } else { &role };
+    // As roles are kept.
+    let name = &named.to_lowercase();
     if name.is_empty() {
         return Err(Fault::invalid("missing role"));
     }
