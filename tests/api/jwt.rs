@@ -20,9 +20,9 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// These claims for the next five minutes.
+/// These claims, from now on for five minutes.
 pub fn soon(mut claims: Value) -> Value {
-    claims["exp"] = json!(now() + 300);
+    (claims["iat"], claims["exp"]) = (json!(now()), json!(now() + 300));
     claims
 }
 
@@ -151,7 +151,10 @@ fn a_token_is_taken_in_its_time_and_a_little_before_and_after_as_the_role_says()
         ("usual", json!({}), "no issued at (iat), not before (nbf), or expiration time (exp) claims in token"),
         ("usual", json!({"exp": "soon"}), "invalid time (exp) claim"),
         ("usual", json!({"exp": -1}), "invalid time (exp) claim"),
-        ("strict", json!({"exp": now + 60}), ""),
+        ("usual", json!({"exp": now + 100}), ""),
+        // A token that says its end only begins so much before it.
+        ("usual", json!({"exp": now + 300}), early),
+        ("strict", json!({"iat": now, "exp": now + 60}), ""),
         ("strict", json!({"exp": now - 2}), late),
         ("strict", json!({"iat": now - 2}), late),
         ("strict", json!({"exp": now + 900, "nbf": now + 30}), early),

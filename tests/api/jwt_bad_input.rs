@@ -63,7 +63,7 @@ fn a_role_is_refused_with_what_is_wrong_and_nothing_of_it_is_kept() {
         (json!({"bound_subject": null}), "must have at least one bound constraint when creating/updating a role"),
         (json!({"bound_audiences": vec!["a"; 257]}), "a role has at most 256 audiences and claims"),
         (json!({"bound_claims": many(257)}), "a role has at most 256 audiences and claims"),
-        (json!({"bound_claims": "x"}), "bound_claims"),
+        (json!({"bound_claims": "{\"a\": \"b\"}"}), "bound_claims: must be an object, or one text of k=v pairs"),
         (json!({"bound_claims": {"a": {"b": 1}}}), "bound_claims: \"a\" must have a value or a list of values"),
         (json!({"bound_claims": {"a": [[]]}}), "bound_claims: \"a\" must have a value or a list of values"),
         (json!({"bound_claims": {"a": 1}, "bound_claims_type": "glob"}), "bound_claims: \"a\" is no text"),
@@ -143,6 +143,6 @@ fn a_login_is_refused_in_words_that_say_why() {
     let set = server.call("POST", "auth/jwt/config", json!({"jwt_validation_pubkeys": rsa.pem()}));
     assert_eq!(set.status, 204);
     refused(&log_in(&server, "r", &rsa.sign_as(&json!({"alg": "HS256"}), &claims)), 400, algorithm);
-    assert_eq!(server.send("GET", "auth/jwt/login", &[], Value::Null).status, 405);
+    assert_eq!(server.call("GET", "auth/jwt/login", Value::Null).status, 405);
     assert_eq!(log_in(&server, "r", &format!(" {}\n", rsa.sign(&claims))).status, 200);
 }

@@ -19,7 +19,8 @@ fn hvac_logs_in_by_a_jwt() {
     let server = Server::start_with(&format!("http_out {{\n allow = [{:?}]\n}}\n", peer.host()), &[]);
     let claims = |end: u64| {
         json!({
-            "iss": "https://id.example", "aud": "vault", "sub": "robot", "env": "stage-1", "groups": ["a"], "exp": end,
+            "iss": "https://id.example", "aud": "vault", "sub": "robot", "env": "stage-1", "groups": ["a"],
+            "iat": end - 300, "exp": end,
         })
     };
     let said = walk(
