@@ -47,6 +47,12 @@ mod golden;
 mod hostile;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "api/jwt.rs"]
+mod jwt;
+#[path = "api/jwt_bad_input.rs"]
+mod jwt_bad_input;
+#[path = "api/jwt_providers.rs"]
+mod jwt_providers;
 #[path = "isolation/keys.rs"]
 mod keys;
 #[path = "api/kv.rs"]
