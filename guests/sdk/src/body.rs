@@ -205,7 +205,7 @@ pub const fn join<const N: usize>(groups: &[&[Field]]) -> [Field; N] {
 
 #[cfg(test)]
 mod tests {
-    use super::Seconds;
+    use super::{Map, Seconds};
     use crate::Request;
     use serde_json::json;
 
