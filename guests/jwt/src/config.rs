@@ -3,9 +3,9 @@
 use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::jws::ALGORITHMS;
 use crate::key_set;
-use crate::public_key::PublicKey;
+use formats::jws::ALGORITHMS;
+use formats::public_key::PublicKey;
 
 const CONFIG: &str = "config";
 /// Most public keys in the configuration.
@@ -110,7 +110,7 @@ impl Config {
 
     /// The public keys that stand in the configuration itself.
     pub(crate) fn own_keys(&self) -> Result<Vec<PublicKey>, Fault> {
-        self.jwt_validation_pubkeys.iter().map(|pem| PublicKey::from_pem(pem)).collect()
+        self.jwt_validation_pubkeys.iter().map(|pem| PublicKey::from_pem("jwt_validation_pubkeys", pem)).collect()
     }
 }
 

@@ -5,9 +5,9 @@ use innkeeper_guest::serde_json;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Config};
-use crate::jws::Jws;
 use crate::role::{self, Role};
 use crate::{claims, key_set};
+use formats::jws::Jws;
 
 body! {
     /// What `login` takes.

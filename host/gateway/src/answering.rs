@@ -163,7 +163,7 @@ impl system::AskMethod for Answering<'_> {
         let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         let transaction = self.rooms.store.begin().await.map_err(stored)?;
         let grant = self.rooms.grant(&self.errand(namespace, mount), transaction);
-        let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
+        let (wishes, transaction) = guest.renew_token(grant, caller(self.arrival, None), &login.internal).await?;
         transaction.commit().await.map_err(stored)?;
         Ok(wishes)
     }

@@ -27,10 +27,10 @@ const CURVES: [(&str, ObjectIdentifier, &str, usize); 3] = [
 
 /// A key that tokens may be signed with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PublicKey {
+pub struct PublicKey {
     /// Its name in its key set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
     /// The algorithm that it is kept for, if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     algorithm: Option<String>,
@@ -46,9 +46,9 @@ struct RsaPublicKey<'a> {
 }
 
 impl PublicKey {
-    /// Reads a public key or a certificate in PEM.
-    pub(crate) fn from_pem(pem: &str) -> Result<Self, Fault> {
-        let wrong = || Fault::invalid("jwt_validation_pubkeys: error parsing public key: must be PEM of a public key");
+    /// Reads a public key or a certificate in PEM; the fault names the field.
+    pub fn from_pem(field: &str, pem: &str) -> Result<Self, Fault> {
+        let wrong = || Fault::invalid(format!("{field}: error parsing public key: must be PEM of a public key"));
         let pem = pem.trim();
         if pem.len() > PEM_MAX {
             return Err(wrong());
@@ -63,7 +63,7 @@ impl PublicKey {
     }
 
     /// Reads a JSON Web Key; `None` for those that sign no tokens here.
-    pub(crate) fn from_jwk(jwk: &Value) -> Option<Self> {
+    pub fn from_jwk(jwk: &Value) -> Option<Self> {
         let text = |field: &str| jwk.get(field).and_then(Value::as_str);
         if text("use").is_some_and(|usage| usage != "sig") {
             return None;
@@ -86,12 +86,12 @@ impl PublicKey {
     }
 
     /// The key as the host takes it.
-    pub(crate) fn der(&self) -> Vec<u8> {
+    pub fn der(&self) -> Vec<u8> {
         STANDARD.decode(&self.spki).unwrap_or_default()
     }
 
     /// Whether a token with this algorithm can have been signed with it.
-    pub(crate) fn signs(&self, algorithm: &str) -> bool {
+    pub fn signs(&self, algorithm: &str) -> bool {
         if self.algorithm.as_deref().is_some_and(|own| own != algorithm) {
             return false;
         }
