@@ -23,6 +23,8 @@ mod audit;
 mod auth;
 #[path = "api/auth_methods.rs"]
 mod auth_methods;
+#[path = "api/cert.rs"]
+mod cert;
 #[path = "clients/cli.rs"]
 mod cli;
 #[path = "api/connections.rs"]
@@ -49,6 +51,8 @@ mod hostile;
 mod identity;
 #[path = "isolation/keys.rs"]
 mod keys;
+#[path = "api/kubernetes.rs"]
+mod kubernetes;
 #[path = "api/kv.rs"]
 mod kv;
 #[path = "api/leases.rs"]

@@ -230,7 +230,7 @@ pub(crate) mod tests {
     pub(crate) fn made(subject: &str, extensions: &[&str], more: &[&str]) -> Vec<u8> {
         let mut openssl = Command::new("openssl");
         openssl.args(["req", "-x509", "-nodes", "-newkey", "ed25519", "-keyout", "/dev/null", "-config", "/dev/null"]);
-        openssl.args(["-subj", subject]).args(more);
+        openssl.args(["-subj", subject, "-addext", "subjectKeyIdentifier=hash"]).args(more);
         for extension in extensions {
             openssl.args(["-addext", extension]);
         }
@@ -238,6 +238,16 @@ pub(crate) mod tests {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         pem::decode_one(std::str::from_utf8(&output.stdout).unwrap()).unwrap()
+    }
+
+    /// The same certificate, as if it had been for the year 2020; its signature no longer fits.
+    pub(crate) fn aged(mut der: Vec<u8>) -> Vec<u8> {
+        for (at, year) in [(0, b"20"), (1, b"21")] {
+            let times: Vec<usize> =
+                der.windows(2).enumerate().filter(|(_, w)| *w == b"\x17\x0d").map(|(at, _)| at).collect();
+            der[times[at] + 2..times[at] + 4].copy_from_slice(year);
+        }
+        der
     }
 
     #[test]

@@ -147,8 +147,8 @@ impl Entry {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        if self.display_name.len() > DISPLAY_MAX {
-            return Err(Fault::invalid("display_name: at most 256 bytes"));
+        if self.display_name.len() > DISPLAY_MAX || self.display_name.chars().any(char::is_control) {
+            return Err(Fault::invalid("display_name: at most 256 bytes, without control characters"));
         }
         for (field, list, most) in [
             ("allowed_names", &self.allowed_names, LIST_MAX),
@@ -347,6 +347,7 @@ pub(crate) mod tests {
             (with("allowed_names", json!({"a": 1})), "allowed_names"),
             (with("allowed_dns_sans", json!(vec!["a"; 257])), "allowed_dns_sans:"),
             (with("display_name", json!("x".repeat(257))), "display_name:"),
+            (with("display_name", json!("a\nb")), "display_name:"),
             (with("token_ttl", json!("soon")), "token_ttl"),
         ] {
             let refused = changed(&body).unwrap_err();

@@ -77,8 +77,11 @@ fn metadata(name: &str, entry: &Entry, client: &Facts) -> Result<Vec<(String, St
             metadata.push((oid.replace('.', "-"), text::in_extension(value).unwrap_or_default()));
         }
     }
-    match metadata.iter().find(|(_, value)| value.len() > VALUE_MAX) {
-        Some((name, _)) => Err(Fault::invalid(format!("the certificate's {name} has more than 512 bytes"))),
+    let unfit = |value: &str| value.len() > VALUE_MAX || value.chars().any(char::is_control);
+    match metadata.iter().find(|(_, value)| unfit(value)) {
+        Some((name, _)) => {
+            Err(Fault::invalid(format!("the certificate's {name} has more than 512 bytes, or control characters")))
+        }
         None => Ok(metadata),
     }
 }
