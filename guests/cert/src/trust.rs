@@ -29,7 +29,7 @@ pub(crate) fn find(
     let mut trusted = false;
     for entry in entries {
         let (name, entry) = entry?;
-        let Some(serials) = trusts(&entry, client, now, verify)? else { continue };
+        let Some(serials) = trusts(&name, &entry, client, now, verify) else { continue };
         trusted = true;
         if meets(&entry, client) && !crl::any_revoked(&serials)? {
             return Ok((name, entry));
@@ -44,16 +44,22 @@ pub(crate) fn find(
 
 /// The serial numbers of the certificates that trust goes through, if an entry trusts a client's: because it names it, or
 /// an authority that issued it.
-fn trusts(entry: &Entry, client: &Facts, now: u64, verify: Verify<'_>) -> Result<Option<Vec<Vec<u8>>>, Fault> {
-    let known = entry.certificates().map_err(|why| Fault::internal(format!("an entry cannot be read: {why}")))?;
+fn trusts(name: &str, entry: &Entry, client: &Facts, now: u64, verify: Verify<'_>) -> Option<Vec<Vec<u8>>> {
+    let known = match entry.certificates() {
+        Ok(known) => known,
+        // It could once be read, by another version: no reason to keep everybody else out.
+        Err(why) => {
+            log::error("an entry cannot be read and trusts nobody", &[("entry", name), ("certificate", &why)]);
+            return None;
+        }
+    };
     if known.first().is_some_and(|first| !first.is_ca) {
-        return Ok(known.iter().any(|own| own.der == client.der).then(|| vec![client.serial.clone()]));
+        return known.iter().any(|own| own.der == client.der).then(|| vec![client.serial.clone()]);
     }
-    let able = known
-        .iter()
-        .filter(|authority| authority.may_issue() && authority.is_for_clients() && authority.check_time(now).is_ok());
-    let issuer = able.into_iter().find(|authority| client.is_issued_by(authority, verify));
-    Ok(issuer.map(|authority| vec![client.serial.clone(), authority.serial.clone()]))
+    let able =
+        |authority: &&Facts| authority.may_issue() && authority.is_for_clients() && authority.check_time(now).is_ok();
+    let issuer = known.iter().filter(able).find(|authority| client.is_issued_by(authority, verify));
+    issuer.map(|authority| vec![client.serial.clone(), authority.serial.clone()])
 }
 
 /// Whether a certificate has what an entry demands.
