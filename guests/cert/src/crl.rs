@@ -3,13 +3,14 @@
 //!
 //! The numbers lie in blocks, in order, so that a login reads no more than one block of each list and certificate.
 
-use der::Decode;
+use der::asn1::{AnyRef, IntRef};
+use der::{Decode, Sequence};
 use formats::pem;
 use innkeeper_guest::prelude::*;
 use innkeeper_guest::serde_json::Value;
 use serde::{Deserialize, Serialize};
-use x509_cert::certificate::Raw;
-use x509_cert::crl::CertificateList;
+use x509_cert::ext::Extensions;
+use x509_cert::time::Time;
 
 use crate::serial;
 
@@ -39,6 +40,33 @@ struct Head {
     record: u8,
     /// The first serial number of each block, in hexadecimal.
     firsts: Vec<String>,
+}
+
+/// A list (RFC 5280 section 5.1). Here rather than from x509-cert, which reads none of version 1: openssl writes those.
+#[derive(Sequence)]
+struct CertificateList<'a> {
+    body: TbsCertList<'a>,
+    algorithm: AnyRef<'a>,
+    signature: AnyRef<'a>,
+}
+
+#[derive(Sequence)]
+struct TbsCertList<'a> {
+    version: Option<u8>,
+    signature: AnyRef<'a>,
+    issuer: AnyRef<'a>,
+    this_update: Time,
+    next_update: Option<Time>,
+    revoked: Option<Vec<Revoked<'a>>>,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    extensions: Option<Extensions>,
+}
+
+#[derive(Sequence)]
+struct Revoked<'a> {
+    serial: IntRef<'a>,
+    date: Time,
+    extensions: Option<Extensions>,
 }
 
 fn name(request: &Request) -> String {
@@ -130,14 +158,14 @@ fn forget(name: &str) -> Result<bool, Fault> {
 fn numbers(text: &str) -> Result<Vec<String>, Fault> {
     let wrong = |why: &str| Fault::invalid(format!("failed to parse CRL: crl {why}"));
     let der = pem::decode_one(text).ok_or_else(|| wrong("must be PEM, or DER in base64"))?;
-    let list = CertificateList::<Raw>::from_der(&der).map_err(|e| wrong(&format!("is malformed: {e}")))?;
-    let revoked = list.tbs_cert_list.revoked_certificates.unwrap_or_default();
+    let list = CertificateList::from_der(&der).map_err(|e| wrong(&format!("is malformed: {e}")))?;
+    let revoked = list.body.revoked.unwrap_or_default();
     if revoked.len() > SERIALS_MAX {
         return Err(wrong("has more than 100000 certificates"));
     }
     let mut numbers = Vec::with_capacity(revoked.len());
     for entry in revoked {
-        let bytes = serial::plain(entry.serial_number.as_bytes());
+        let bytes = serial::plain(entry.serial.as_bytes());
         if bytes.len() > SERIAL_MAX {
             return Err(wrong("has a serial number of more than 21 bytes"));
         }
@@ -150,44 +178,38 @@ fn numbers(text: &str) -> Result<Vec<String>, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use der::asn1::{BitString, UtcTime};
-    use der::{DateTime, Encode, Sequence};
+    use der::asn1::{IntRef, Null};
+    use der::{DateTime, Encode};
     use innkeeper_guest::serde_json;
-    use x509_cert::name::Name;
-    use x509_cert::spki::AlgorithmIdentifierOwned;
 
     use super::*;
 
-    #[derive(Sequence)]
-    struct Revoked {
-        serial: u64,
-        date: UtcTime,
-    }
-
-    #[derive(Sequence)]
-    struct Body {
-        signature: AlgorithmIdentifierOwned,
-        issuer: Name,
-        this_update: UtcTime,
-        revoked: Vec<Revoked>,
-    }
-
-    #[derive(Sequence)]
-    struct List {
-        body: Body,
-        algorithm: AlgorithmIdentifierOwned,
-        signature: BitString,
-    }
-
     fn list_of(serials: impl Iterator<Item = u64>) -> String {
-        let date = || UtcTime::from_date_time(DateTime::new(2026, 1, 1, 0, 0, 0).unwrap()).unwrap();
-        let algorithm = || AlgorithmIdentifierOwned {
-            oid: const_oid::ObjectIdentifier::new_unwrap("1.3.101.112"),
-            parameters: None,
+        let date = || Time::from(DateTime::new(2026, 1, 1, 0, 0, 0).unwrap());
+        let null = || AnyRef::from(Null);
+        // An INTEGER in DER has no more leading zeros than its sign needs.
+        let integers: Vec<Vec<u8>> = serials
+            .map(|serial| {
+                let bytes = serial.to_be_bytes();
+                let plain = serial::plain(&bytes);
+                if plain[0] < 0x80 { plain.to_vec() } else { [&[0], plain].concat() }
+            })
+            .collect();
+        let revoked = integers.iter().map(|bytes| Revoked {
+            serial: IntRef::new(bytes).unwrap(),
+            date: date(),
+            extensions: None,
+        });
+        let body = TbsCertList {
+            version: None,
+            signature: null(),
+            issuer: null(),
+            this_update: date(),
+            next_update: None,
+            revoked: Some(revoked.collect()),
+            extensions: None,
         };
-        let revoked = serials.map(|serial| Revoked { serial, date: date() }).collect();
-        let body = Body { signature: algorithm(), issuer: Name::default(), this_update: date(), revoked };
-        let list = List { body, algorithm: algorithm(), signature: BitString::from_bytes(&[0; 64]).unwrap() };
+        let list = CertificateList { body, algorithm: null(), signature: null() };
         pem::encode(pem::CRL, &list.to_der().unwrap())
     }
 
@@ -196,7 +218,7 @@ mod tests {
     }
 
     fn revoked(serial: u64) -> bool {
-        any_revoked(&[vec![0x42], serial::plain(&serial.to_be_bytes()).to_vec()]).unwrap()
+        any_revoked(&[vec![0x43], serial::plain(&serial.to_be_bytes()).to_vec()]).unwrap()
     }
 
     #[test]
