@@ -5,11 +5,6 @@ use serde_json::{Value, json};
 
 const REFUSED: &str = "1 error occurred:\n\t* permission denied\n\n";
 
-fn policy(server: &Server, namespace: &str, name: &str, text: &str) {
-    let written = server.call_in(namespace, "POST", &format!("sys/policies/acl/{name}"), json!({"policy": text}));
-    assert_eq!(written.status, 204, "{}", written.text);
-}
-
 fn token(server: &Server, namespace: &str, policies: &[&str]) -> String {
     let body = json!({"policies": policies, "ttl": "1h", "no_default_policy": true});
     let made = server.call_in(namespace, "POST", "auth/token/create", body);
@@ -22,13 +17,9 @@ fn with_policy(text: &str) -> (Server, String) {
     let server = Server::start();
     let mounted = server.call("POST", "sys/mounts/secret", json!({"type": "kv", "options": {"version": "1"}}));
     assert_eq!(mounted.status, 204, "{}", mounted.text);
-    policy(&server, "", "p", text);
+    server.policy("", "p", text);
     let token = token(&server, "", &["p"]);
     (server, token)
-}
-
-fn by(server: &Server, token: &str, method: &str, path: &str, body: Value) -> Answer {
-    server.send(method, path, &[("X-Vault-Token", token)], body)
 }
 
 fn refused(answer: &Answer) -> bool {
@@ -71,7 +62,7 @@ fn the_rule_that_fits_best_decides_alone() {
         ("GET", "sys/mounts", Value::Null, false),
         ("GET", "auth/token/lookup-self", Value::Null, false),
     ] {
-        let answer = by(&server, &token, method, path, body.clone());
+        let answer = server.call_as(&token, method, path, body.clone());
         assert_eq!(!refused(&answer), wanted, "{method} {path} {body}: {}", answer.text);
     }
 }
@@ -79,11 +70,11 @@ fn the_rule_that_fits_best_decides_alone() {
 #[test]
 fn a_changed_policy_counts_from_the_next_request_on() {
     let (server, token) = with_policy(r#"path "secret/a" { capabilities = ["read"] }"#);
-    let reads = || !refused(&by(&server, &token, "GET", "secret/a", Value::Null));
+    let reads = || !refused(&server.call_as(&token, "GET", "secret/a", Value::Null));
     assert!(reads());
-    policy(&server, "", "p", r#"path "secret/a" { capabilities = ["list"] }"#);
+    server.policy("", "p", r#"path "secret/a" { capabilities = ["list"] }"#);
     assert!(!reads());
-    policy(&server, "", "p", r#"path "secret/a" { capabilities = ["read"] }"#);
+    server.policy("", "p", r#"path "secret/a" { capabilities = ["read"] }"#);
     assert!(reads());
     server.call("DELETE", "sys/policies/acl/p", Value::Null);
     assert!(!reads());
@@ -95,11 +86,11 @@ fn protected_routes_want_sudo_beside_the_capability() {
         r#"path "sys/auth/*" { capabilities = ["create", "read", "update"] }
            path "sys/remount" { capabilities = ["update", "sudo"] }"#,
     );
-    assert!(refused(&by(&server, &token, "GET", "sys/auth/token", Value::Null)));
-    assert!(!refused(&by(&server, &token, "POST", "sys/remount", json!({"from": "secret", "to": "moved"}))));
-    policy(&server, "", "p", r#"path "sys/auth/*" { capabilities = ["read", "sudo"] }"#);
-    assert!(!refused(&by(&server, &token, "GET", "sys/auth/token", Value::Null)));
-    assert!(refused(&by(&server, &token, "POST", "sys/auth/x", json!({"type": "userpass"}))));
+    assert!(refused(&server.call_as(&token, "GET", "sys/auth/token", Value::Null)));
+    assert!(!refused(&server.call_as(&token, "POST", "sys/remount", json!({"from": "secret", "to": "moved"}))));
+    server.policy("", "p", r#"path "sys/auth/*" { capabilities = ["read", "sudo"] }"#);
+    assert!(!refused(&server.call_as(&token, "GET", "sys/auth/token", Value::Null)));
+    assert!(refused(&server.call_as(&token, "POST", "sys/auth/x", json!({"type": "userpass"}))));
 }
 
 #[test]
@@ -109,7 +100,7 @@ fn a_policy_reaches_below_its_namespace_and_nowhere_else() {
         server.call("POST", &format!("sys/namespaces/{namespace}"), Value::Null);
         let kv = json!({"type": "kv", "options": {"version": "1"}});
         server.call_in(namespace, "POST", "sys/mounts/secret", kv);
-        policy(&server, namespace, "p", r#"path "secret/*" { capabilities = ["read"] }"#);
+        server.policy(namespace, "p", r#"path "secret/*" { capabilities = ["read"] }"#);
     }
     let within = token(&server, "team", &["p"]);
     for (token, path, wanted) in [
@@ -120,7 +111,7 @@ fn a_policy_reaches_below_its_namespace_and_nowhere_else() {
         (&within, "other/secret/a", false),
         (&within, "secret/a", false),
     ] {
-        assert_eq!(by(&server, token, "GET", path, Value::Null).status != 403, wanted, "{path}");
+        assert_eq!(server.call_as(token, "GET", path, Value::Null).status != 403, wanted, "{path}");
     }
 }
 
@@ -155,10 +146,10 @@ fn capabilities_are_told_for_ones_own_and_for_other_tokens() {
     ] {
         let mut body = who.clone();
         body["paths"] = paths.clone();
-        let told = by(&server, &token, "POST", path, body);
+        let told = server.call_as(&token, "POST", path, body);
         assert_eq!((told.status, &told.json["data"]), (200, &wanted), "{path}: {}", told.text);
     }
-    let root = by(&server, &token, "POST", "sys/capabilities", json!({"token": harness::ROOT, "path": "a"}));
+    let root = server.call_as(&token, "POST", "sys/capabilities", json!({"token": harness::ROOT, "path": "a"}));
     assert_eq!(root.json["capabilities"], json!(["root"]));
     for (path, body, says) in [
         ("sys/capabilities-accessor", json!({"accessor": "nobody", "path": "a"}), "invalid accessor"),
@@ -174,10 +165,10 @@ fn capabilities_are_told_for_ones_own_and_for_other_tokens() {
 fn a_mount_is_seen_by_who_may_do_something_below_it() {
     let (server, token) = with_policy(r#"path "secret/deep/inside" { capabilities = ["read"] }"#);
     server.call("POST", "sys/mounts/hidden", json!({"type": "kv", "options": {"version": "1"}}));
-    let seen = by(&server, &token, "GET", "sys/internal/ui/mounts", Value::Null);
+    let seen = server.call_as(&token, "GET", "sys/internal/ui/mounts", Value::Null);
     let names: Vec<&String> = seen.json["data"]["secret"].as_object().unwrap().keys().collect();
     assert_eq!((seen.status, names), (200, vec![&"secret/".to_owned()]));
-    let one = |path: &str| by(&server, &token, "GET", &format!("sys/internal/ui/mounts/{path}"), Value::Null);
+    let one = |path: &str| server.call_as(&token, "GET", &format!("sys/internal/ui/mounts/{path}"), Value::Null);
     let shown = one("secret/deep");
     assert_eq!((shown.status, &shown.json["data"]["path"]), (200, &json!("secret/")), "{}", shown.text);
     for path in ["hidden/a", "nowhere/a"] {
@@ -195,7 +186,7 @@ fn templates_give_each_their_own_path() {
     let methods = server.call("GET", "sys/auth", Value::Null);
     let accessor = methods.json["data"]["userpass/"]["accessor"].as_str().unwrap();
     let path = format!("secret/{{{{identity.entity.aliases.{accessor}.name}}}}/*");
-    policy(&server, "", "own", &format!("path {path:?} {{ capabilities = [\"create\", \"read\", \"update\"] }}"));
+    server.policy("", "own", &format!("path {path:?} {{ capabilities = [\"create\", \"read\", \"update\"] }}"));
     for user in ["ann", "bob"] {
         let body = json!({"password": "long enough", "token_policies": "own"});
         assert!(server.call("POST", &format!("auth/userpass/users/{user}"), body).status < 300);
@@ -203,8 +194,7 @@ fn templates_give_each_their_own_path() {
             server.send("POST", &format!("auth/userpass/login/{user}"), &[], json!({"password": "long enough"}));
         let token = login.json["auth"]["client_token"].as_str().unwrap_or_else(|| panic!("{}", login.text));
         for (owner, wanted) in [("ann", user == "ann"), ("bob", user == "bob"), ("*", false), ("{{x}}", false)] {
-            let answer = by(
-                &server,
+            let answer = server.call_as(
                 token,
                 "PUT",
                 &format!("secret/{}/k", owner.replace('{', "%7B").replace('}', "%7D")),
@@ -214,7 +204,7 @@ fn templates_give_each_their_own_path() {
         }
         // Everybody has the policy default, which speaks of their own entity.
         let entity = login.json["auth"]["entity_id"].as_str().unwrap();
-        let own = by(&server, token, "GET", &format!("identity/entity/id/{entity}"), Value::Null);
+        let own = server.call_as(token, "GET", &format!("identity/entity/id/{entity}"), Value::Null);
         assert_eq!(own.status, 200, "{}", own.text);
     }
 }
@@ -225,7 +215,7 @@ fn a_listing_is_cut_to_what_a_policy_lets_be_seen_at_once() {
     for name in ["a", "b", "c"] {
         assert_eq!(server.call("POST", &format!("secret/{name}"), json!({"x": "y"})).status, 204);
     }
-    let seen = by(&server, &token, "LIST", "secret", Value::Null);
+    let seen = server.call_as(&token, "LIST", "secret", Value::Null);
     assert_eq!((seen.status, &seen.json["data"]["keys"]), (200, &json!(["a", "b"])), "{}", seen.text);
     assert_eq!(server.call("LIST", "secret", Value::Null).json["data"]["keys"], json!(["a", "b", "c"]));
 }

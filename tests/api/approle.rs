@@ -34,7 +34,7 @@ fn a_machine_logs_in_with_role_and_secret_and_its_token_says_which() {
     assert_eq!(auth["metadata"], json!({"host": "h1", "role_name": "web"}));
     assert_eq!((&auth["lease_duration"], &auth["token_type"]), (&json!(1800), &json!("service")));
     let token = auth["client_token"].as_str().unwrap();
-    let seen = server.send("GET", "auth/token/lookup-self", &[("X-Vault-Token", token)], Value::Null);
+    let seen = server.call_as(token, "GET", "auth/token/lookup-self", Value::Null);
     assert_eq!(
         (&seen.json["data"]["display_name"], &seen.json["data"]["path"]),
         (&json!("approle"), &json!("auth/approle/login"))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Answer, Folder, Node, PIN, ROOT, Server, Token};
+use harness::{Answer, Folder, Node, PIN, ROOT, Server, Token, file_storage, wait_until};
 use serde_json::{Value, json};
 
 /// Longest wait for what should happen soon.
@@ -39,17 +39,12 @@ impl House {
         entries(&self.file(name))
     }
 
-    fn hang_up(&self) {
-        let pid = self.server.pid().to_string();
-        assert!(std::process::Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
-    }
-
     /// Lets the device of this name fail: where its file was, there is a folder.
     fn break_device(&self, name: &str) {
         let file = self.file(name);
         std::fs::rename(&file, file.with_extension("old")).unwrap();
         std::fs::create_dir(&file).unwrap();
-        self.hang_up();
+        self.server.signal("HUP");
     }
 
     /// Asks for this until it is answered with that status.
@@ -134,7 +129,7 @@ fn a_device_that_cannot_be_used_is_refused_with_the_reason() {
         ("a", json!({}), "type"),
     ] {
         let answer = house.server.call("POST", &format!("sys/audit/{path}"), body);
-        let text = answer.json["errors"][0].as_str().unwrap_or_default();
+        let text = answer.error();
         assert!(answer.status == 400 && text.contains(says), "{says}: {} {}", answer.status, answer.text);
     }
     let team = house.server.call("POST", "sys/namespaces/team", Value::Null);
@@ -155,7 +150,7 @@ fn a_request_and_its_answer_are_recorded_without_a_secret_in_clear() {
     let body = json!({"password": secret, "deep": {"list": [secret, 7, true]}});
     assert_eq!(house.server.call("POST", "kv/a", body).status, 204);
     assert_eq!(house.server.call("GET", "kv/a", Value::Null).json["data"]["password"], secret);
-    let refused = house.server.send("GET", "kv/a", &[("X-Vault-Token", "hvs.wrong")], Value::Null);
+    let refused = house.server.call_as("hvs.wrong", "GET", "kv/a", Value::Null);
     assert_eq!(refused.status, 403);
     let expected = hash(&house.server, "file", secret);
     let text = std::fs::read_to_string(file).unwrap();
@@ -229,13 +224,12 @@ fn when_no_device_writes_nothing_is_done_and_one_that_does_is_enough() {
     house.enable("two");
     house.break_device("one");
     // Once it is broken its old file gets no more lines, and requests are served: the other device has them.
-    let (old, late) = (house.file("one").with_extension("old"), Instant::now() + SOON);
-    let mut before = None;
-    while before != Some(entries(&old).len()) {
-        assert!(Instant::now() < late, "the device does not open its file anew");
-        before = Some(entries(&old).len());
+    let old = house.file("one").with_extension("old");
+    wait_until("the device does not open its file anew", || {
+        let before = entries(&old).len();
         assert_eq!(house.server.call("GET", "kv/a", Value::Null).status, 200);
-    }
+        entries(&old).len() == before
+    });
     house.break_device("two");
     let failed = house.until(500, "GET", "kv/a");
     assert!(failed.json["errors"][0].as_str().unwrap().starts_with("internal error"), "{}", failed.text);
@@ -257,12 +251,8 @@ fn files_are_rotated_by_a_signal() {
     std::fs::rename(&file, &old).unwrap();
     assert_eq!(house.server.call("GET", "kv/still", Value::Null).status, 404);
     assert_eq!(about(&entries(&old), "request", "kv/still").len(), 1);
-    house.hang_up();
-    let late = Instant::now() + SOON;
-    while !file.exists() {
-        assert!(Instant::now() < late, "the file is not made anew");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    house.server.signal("HUP");
+    wait_until("the file is not made anew", || file.exists());
     assert_eq!(house.server.call("GET", "kv/new", Value::Null).status, 404);
     assert_eq!(about(&entries(&file), "request", "kv/new").len(), 1);
     assert!(about(&entries(&old), "request", "kv/new").is_empty());
@@ -281,7 +271,7 @@ fn another_node_records_from_its_next_request_on() {
 #[test]
 fn devices_and_their_salts_outlive_the_server() {
     let folder = Folder::new();
-    let store = format!("storage \"file\" {{\n path = \"{}\"\n}}\n", folder.path().join("store").display());
+    let store = file_storage(&folder.path().join("store"));
     let mut node = Node::start(&store, &[]);
     let keys = node.init(1, 1);
     node.unseal(&keys);
@@ -350,4 +340,16 @@ fn each_use_of_a_managed_key_is_recorded_with_who_what_and_through_which_mount()
     assert_eq!(signed["key"]["uuid"], uuid);
     assert_eq!(tested["request"]["path"], "sys/managed-keys/pkcs11/ec/test/sign");
     assert!(all.iter().all(|entry| !entry.to_string().contains(PIN)));
+}
+
+#[test]
+fn the_entry_of_a_wrapped_answer_says_when_it_was_wrapped() {
+    let house = House::new();
+    house.enable("file");
+    let headers = [("X-Vault-Token", ROOT), ("X-Vault-Wrap-TTL", "60")];
+    let told = house.server.send("GET", "sys/mounts", &headers, Value::Null).json["wrap_info"].clone();
+    let entries = house.entries("file");
+    let wrapped = &entries.last().unwrap()["response"]["wrap_info"];
+    assert_eq!((&wrapped["creation_time"], &wrapped["creation_path"]), (&told["creation_time"], &json!("sys/mounts")));
+    assert!(wrapped["creation_time"].as_str().unwrap().ends_with('Z'), "{wrapped}");
 }

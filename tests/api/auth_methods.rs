@@ -3,10 +3,6 @@
 use harness::Server;
 use serde_json::{Value, json};
 
-fn told(answer: &harness::Answer) -> &str {
-    answer.json["errors"][0].as_str().unwrap_or_default()
-}
-
 #[test]
 fn a_method_is_mounted_listed_read_and_removed() {
     let server = Server::start();
@@ -23,9 +19,9 @@ fn a_method_is_mounted_listed_read_and_removed() {
     let mounts = server.call("GET", "sys/mounts", Value::Null);
     assert!(!mounts.text.contains("staff"), "{}", mounts.text);
     let again = server.call("POST", "sys/auth/staff", json!({"type": "userpass"}));
-    assert_eq!((again.status, told(&again)), (400, "path is already in use at staff/"));
+    assert_eq!((again.status, again.error()), (400, "path is already in use at staff/"));
     assert_eq!(server.call("DELETE", "sys/auth/staff", Value::Null).status, 204);
-    assert_eq!(told(&server.call("GET", "sys/auth/staff", Value::Null)), "No auth engine at staff/");
+    assert_eq!(server.call("GET", "sys/auth/staff", Value::Null).error(), "No auth engine at staff/");
 }
 
 #[test]
@@ -38,7 +34,7 @@ fn engines_and_methods_are_not_mounted_in_each_others_place() {
         ("sys/auth/token/x", "userpass", "path is already in use at token/"),
     ] {
         let answer = server.call("POST", path, json!({"type": kind}));
-        assert!(answer.status == 400 && told(&answer).contains(says), "{path}: {}", answer.text);
+        assert!(answer.status == 400 && answer.error().contains(says), "{path}: {}", answer.text);
     }
     assert_eq!(server.call("POST", "sys/auth/userpass", json!({"type": "userpass"})).status, 204);
     assert_eq!(server.call("GET", "sys/mounts/auth/userpass", Value::Null).status, 400);
@@ -73,11 +69,11 @@ fn a_method_is_tuned_on_either_path() {
         (json!({"user_lockout_config": {"lockout_threshold": "many"}}), "lockout_threshold:"),
     ] {
         let answer = server.call("POST", "sys/auth/userpass/tune", body);
-        assert!(answer.status == 400 && told(&answer).starts_with(says), "{}", answer.text);
+        assert!(answer.status == 400 && answer.error().starts_with(says), "{}", answer.text);
     }
     server.call("POST", "sys/mounts/kv", json!({"type": "kv"}));
     let answer = server.call("POST", "sys/mounts/kv/tune", json!({"token_type": "batch"}));
-    assert!(answer.status == 400 && told(&answer).contains("only be modified on auth mounts"), "{}", answer.text);
+    assert!(answer.status == 400 && answer.error().contains("only be modified on auth mounts"), "{}", answer.text);
     assert_eq!(server.call("GET", "sys/mounts/auth/token/tune", Value::Null).status, 200);
 }
 

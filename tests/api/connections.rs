@@ -3,13 +3,15 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use harness::{Process, curl};
+use harness::{Process, curl, plain_listener};
 
 /// A server that waits one second for heads and bodies, and serves at most four connections at once.
 fn impatient() -> Process {
     Process::configured(
-        "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n max_request_size = 1000\n \
-         max_connections = 4\n http_read_header_timeout = \"1s\"\n http_read_timeout = \"1s\"\n}",
+        &plain_listener(
+            "max_request_size = 1000\n max_connections = 4\n http_read_header_timeout = \"1s\"\n \
+             http_read_timeout = \"1s\"",
+        ),
         &[],
     )
 }
@@ -134,10 +136,7 @@ fn http_2_is_spoken_by_prior_knowledge() {
 
 #[test]
 fn requests_over_the_bound_are_told_to_come_back_and_health_is_still_answered() {
-    let server = Process::configured(
-        "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n max_in_flight_requests = 1\n}",
-        &[],
-    );
+    let server = Process::configured(&plain_listener("max_in_flight_requests = 1"), &[]);
     let mut slow = server.connect();
     slow.write_all(b"POST /v1/a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{").unwrap();
     std::thread::sleep(Duration::from_millis(300));
@@ -152,10 +151,7 @@ fn requests_over_the_bound_are_told_to_come_back_and_health_is_still_answered() 
 
 #[test]
 fn a_listener_may_insist_on_a_header_that_browsers_do_not_send_from_afar() {
-    let server = Process::configured(
-        "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n require_request_header = true\n}",
-        &[],
-    );
+    let server = Process::configured(&plain_listener("require_request_header = true"), &[]);
     let status = format!("{}/v1/sys/seal-status", server.address());
     for (sent, code) in
         [("X-Other: true", " 412 "), ("X-Vault-Request: false", " 412 "), ("X-Vault-Request: true", " 200 ")]
@@ -166,10 +162,7 @@ fn a_listener_may_insist_on_a_header_that_browsers_do_not_send_from_afar() {
 
 #[test]
 fn only_a_believed_proxy_may_say_where_a_request_comes_from() {
-    let listener = |lines: &str| {
-        let text = format!("listener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_disable = true\n {lines}\n}}");
-        Process::configured(&text, &[])
-    };
+    let listener = |lines: &str| Process::configured(&plain_listener(lines), &[]);
     let strict = listener("x_forwarded_for_authorized_addrs = \"127.0.0.0/8\"\n x_forwarded_for_hop_skips = 1");
     let elsewhere = listener("x_forwarded_for_authorized_addrs = \"192.0.2.0/24\"");
     let lenient = listener(
@@ -214,7 +207,7 @@ fn a_unix_socket_is_a_listener_too_and_its_file_goes_with_the_server() {
 /// A development server that waits one second for clients that take nothing, with an engine that gives large answers.
 fn generous() -> Process {
     let server = Process::configured(
-        "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n http_write_timeout = \"1s\"\n}",
+        &plain_listener("http_write_timeout = \"1s\""),
         &["-dev", "-dev-no-store-token", "-dev-root-token-id=root", "-dev-listen-address=127.0.0.1:0"],
     );
     let mount = format!("{}/v1/sys/mounts/echo", server.addresses()[1]);

@@ -1,11 +1,7 @@
 //! `cubbyhole/`.
 
-use harness::{Answer, Server};
+use harness::Server;
 use serde_json::{Value, json};
-
-fn by(server: &Server, token: &str, method: &str, path: &str, body: Value) -> Answer {
-    server.send(method, path, &[("X-Vault-Token", token)], body)
-}
 
 fn token(server: &Server, body: Value) -> String {
     let answer = server.call("POST", "auth/token/create", body);
@@ -49,7 +45,7 @@ fn bad_entries_are_refused_by_name() {
         ),
     ] {
         let answer = server.call(method, &path, body);
-        let said = answer.json["errors"][0].as_str().unwrap_or_default();
+        let said = answer.error();
         assert_eq!(answer.status, status, "{method} {path:.40}: {}", answer.text);
         assert!(said.starts_with(text), "{method} {path:.40}: {}", answer.text);
     }
@@ -61,16 +57,16 @@ fn nobody_reaches_what_another_token_keeps_and_it_goes_with_the_token() {
     let server = Server::start();
     let one = token(&server, json!({"policies": "root", "ttl": "1h"}));
     let other = token(&server, json!({"policies": "root", "ttl": "1h"}));
-    assert_eq!(by(&server, &one, "POST", "cubbyhole/a", json!({"of": "one"})).status, 204);
+    assert_eq!(server.call_as(&one, "POST", "cubbyhole/a", json!({"of": "one"})).status, 204);
     for stranger in [other.as_str(), harness::ROOT] {
-        assert_eq!(by(&server, stranger, "GET", "cubbyhole/a", Value::Null).status, 404);
+        assert_eq!(server.call_as(stranger, "GET", "cubbyhole/a", Value::Null).status, 404);
     }
     // Whatever the namespace, it is the token's own.
     server.call("POST", "sys/namespaces/a", Value::Null);
     let headers = [("X-Vault-Token", one.as_str()), ("X-Vault-Namespace", "a")];
     assert_eq!(server.send("GET", "cubbyhole/a", &headers, Value::Null).json["data"]["of"], "one");
-    assert_eq!(by(&server, &one, "GET", "a/cubbyhole/a", Value::Null).json["data"]["of"], "one");
+    assert_eq!(server.call_as(&one, "GET", "a/cubbyhole/a", Value::Null).json["data"]["of"], "one");
     assert_eq!(server.send("GET", "cubbyhole/a", &[], Value::Null).status, 403);
-    assert_eq!(by(&server, &one, "POST", "auth/token/revoke-self", Value::Null).status, 204);
-    assert_eq!(by(&server, &one, "GET", "cubbyhole/a", Value::Null).status, 403);
+    assert_eq!(server.call_as(&one, "POST", "auth/token/revoke-self", Value::Null).status, 204);
+    assert_eq!(server.call_as(&one, "GET", "cubbyhole/a", Value::Null).status, 403);
 }

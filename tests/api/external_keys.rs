@@ -67,7 +67,7 @@ fn key(label: &str, over: Value) -> Value {
 
 #[track_caller]
 fn refused(answer: &Answer, status: u16, says: &str) {
-    let text = answer.json["errors"][0].as_str().unwrap_or_default();
+    let text = answer.error();
     assert!(answer.status == status && text.contains(says), "{} {}, not {status} {says:?}", answer.status, answer.json);
 }
 

@@ -95,7 +95,7 @@ fn bad_input_is_refused_with_the_field_that_is_wrong() {
     ] {
         let refused = server.call("POST", path, body.clone());
         assert_eq!(refused.status, 400, "{path} {body}: {}", refused.text);
-        let text = refused.json["errors"][0].as_str().unwrap_or_default();
+        let text = refused.error();
         assert!(text.starts_with(says), "{path} {body}: {text}");
     }
     assert_eq!(server.call("GET", "identity/nothing", Value::Null).status, 404);

@@ -28,10 +28,6 @@ fn read(server: &Server, path: &str) -> (u16, Value, Value) {
     (answer.status, answer.json["data"]["data"].clone(), answer.json["data"]["metadata"].clone())
 }
 
-fn error(answer: &Answer) -> &str {
-    answer.json["errors"][0].as_str().unwrap_or_default()
-}
-
 #[test]
 fn the_version_is_chosen_by_option_or_type_and_told_to_the_command_line() {
     let server = with_both();
@@ -54,7 +50,7 @@ fn the_version_is_chosen_by_option_or_type_and_told_to_the_command_line() {
     let three = json!({"type": "kv", "options": {"version": "3"}});
     server.call("POST", "sys/mounts/odd", three);
     let refused = server.call("GET", "odd/a", Value::Null);
-    assert_eq!((refused.status, error(&refused)), (400, "the mount's option version must be 1 or 2"));
+    assert_eq!((refused.status, refused.error()), (400, "the mount's option version must be 1 or 2"));
 }
 
 #[test]
@@ -93,7 +89,7 @@ fn version_1_refuses_what_it_cannot_keep() {
     let server = with_both();
     for body in [Value::Null, json!({})] {
         let refused = server.call("PUT", "kv1/a", body);
-        assert_eq!((refused.status, error(&refused)), (400, "missing data fields"));
+        assert_eq!((refused.status, refused.error()), (400, "missing data fields"));
     }
     assert_eq!(patch(&server, "kv1/a", json!({"x": 1})).status, 405);
     assert_eq!(server.call("PUT", &format!("kv1/{}", "x".repeat(256)), json!({"x": 1})).status, 400);
@@ -125,7 +121,7 @@ fn version_2_keeps_each_version_and_tells_them_apart() {
         assert_eq!((answer.status, answer.json), (404, json!({"errors": []})));
     }
     let refused = server.call("GET", "kv2/data/app/db?version=latest", Value::Null);
-    assert!(refused.status == 400 && error(&refused).starts_with("version:"), "{}", refused.text);
+    assert!(refused.status == 400 && refused.error().starts_with("version:"), "{}", refused.text);
 }
 
 #[test]
@@ -133,11 +129,11 @@ fn check_and_set_lets_one_of_two_writers_through() {
     let server = with_both();
     let with = |cas: Value| server.call("POST", "kv2/data/a", json!({"data": {"x": 1}, "options": {"cas": cas}}));
     let mismatch = "check-and-set parameter did not match the current version";
-    assert_eq!((with(json!(1)).status, error(&with(json!(1)))), (400, mismatch));
+    assert_eq!((with(json!(1)).status, with(json!(1)).error()), (400, mismatch));
     assert_eq!(with(json!(0)).json["data"]["version"], 1);
-    assert_eq!(error(&with(json!(0))), mismatch);
+    assert_eq!(with(json!(0)).error(), mismatch);
     assert_eq!(with(json!(1)).json["data"]["version"], 2);
-    assert!(error(&with(json!("x"))).starts_with("options.cas:"));
+    assert!(with(json!("x")).error().starts_with("options.cas:"));
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..8).map(|_| scope.spawn(|| with(json!(2)).status)).collect();
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
@@ -152,11 +148,11 @@ fn check_and_set_can_be_required_by_the_mount_or_by_the_secret() {
     let required = "check-and-set parameter required for this call";
     assert_eq!(server.call("POST", "kv2/config", json!({"cas_required": true})).status, 204);
     let refused = write(&server, "a", json!({}));
-    assert_eq!((refused.status, error(&refused)), (400, required));
+    assert_eq!((refused.status, refused.error()), (400, required));
     server.call("POST", "kv2/config", json!({"cas_required": false}));
     assert_eq!(server.call("POST", "kv2/metadata/a", json!({"cas_required": true})).status, 204);
-    assert_eq!(error(&write(&server, "a", json!({}))), required);
-    assert_eq!(error(&patch(&server, "kv2/data/a", json!({"data": {}}))), required);
+    assert_eq!(write(&server, "a", json!({})).error(), required);
+    assert_eq!(patch(&server, "kv2/data/a", json!({"data": {}})).error(), required);
     assert_eq!(write(&server, "b", json!({})).status, 200);
     assert_eq!(server.call("PUT", "kv2/data/a", json!({"data": {}, "options": {"cas": 0}})).status, 200);
 }
@@ -206,11 +202,11 @@ fn single_versions_must_be_named_by_number() {
         let path = format!("kv2/{what}/a");
         for body in [Value::Null, json!({"versions": []})] {
             let refused = server.call("PUT", &path, body);
-            assert_eq!((refused.status, error(&refused)), (400, "No version number provided"), "{what}");
+            assert_eq!((refused.status, refused.error()), (400, "No version number provided"), "{what}");
         }
         for body in [json!({"versions": ["one"]}), json!({"versions": [-1]}), json!({"versions": {"1": 1}})] {
             let refused = server.call("PUT", &path, body);
-            assert!(refused.status == 400 && error(&refused).starts_with("versions:"), "{what}: {}", refused.text);
+            assert!(refused.status == 400 && refused.error().starts_with("versions:"), "{what}: {}", refused.text);
         }
         assert_eq!(server.call("PUT", &format!("kv2/{what}/nowhere"), json!({"versions": [1]})).status, 204);
         assert_eq!(server.call("GET", &path, Value::Null).status, 405);
@@ -229,7 +225,7 @@ fn a_patch_merges_into_the_latest_version() {
     assert_eq!((patched.status, &patched.json["data"]["version"]), (200, &json!(2)));
     assert_eq!(read(&server, "a").1, json!({"keep": 1, "deep": {"keep": 1, "new": [1]}, "new": "x"}));
     let stale = patch(&server, "kv2/data/a", json!({"data": {}, "options": {"cas": 1}}));
-    assert_eq!(error(&stale), "check-and-set parameter did not match the current version");
+    assert_eq!(stale.error(), "check-and-set parameter did not match the current version");
     let headers = [("X-Vault-Token", ROOT), ("Content-Type", "application/json")];
     assert_eq!(server.send("PATCH", "kv2/data/a", &headers, json!({"data": {}})).status, 415);
     server.call("DELETE", "kv2/data/a", Value::Null);
@@ -296,7 +292,7 @@ fn wrong_settings_name_their_field_and_change_nothing() {
         ("kv2/data/a", json!({"data": {}, "options": 1}), "options:"),
     ] {
         let refused = server.call("POST", path, body);
-        assert!(refused.status == 400 && error(&refused).starts_with(says), "{path} {says} {}", refused.text);
+        assert!(refused.status == 400 && refused.error().starts_with(says), "{path} {says} {}", refused.text);
     }
     assert_eq!(write(&server, "large", json!({"x": "x".repeat(2 << 20)})).status, 413);
     assert_eq!(server.call("LIST", "kv2/metadata", Value::Null).status, 404);

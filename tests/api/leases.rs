@@ -1,12 +1,9 @@
 //! What engines lend, and what becomes of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use harness::{HOSTILE, ROOT, Server};
+use harness::{HOSTILE, ROOT, Server, wait_until};
 use serde_json::{Value, json};
-
-/// Longer than it takes for a lease that is due to be taken back.
-const SOON: Duration = Duration::from_secs(15);
 
 fn lending() -> Server {
     let server = Server::with_guests(&[HOSTILE]);
@@ -22,14 +19,6 @@ fn lend(server: &Server, name: &str, body: Value) -> String {
 
 fn count(server: &Server, name: &str, what: &str) -> u64 {
     server.call("GET", &format!("l/lent/{name}"), Value::Null).json["data"][what].as_u64().unwrap()
-}
-
-fn until(says: &str, holds: impl Fn() -> bool) {
-    let late = Instant::now() + SOON;
-    while !holds() {
-        assert!(Instant::now() < late, "{says}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn invalid(server: &Server, id: &str) {
@@ -60,9 +49,11 @@ fn a_lease_that_ends_is_gone_at_once_and_taken_back_once_within_moments() {
     let server = lending();
     let id = lend(&server, "a", json!({"ttl": 1}));
     let kept = lend(&server, "b", json!({"ttl": 600}));
-    until("the lease never ends", || server.call("PUT", "sys/leases/lookup", json!({"lease_id": id})).status == 400);
+    wait_until("the lease never ends", || {
+        server.call("PUT", "sys/leases/lookup", json!({"lease_id": id})).status == 400
+    });
     invalid(&server, &id);
-    until("it is not taken back", || count(&server, "a", "revoked") == 1);
+    wait_until("it is not taken back", || count(&server, "a", "revoked") == 1);
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!((count(&server, "a", "revoked"), count(&server, "b", "revoked")), (1, 0));
     assert_eq!(server.call("PUT", "sys/leases/lookup", json!({"lease_id": kept})).status, 200);
@@ -146,7 +137,7 @@ fn more_leases_than_one_request_revokes_are_all_revoked_in_the_end() {
         }
     });
     assert_eq!(server.call("PUT", "sys/leases/revoke-prefix/l/lend", Value::Null).status, 204);
-    until("some leases are left", || server.call("LIST", "sys/leases/lookup/l", Value::Null).status == 404);
+    wait_until("some leases are left", || server.call("LIST", "sys/leases/lookup/l", Value::Null).status == 404);
     assert!((0..4).all(|thread| count(&server, &format!("x{thread}-159"), "revoked") == 1));
 }
 
@@ -166,7 +157,7 @@ fn what_cannot_be_taken_back_counts_as_gone_is_told_if_asked_and_is_forgotten_by
     assert_eq!(count(&server, "a", "revoked"), 1);
     lend(&server, "b", json!({"ttl": 600, "stuck": true}));
     assert_eq!(server.call("PUT", "sys/leases/revoke-force/l/lend/b", Value::Null).status, 204);
-    until("force does not forget it", || server.call("LIST", "sys/leases/lookup/l", Value::Null).status == 404);
+    wait_until("force does not forget it", || server.call("LIST", "sys/leases/lookup/l", Value::Null).status == 404);
     assert_eq!(count(&server, "b", "revoked"), 0);
 }
 
@@ -176,7 +167,7 @@ fn a_removed_mount_takes_back_what_it_lent_and_its_leases_are_gone() {
     let well = lend(&server, "a", json!({"ttl": 600}));
     let stuck = lend(&server, "b", json!({"ttl": 600, "stuck": true}));
     assert_eq!(server.call("DELETE", "sys/mounts/l", Value::Null).status, 204);
-    until("leases of a removed mount are left", || {
+    wait_until("leases of a removed mount are left", || {
         server.call("LIST", "sys/leases/lookup/l/lend", Value::Null).status == 404
     });
     invalid(&server, &well);
@@ -223,7 +214,7 @@ fn of_two_nodes_one_takes_a_lease_back() {
     for number in 0..20 {
         lend(if number % 2 == 0 { &one } else { &two }, &format!("n{number}"), json!({"ttl": 1}));
     }
-    until("leases are left", || two.call("LIST", "sys/leases/lookup/l", Value::Null).status == 404);
+    wait_until("leases are left", || two.call("LIST", "sys/leases/lookup/l", Value::Null).status == 404);
     std::thread::sleep(Duration::from_secs(2));
     assert!((0..20).all(|number| count(&one, &format!("n{number}"), "revoked") == 1));
 }
@@ -233,11 +224,11 @@ fn a_lease_ends_with_the_token_that_it_was_lent_to() {
     let server = lending();
     let made = server.call("POST", "auth/token/create", json!({"policies": ["root"], "ttl": "10m"}));
     let token = made.json["auth"]["client_token"].as_str().unwrap();
-    let lent = server.send("POST", "l/lend/a", &[("X-Vault-Token", token)], json!({"ttl": 600}));
+    let lent = server.call_as(token, "POST", "l/lend/a", json!({"ttl": 600}));
     let id = lent.json["lease_id"].as_str().unwrap();
     lend(&server, "b", json!({"ttl": 600}));
     assert_eq!(server.call("POST", "auth/token/revoke", json!({"token": token})).status, 204);
-    until("what the token held is not taken back", || count(&server, "a", "revoked") == 1);
+    wait_until("what the token held is not taken back", || count(&server, "a", "revoked") == 1);
     invalid(&server, id);
     assert_eq!(count(&server, "b", "revoked"), 0);
 }

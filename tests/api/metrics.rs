@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use harness::{Process, ROOT, Server, curl};
+use harness::{Process, ROOT, Server, curl, plain_listener};
 use serde_json::{Value, json};
 
 fn number(text: &str, series: &str) -> u64 {
@@ -21,7 +21,7 @@ fn requests_commits_and_engines_are_counted() {
     assert_eq!(server.send("GET", "echo/say", &[], Value::Null).status, 403);
     let answer = server.call("GET", "sys/metrics?format=prometheus", Value::Null);
     assert_eq!(answer.status, 200);
-    assert!(answer.headers.iter().any(|(name, value)| name == "content-type" && value.starts_with("text/plain")));
+    assert!(answer.header("content-type").is_some_and(|value| value.starts_with("text/plain")));
     for (series, at_least) in [
         ("innkeeper_requests_total{operation=\"update\",mount_type=\"echo\",status=\"204\"}", 3),
         ("innkeeper_requests_total{operation=\"update\",mount_type=\"echo\",status=\"400\"}", 1),
@@ -53,11 +53,7 @@ fn metrics_want_a_token_and_a_format_unless_the_listener_says_otherwise() {
     let server = Server::start();
     assert_eq!(server.send("GET", "sys/metrics?format=prometheus", &[], Value::Null).status, 403);
     assert_eq!(server.call("GET", "sys/metrics", Value::Null).status, 400);
-    let open = Process::configured(
-        "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n \
-         telemetry {\n unauthenticated_metrics_access = true\n }\n}",
-        &[],
-    );
+    let open = Process::configured(&plain_listener("telemetry {\n unauthenticated_metrics_access = true\n }"), &[]);
     // It is sealed, and says so in numbers.
     let url = format!("{}/v1/sys/metrics?format=prometheus", open.address());
     assert!(curl(&[&url]).contains("innkeeper_connections 1"));

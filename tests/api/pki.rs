@@ -140,7 +140,7 @@ pub fn texts(data: &Value, field: &str) -> Vec<String> {
 
 #[track_caller]
 pub fn refused(answer: &Answer, status: u16, says: &str) {
-    let text = answer.json["errors"][0].as_str().unwrap_or_default();
+    let text = answer.error();
     let fits = answer.status == status && text.contains(says);
     assert!(fits, "{} {} {}, not {status} {says:?}", answer.status, answer.json, answer.text.len());
 }

@@ -1,11 +1,7 @@
-use harness::{Answer, Server};
+use harness::Server;
 use serde_json::{Value, json};
 
 const READ: &str = r#"path "secret/*" { capabilities = ["read"] }"#;
-
-fn error(answer: &Answer) -> &str {
-    answer.json["errors"][0].as_str().unwrap_or_default()
-}
 
 #[test]
 fn a_policy_is_written_read_listed_and_removed() {
@@ -76,7 +72,7 @@ fn what_is_no_policy_is_refused_and_changes_nothing() {
     ] {
         let refused = server.call("POST", "sys/policies/acl/p", body);
         assert_eq!(refused.status, 400, "{says}");
-        assert!(error(&refused).starts_with(says), "{}", refused.json);
+        assert!(refused.error().starts_with(says), "{}", refused.json);
     }
     assert_eq!(server.call("GET", "sys/policies/acl/p", Value::Null).json["data"]["policy"], READ);
 }
@@ -92,7 +88,7 @@ fn some_policies_cannot_be_written_or_removed() {
         ("default", "DELETE", "cannot delete default policy"),
     ] {
         let refused = server.call(method, &format!("sys/policies/acl/{name}"), json!({"policy": READ}));
-        assert_eq!((refused.status, error(&refused)), (400, says), "{method} {name}");
+        assert_eq!((refused.status, refused.error()), (400, says), "{method} {name}");
     }
     let default = server.call("GET", "sys/policies/acl/default", Value::Null);
     assert!(default.json["data"]["policy"].as_str().unwrap().contains("auth/token/lookup-self"));
@@ -133,7 +129,7 @@ fn capabilities_of_a_token_are_told_to_who_asks_for_them() {
     assert_eq!(told.json["data"], json!({"a": ["root"], "b/*": ["root"]}));
     assert_eq!(told.json["b/*"], json!(["root"]));
     let unknown = server.call("POST", "sys/capabilities", json!({"token": "hvs.nobody", "path": "a"}));
-    assert_eq!((unknown.status, error(&unknown)), (400, "invalid token"));
+    assert_eq!((unknown.status, unknown.error()), (400, "invalid token"));
     assert_eq!(server.call("POST", "sys/capabilities", json!({"path": "a"})).status, 400);
 }
 
@@ -165,7 +161,7 @@ fn passwords_are_made_as_a_policy_says() {
         ("length = \"", "At 1:10"),
     ] {
         let refused = server.call("POST", "sys/policies/password/q", json!({"policy": text}));
-        assert!(refused.status == 400 && error(&refused).contains(says), "{text}: {}", refused.json);
+        assert!(refused.status == 400 && refused.error().contains(says), "{text}: {}", refused.json);
     }
     assert_eq!(server.call("GET", "sys/policies/password/q", Value::Null).status, 404);
     assert_eq!(server.call("GET", "sys/policies/password/q/generate", Value::Null).status, 404);

@@ -1,6 +1,6 @@
 //! How many requests a client may make.
 
-use harness::{Process, ROOT, Server};
+use harness::{Process, ROOT, Server, plain_listener};
 use serde_json::{Value, json};
 
 fn with_echo() -> Server {
@@ -47,8 +47,8 @@ fn a_client_that_makes_too_many_requests_is_told_when_to_come_back() {
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
     let refused = server.call("GET", "echo/say", Value::Null);
     assert_eq!(refused.json, json!({"errors": ["request path \"echo/say\": rate limit quota exceeded"]}));
-    let wait = refused.headers.iter().find(|(name, _)| name == "retry-after").unwrap();
-    assert!(wait.1.parse::<u64>().unwrap() > 60, "{wait:?}");
+    let wait = refused.header("retry-after").unwrap();
+    assert!(wait.parse::<u64>().unwrap() > 60, "{wait:?}");
     // Without a token it is not otherwise, and elsewhere there is room.
     assert_eq!(server.send("GET", "echo/say", &[], Value::Null).status, 429);
     assert_eq!((say(&server, "sys/mounts"), say(&server, "team/echo/say")), (200, 200));
@@ -98,8 +98,9 @@ fn paths_can_be_exempt() {
 #[test]
 fn a_client_is_an_address_as_a_believed_proxy_names_it() {
     let server = Process::configured(
-        "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n \
-         x_forwarded_for_authorized_addrs = \"127.0.0.1\"\n x_forwarded_for_reject_not_present = false\n}",
+        &plain_listener(
+            "x_forwarded_for_authorized_addrs = \"127.0.0.1\"\n x_forwarded_for_reject_not_present = false",
+        ),
         &["-dev", "-dev-no-store-token", "-dev-root-token-id=test-root", "-dev-listen-address=127.0.0.1:0"],
     );
     let ask = |address: &str, method: &str, path: &str, from: &str, body: Value| {

@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use harness::{Answer, Folder, Node, Process, run};
+use harness::{Answer, Folder, Node, Process, file_storage, plain_listener, run};
 use serde_json::{Value, json};
 
 const MEMORY: &str = "storage \"inmem\" {\n}\n";
 
 fn refused(answer: &Answer, status: u16, says: &str) {
-    let text = answer.json["errors"][0].as_str().unwrap_or_default();
+    let text = answer.error();
     assert!(answer.status == status && text.contains(says), "{} {}, not {status} {says:?}", answer.status, answer.text);
 }
 
@@ -257,11 +257,10 @@ fn what_is_of_the_whole_server_answers_in_the_root_namespace_only() {
 fn a_store_is_opened_by_one_process_and_one_that_is_no_store_by_none() {
     let folder = Folder::new();
     let data = folder.path().join("data");
-    let config = format!("storage \"file\" {{\n path = \"{}\"\n}}\n", data.display());
+    let config = file_storage(&data);
     let node = Node::start(&config, &[]);
     assert_eq!(node.status()["storage_type"], "file");
-    let listener = "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n}\n";
-    let file = folder.write("second.hcl", &format!("{listener}{config}"));
+    let file = folder.write("second.hcl", &(plain_listener("") + &config));
     let second = run(&["server", &format!("-config={file}")]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(!second.status.success() && said.contains("in use by another process"), "{said}");

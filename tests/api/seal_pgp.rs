@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Answer, Folder, Keys, Node, PIN, Token};
+use harness::{Answer, Folder, Keys, Node, PIN, Token, file_storage};
 use seal_testing::Gnupg;
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ impl Operators {
 }
 
 fn refused(answer: &Answer, says: &[&str]) {
-    let text = answer.json["errors"][0].as_str().unwrap_or_default();
+    let text = answer.error();
     assert!(answer.status == 400 && says.iter().all(|says| text.contains(says)), "{} {}", answer.status, answer.text);
 }
 
@@ -107,12 +107,12 @@ fn keys_that_cannot_be_used_found_nothing_and_each_is_named_by_its_place() {
 #[test]
 fn recovery_keys_are_encrypted_where_a_token_unseals() {
     let (operators, token, folder) = (Operators::new(2), Token::new("pgp"), Folder::new());
-    let config = format!(
-        "storage \"file\" {{\n path = \"{}\"\n}}\nseal \"pkcs11\" {{\n lib = \"{}\"\n token_label = \"pgp\"\n pin = \
-         \"{PIN}\"\n key_label = \"seal\"\n rsa_oaep_hash = \"sha1\"\n generate_key = \"true\"\n}}\n",
-        folder.path().join("data").display(),
+    let seal = format!(
+        "seal \"pkcs11\" {{\n lib = \"{}\"\n token_label = \"pgp\"\n pin = \"{PIN}\"\n key_label = \"seal\"\n \
+         rsa_oaep_hash = \"sha1\"\n generate_key = \"true\"\n}}\n",
         token.library().display()
     );
+    let config = file_storage(&folder.path().join("data")) + &seal;
     let node = Node::start(&config, &token.environment());
     let wanted = |field: &str| json!({"recovery_shares": 2, "recovery_threshold": 2, field: operators.keys});
     refused(&init(&node, wanted("pgp_keys")), &["pgp_keys", "not applicable", "recovery_pgp_keys"]);

@@ -17,7 +17,7 @@ fn encoded(bytes: impl AsRef<[u8]>) -> String {
 
 #[track_caller]
 fn refused(answer: &Answer, status: u16, says: &str) {
-    let text = answer.json["errors"][0].as_str().unwrap_or_default();
+    let text = answer.error();
     assert!(answer.status == status && text.contains(says), "{} {}, not {status} {says:?}", answer.status, answer.json);
 }
 

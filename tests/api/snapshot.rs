@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Folder, Process, ROOT, Server, curl};
+use harness::{Answer, Folder, Process, ROOT, Server, curl, plain_listener, wait_until};
 use serde_json::{Value, json};
 
 const PATH: &str = "sys/storage/snapshot";
@@ -41,10 +41,6 @@ fn save(server: &Server) -> Vec<u8> {
 
 fn restore(server: &Server, file: &[u8]) -> Answer {
     server.send_bytes("POST", PATH, &[TOKEN], file.to_vec())
-}
-
-fn error(answer: &Answer) -> &str {
-    answer.json["errors"][0].as_str().unwrap_or_default()
 }
 
 /// A request whose body is still to come.
@@ -165,7 +161,7 @@ fn a_file_that_is_not_as_it_was_saved_is_refused_and_changes_nothing() {
     ] {
         let answer = restore(&server, &bad);
         assert_eq!(answer.status, 400, "{answer:?}");
-        assert!(error(&answer).contains(says), "{answer:?}");
+        assert!(answer.error().contains(says), "{answer:?}");
         assert_eq!(secret(&server), "new");
     }
     assert_eq!(restore(&server, &file).status, 204);
@@ -181,12 +177,8 @@ fn an_upload_that_breaks_off_changes_nothing_and_leaves_room_for_the_next() {
         upload.write_all(&file[..part]).unwrap();
         drop(upload);
     }
-    let began = Instant::now();
     assert_eq!(secret(&server), "new");
-    while restore(&server, &file).status != 204 {
-        assert!(began.elapsed() < SOON, "an upload that broke off still holds the restore");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("an upload that broke off still holds the restore", || restore(&server, &file).status == 204);
     assert_eq!(secret(&server), "old");
 }
 
@@ -220,7 +212,7 @@ fn one_snapshot_is_restored_at_a_time() {
     first.write_all(&file[..file.len() / 2]).unwrap();
     let second = restore(&server, &file);
     assert_eq!(second.status, 503, "{second:?}");
-    assert!(error(&second).contains("another snapshot is being restored"), "{second:?}");
+    assert!(second.error().contains("another snapshot is being restored"), "{second:?}");
     assert!(second.headers.contains(&("retry-after".into(), "10".into())), "{second:?}");
     // Whoever uploads slowly holds nobody else up.
     set(&server, "newer");
@@ -233,8 +225,7 @@ fn one_snapshot_is_restored_at_a_time() {
 #[test]
 fn an_upload_is_bound_neither_by_the_size_nor_by_the_time_of_other_bodies() {
     let server = Process::configured(
-        "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n max_request_size = 100\n \
-         http_read_timeout = \"1s\"\n}",
+        &plain_listener("max_request_size = 100\n http_read_timeout = \"1s\""),
         &["-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"],
     );
     let token = format!("X-Vault-Token: {}", server.said_after("Root Token: "));
@@ -335,14 +326,10 @@ fn clients_that_take_nothing_are_bounded_and_those_that_leave_are_forgotten() {
         .collect();
     let fifth = server.call("GET", PATH, Value::Null);
     assert_eq!(fifth.status, 503, "{}", fifth.text);
-    assert!(error(&fifth).contains("4 snapshots"), "{fifth:?}");
+    assert!(fifth.error().contains("4 snapshots"), "{fifth:?}");
     assert_eq!(server.call("POST", "large/more", json!({"text": "x"})).status, 204);
     drop(stalled);
-    let began = Instant::now();
-    while curl_to(&server, &["-o", "/dev/null"]) != " 200 1.1" {
-        assert!(began.elapsed() < SOON, "those who left are not forgotten");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("those who left are not forgotten", || curl_to(&server, &["-o", "/dev/null"]) == " 200 1.1");
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! The command line and the configuration, as an operator meets them.
 
-use harness::{Folder, Process, curl, run};
-
-const PLAIN: &str = "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n}\n";
+use harness::{Folder, Process, curl, file_storage, plain_listener, run};
 
 #[test]
 fn the_version_is_its_own_and_says_what_clients_are_told() {
@@ -25,7 +23,7 @@ fn options_take_one_dash_or_two() {
 #[test]
 fn a_configuration_is_a_file_or_a_folder_of_hcl_and_json() {
     let folder = Folder::new();
-    folder.write("a.hcl", PLAIN);
+    folder.write("a.hcl", &plain_listener(""));
     folder.write("b.json", r#"{"reported_version": "1.15.0", "cluster_name": "mine"}"#);
     folder.write("c.txt", "not read");
     let server = Process::launch(&["-config", &folder.path().display().to_string()]);
@@ -42,7 +40,7 @@ fn a_configuration_is_a_file_or_a_folder_of_hcl_and_json() {
 
 #[test]
 fn keys_that_nobody_knows_are_named_in_a_warning() {
-    let server = Process::configured(&format!("{PLAIN}colour = \"blue\"\nshape {{\n round = true\n}}\n"), &[]);
+    let server = Process::configured(&(plain_listener("") + "colour = \"blue\"\nshape {\n round = true\n}\n"), &[]);
     let log = server.log();
     for key in ["colour", "shape"] {
         assert!(log.lines().any(|line| line.contains("WARN") && line.contains(key)), "{log}");
@@ -67,7 +65,7 @@ fn a_start_that_fails_says_why_in_one_line() {
         (vec![file("broken.json", "{\"a\":}")], "broken.json"),
         (vec![file("none.hcl", "log_level = \"info\"")], "no listener"),
         (vec![file("level.hcl", "log_level = \"loud\"")], "log_level"),
-        (vec![file("disk.hcl", "storage \"file\" {\n path = \"x\"\n}")], "storage"),
+        (vec![file("disk.hcl", &file_storage("x".as_ref()))], "storage"),
         (vec![file("version.hcl", "reported_version = \"newest\"")], "reported_version"),
         (vec![file("ttl.hcl", "default_lease_ttl = \"2h\"\nmax_lease_ttl = \"1h\"")], "default_lease_ttl"),
         (vec![file("tls.hcl", unreadable)], "/nowhere/a.pem"),

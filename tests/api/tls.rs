@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use harness::{Folder, Process, curl};
+use harness::{Folder, Process, curl, plain_listener, wait_until};
 
 const DEV_ADDRESS: &str = "-dev-listen-address=127.0.0.1:0";
 const DEV_TLS: [&str; 3] = ["-dev-tls", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"];
@@ -45,20 +45,15 @@ fn clients_that_are_silent_in_the_handshake_hold_nobody_up() {
 #[test]
 fn a_listener_takes_its_certificate_and_key_from_files() {
     let folder = Folder::new();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    let certificate = folder.write("tls.pem", &made.cert.pem());
-    let key = folder.write("tls.key", &made.signing_key.serialize_pem());
-    let server = Process::configured(
-        &format!(
-            "listener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_cert_file = \"{certificate}\"\n \
-             tls_key_file = \"{key}\"\n}}\nlistener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_disable = true\n}}"
-        ),
-        &[],
-    );
+    let (certificate, key) = made(&folder, "tls");
+    let server = Process::configured(&(listener(&certificate, &key, "") + &plain_listener("")), &[]);
     let [secret, plain] = server.addresses() else { panic!("two listeners were configured: {}", server.said()) };
     assert!(curl(&["--cacert", &certificate, &format!("{secret}/v1/sys/seal-status")]).contains(" 200 "));
     assert!(curl(&[&format!("{plain}/v1/sys/seal-status")]).contains(" 200 "));
 }
+
+/// The serial number of the client's certificate, in bytes and in decimal: a long one, with its highest bit set.
+const SERIAL: ([u8; 9], &str) = ([0x80, 0, 0, 0, 0, 0, 0, 0, 1], "2361183241434822606849");
 
 /// Two listeners' worth of certificates in a folder: the server's, and an authority with a client of its own.
 struct Certificates {
@@ -76,6 +71,14 @@ fn made(folder: &Folder, name: &str) -> (String, String) {
     (folder.write(&format!("{name}.pem"), &made.cert.pem()), key)
 }
 
+/// A listener on a free port with this certificate, and further lines.
+fn listener(certificate: &str, key: &str, lines: &str) -> String {
+    format!(
+        "listener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_cert_file = \"{certificate}\"\n \
+         tls_key_file = \"{key}\"\n {lines}\n}}\n"
+    )
+}
+
 impl Certificates {
     fn make() -> Self {
         let folder = Folder::new();
@@ -87,19 +90,15 @@ impl Certificates {
         let authority_file = folder.write("ca.pem", &authority.self_signed(&authority_key).unwrap().pem());
         let client_key = rcgen::KeyPair::generate().unwrap();
         let issuer = rcgen::Issuer::new(authority, authority_key);
-        let leaf = rcgen::CertificateParams::new(["client".to_owned()]).unwrap();
+        let mut leaf = rcgen::CertificateParams::new(["client".to_owned()]).unwrap();
+        leaf.serial_number = Some(rcgen::SerialNumber::from(SERIAL.0.to_vec()));
         let leaf = leaf.signed_by(&client_key, &issuer).unwrap();
         let client = (folder.write("client.pem", &leaf.pem()), folder.write("client.key", &client_key.serialize_pem()));
         Self { folder, certificate, key, authority: authority_file, client, stranger }
     }
 
     fn server(&self, lines: &str, options: &[&str]) -> Process {
-        let (certificate, key) = (&self.certificate, &self.key);
-        let listener = format!(
-            "listener \"tcp\" {{\n address = \"127.0.0.1:0\"\n tls_cert_file = \"{certificate}\"\n \
-             tls_key_file = \"{key}\"\n {lines}\n}}"
-        );
-        Process::configured(&listener, options)
+        Process::configured(&listener(&self.certificate, &self.key, lines), options)
     }
 
     fn ask(&self, address: &str, path: &str, client: Option<&(String, String)>, more: &[&str]) -> String {
@@ -128,20 +127,14 @@ fn a_certificate_is_exchanged_on_hang_up_and_a_bad_one_is_not() {
     // A certificate without its key is refused, and said so.
     std::fs::copy(&new, &files.certificate).unwrap();
     server.signal("HUP");
-    wait_for(|| server.log().contains("a certificate cannot be read again; it stays as it was"));
+    wait_until("the log says nothing of it", || {
+        server.log().contains("a certificate cannot be read again; it stays as it was")
+    });
     assert!(healthy(&old_file), "a certificate whose key does not fit was taken");
     std::fs::copy(&new_key, &files.key).unwrap();
     server.signal("HUP");
-    wait_for(|| healthy(&new));
+    wait_until("the new certificate is not taken", || healthy(&new));
     assert!(!healthy(&old_file));
-}
-
-fn wait_for(done: impl Fn() -> bool) {
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !done() {
-        assert!(std::time::Instant::now() < until, "it does not happen");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
 }
 
 #[test]
@@ -188,4 +181,23 @@ fn a_listener_may_insist_on_the_newest_version_and_on_suites() {
     assert!(old("ECDHE-ECDSA-AES128-GCM-SHA256").contains(" 200 "));
     assert!(!old("ECDHE-ECDSA-AES256-GCM-SHA384").contains(" 200 "), "a suite that was not named");
     assert!(status(&chosen, &["--tlsv1.3"]).contains(" 200 "));
+}
+
+#[test]
+fn audit_names_the_serial_number_of_a_clients_certificate() {
+    let files = Certificates::make();
+    let server = files.server("", &["-dev", "-dev-no-store-token", "-dev-root-token-id=root", DEV_ADDRESS]);
+    let secret = server.addresses().iter().find(|address| address.starts_with("https")).unwrap();
+    let (root, file) = (["-H", "X-Vault-Token: root"], files.folder.path().join("audit.log"));
+    let device = serde_json::json!({"type": "file", "options": {"file_path": file}}).to_string();
+    assert!(files.ask(secret, "sys/audit/a", None, &[&root[..], &["-d", &device]].concat()).contains(" 204 "));
+    for client in [None, Some(&files.client)] {
+        files.ask(secret, "sys/mounts", client, &root);
+    }
+    let text = std::fs::read_to_string(&file).unwrap();
+    let entries = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let asked = entries.filter(|entry| entry["type"] == "request" && entry["request"]["path"] == "sys/mounts");
+    let serials: Vec<_> =
+        asked.map(|entry| entry["request"]["client_certificate_serial_number"].as_str().map(str::to_owned)).collect();
+    assert_eq!(serials, [None, Some(SERIAL.1.to_owned())]);
 }

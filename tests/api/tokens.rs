@@ -9,12 +9,7 @@ use serde_json::{Value, json};
 fn server() -> Server {
     let server = Server::start();
     for name in ["web", "db"] {
-        let written = server.call(
-            "POST",
-            &format!("sys/policies/acl/{name}"),
-            json!({"policy": "path \"x\" { capabilities = [\"read\"] }"}),
-        );
-        assert_eq!(written.status, 204, "{}", written.text);
+        server.policy("", name, "path \"x\" { capabilities = [\"read\"] }");
     }
     server
 }
@@ -38,10 +33,6 @@ fn looked_up(server: &Server, auth: &Value) -> Value {
     let answer = post(server, "lookup", json!({"token": token(auth)}));
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json["data"].clone()
-}
-
-fn told(answer: &Answer) -> &str {
-    answer.json["errors"][0].as_str().unwrap_or_default()
 }
 
 #[test]
@@ -91,9 +82,9 @@ fn a_token_is_made_shown_by_itself_and_by_its_accessor_and_ended() {
         assert_eq!(post(&server, "revoke", json!({"token": token(&auth)})).status, 204);
     }
     let gone = post(&server, "lookup", json!({"token": token(&auth)}));
-    assert_eq!((gone.status, told(&gone)), (403, "bad token"));
+    assert_eq!((gone.status, gone.error()), (403, "bad token"));
     let gone = post(&server, "lookup-accessor", json!({"accessor": auth["accessor"]}));
-    assert_eq!((gone.status, told(&gone)), (400, "invalid accessor"));
+    assert_eq!((gone.status, gone.error()), (400, "invalid accessor"));
 }
 
 #[test]
@@ -192,7 +183,7 @@ fn every_bad_input_is_refused_by_name() {
     ] {
         let answer = post(&server, path, body.clone());
         assert_eq!(answer.status, status, "{path} {body}: {}", answer.text);
-        assert!(told(&answer).starts_with(text), "{path} {body}: {}", answer.text);
+        assert!(answer.error().starts_with(text), "{path} {body}: {}", answer.text);
     }
     assert_eq!(server.call("GET", "auth/token/roles/r", Value::Null).status, 404, "a refused role was kept");
 }
@@ -268,7 +259,7 @@ fn renewing_answers_the_new_time_and_is_shown() {
     assert!(capped.json["warnings"][0].as_str().unwrap().starts_with("TTL of"));
     let fixed = made(&server, "create", json!({"policies": "web", "ttl": "1h", "renewable": false}));
     let refused = post(&server, "renew", json!({"token": token(&fixed)}));
-    assert_eq!((refused.status, told(&refused)), (400, "lease is not renewable"));
+    assert_eq!((refused.status, refused.error()), (400, "lease is not renewable"));
 }
 
 #[test]
@@ -284,7 +275,7 @@ fn whoever_names_a_policy_that_is_not_there_is_told() {
 fn a_token_is_nobody_once_its_time_is_over() {
     let server = server();
     let auth = made(&server, "create", json!({"policies": "root", "ttl": "2s"}));
-    let own = |path: &str| server.send("GET", path, &[("X-Vault-Token", token(&auth))], Value::Null).status;
+    let own = |path: &str| server.call_as(token(&auth), "GET", path, Value::Null).status;
     assert_eq!(own("auth/token/lookup-self"), 200);
     std::thread::sleep(Duration::from_millis(3100));
     assert_eq!(own("auth/token/lookup-self"), 403);
@@ -297,7 +288,7 @@ fn the_end_of_a_token_is_the_end_of_those_below_it_but_not_of_orphans() {
     let server = server();
     let parent = made(&server, "create", json!({"policies": "root"}));
     let by_parent = |path: &str, body: Value| {
-        let answer = server.send("POST", path, &[("X-Vault-Token", token(&parent))], body);
+        let answer = server.call_as(token(&parent), "POST", path, body);
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.json["auth"].clone()
     };
@@ -309,10 +300,7 @@ fn the_end_of_a_token_is_the_end_of_those_below_it_but_not_of_orphans() {
     let batch = by_parent("auth/token/create", json!({"policies": "web", "type": "batch"}));
     assert!(orphans.iter().all(|orphan| orphan["orphan"] == true));
     assert_eq!(looked_up(&server, &orphans[0])["path"], "auth/token/create-orphan");
-    assert_eq!(
-        server.send("POST", "auth/token/revoke-self", &[("X-Vault-Token", token(&parent))], Value::Null).status,
-        204
-    );
+    assert_eq!(server.call_as(token(&parent), "POST", "auth/token/revoke-self", Value::Null).status, 204);
     for gone in [&parent, &child, &batch] {
         assert_eq!(post(&server, "lookup", json!({"token": token(gone)})).status, 403);
     }
@@ -325,8 +313,7 @@ fn the_end_of_a_token_is_the_end_of_those_below_it_but_not_of_orphans() {
 fn revoke_orphan_leaves_the_children_and_an_accessor_is_enough_to_revoke() {
     let server = server();
     let parent = made(&server, "create", json!({"policies": "root"}));
-    let child =
-        server.send("POST", "auth/token/create", &[("X-Vault-Token", token(&parent))], json!({"policies": "web"}));
+    let child = server.call_as(token(&parent), "POST", "auth/token/create", json!({"policies": "web"}));
     let child = child.json["auth"].clone();
     assert_eq!(post(&server, "revoke-orphan", json!({"token": token(&parent)})).status, 204);
     assert_eq!(post(&server, "lookup", json!({"token": token(&parent)})).status, 403);
@@ -354,7 +341,7 @@ fn a_batch_token_shows_what_it_carries_and_has_no_accessor() {
     let large: serde_json::Map<_, _> = (0..30).map(|n| (format!("k{n}"), json!("v".repeat(400)))).collect();
     let refused = post(&server, "create", json!({"type": "batch", "policies": "web", "meta": large}));
     assert_eq!(refused.status, 400);
-    assert!(told(&refused).contains("8 KiB"), "{}", refused.text);
+    assert!(refused.error().contains("8 KiB"), "{}", refused.text);
 }
 
 #[test]
@@ -370,9 +357,9 @@ fn a_token_of_another_namespace_carries_its_id_and_is_shown_with_its_path() {
     assert_eq!(auth["policies"], json!(["default", "web"]));
     assert_eq!(looked_up(&server, &auth)["namespace_path"], "a/");
     let refused = server.call_in("a", "POST", "auth/token/create", json!({"policies": "root"}));
-    assert_eq!(told(&refused), "root tokens may not be created from a parent namespace");
+    assert_eq!(refused.error(), "root tokens may not be created from a parent namespace");
     let refused = server.call_in("a", "POST", "auth/token/create", json!({"id": "own", "policies": "web"}));
-    assert_eq!(told(&refused), "token IDs can only be manually specified in the root namespace");
+    assert_eq!(refused.error(), "token IDs can only be manually specified in the root namespace");
     let accessor = || json!({"accessor": auth["accessor"]});
     for (namespace, status) in [("", 200), ("a", 200), ("b", 400)] {
         let answer = server.call_in(namespace, "POST", "auth/token/lookup-accessor", accessor());
@@ -453,11 +440,11 @@ fn what_a_role_says_goes_for_its_tokens_and_for_their_renewals() {
     let data = looked_up(&server, &auth);
     assert_eq!((&data["path"], &data["role"]), (&json!("auth/token/create/r/v1-x"), &json!("r")));
     assert_eq!((&data["period"], &data["bound_cidrs"]), (&json!(1800), &json!(["192.0.2.0/24"])));
-    let elsewhere = server.send("GET", "auth/token/lookup-self", &[("X-Vault-Token", token(&auth))], Value::Null);
+    let elsewhere = server.call_as(token(&auth), "GET", "auth/token/lookup-self", Value::Null);
     assert_eq!(elsewhere.status, 403, "it is bound to a network that this test is not in");
     let refused = post(&server, "create/r", json!({"policies": "admin"}));
     assert!(
-        told(&refused).starts_with("token policies ([\"admin\" \"default\"]) must be subset of the role's allowed"),
+        refused.error().starts_with("token policies ([\"admin\" \"default\"]) must be subset of the role's allowed"),
         "{}",
         refused.text
     );
@@ -466,7 +453,7 @@ fn what_a_role_says_goes_for_its_tokens_and_for_their_renewals() {
     assert_eq!(renewed.json["auth"]["lease_duration"], 600, "{}", renewed.text);
     server.call("DELETE", "auth/token/roles/r", Value::Null);
     let refused = post(&server, "renew", json!({"token": token(&auth)}));
-    assert_eq!((refused.status, told(&refused)), (400, "original token role \"r\" could not be found, not renewing"));
+    assert_eq!((refused.status, refused.error()), (400, "original token role \"r\" could not be found, not renewing"));
     post(&server, "roles/b", json!({"token_type": "default-batch", "allowed_policies": "web"}));
     assert!(token(&made(&server, "create/b", json!({}))).starts_with("hvb."));
     assert!(token(&made(&server, "create/b", json!({"type": "service"}))).starts_with("hvs."));

@@ -12,13 +12,8 @@ fn log_in(server: &Server, name: &str, password: &str) -> Answer {
     server.send("POST", &format!("auth/userpass/login/{name}"), &[], json!({ "password": password }))
 }
 
-fn held(login: &Answer) -> [(&'static str, String); 1] {
-    [("X-Vault-Token", login.json["auth"]["client_token"].as_str().expect("a token").to_owned())]
-}
-
 fn with(server: &Server, login: &Answer, method: &str, path: &str) -> Answer {
-    let [(name, token)] = held(login);
-    server.send(method, path, &[(name, &token)], Value::Null)
+    server.call_as(login.json["auth"]["client_token"].as_str().expect("a token"), method, path, Value::Null)
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Answers that are wrapped.
 
-use std::time::{Duration, Instant};
-
-use harness::{Answer, ROOT, Server};
+use harness::{Answer, ROOT, Server, wait_until};
 use serde_json::{Value, json};
 
 fn wrapped(server: &Server, ttl: &str, method: &str, path: &str, body: Value) -> Answer {
@@ -34,7 +32,7 @@ fn a_wrapped_answer_shows_only_where_it_is_and_is_unwrapped_once() {
     assert_eq!((unwrapped.status, &unwrapped.json["data"]), (200, &plain.json["data"]), "{}", unwrapped.text);
     assert_eq!(unwrapped.json["wrap_info"], Value::Null);
     refused(&server.call("POST", "sys/wrapping/unwrap", json!({"token": token})));
-    refused(&server.send("POST", "sys/wrapping/unwrap", &[("X-Vault-Token", &token)], Value::Null));
+    refused(&server.call_as(&token, "POST", "sys/wrapping/unwrap", Value::Null));
 }
 
 #[test]
@@ -61,7 +59,7 @@ fn wrapping_is_looked_up_by_anybody_who_has_the_token_without_using_it_up() {
         assert_eq!(told.json["data"]["creation_ttl"], 5400);
         assert_eq!(told.json["data"]["creation_path"], "sys/wrapping/wrap");
     }
-    let own = server.send("GET", "sys/wrapping/lookup", &[("X-Vault-Token", &token)], Value::Null);
+    let own = server.call_as(&token, "GET", "sys/wrapping/lookup", Value::Null);
     assert_eq!(own.json["data"]["creation_ttl"], 5400, "{}", own.text);
     assert_eq!(server.call("POST", "sys/wrapping/unwrap", json!({"token": token})).json["data"]["x"], 1);
     refused(&server.send("POST", "sys/wrapping/lookup", &[], json!({"token": token})));
@@ -87,11 +85,8 @@ fn rewrapping_gives_the_same_answer_a_new_token_and_ends_the_old_one() {
 fn a_wrapped_answer_is_gone_when_its_time_is_over() {
     let server = Server::start();
     let token = token(&wrapped(&server, "1s", "POST", "sys/wrapping/wrap", json!({"x": 1})));
-    let late = Instant::now() + Duration::from_secs(10);
-    while server.send("POST", "sys/wrapping/lookup", &[], json!({"token": token})).status == 200 {
-        assert!(Instant::now() < late, "it never ends");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let looked_up = || server.send("POST", "sys/wrapping/lookup", &[], json!({"token": token})).status;
+    wait_until("it never ends", || looked_up() != 200);
     refused(&server.call("POST", "sys/wrapping/unwrap", json!({"token": token})));
 }
 
@@ -107,9 +102,7 @@ fn of_many_that_unwrap_at_once_one_gets_the_answer() {
                     // Half of them in the body, half as their own token.
                     scope.spawn(move || match racer % 2 {
                         0 => server.call("POST", "sys/wrapping/unwrap", json!({"token": token})).status,
-                        _ => {
-                            server.send("POST", "sys/wrapping/unwrap", &[("X-Vault-Token", token)], Value::Null).status
-                        }
+                        _ => server.call_as(token, "POST", "sys/wrapping/unwrap", Value::Null).status,
                     })
                 })
                 .collect();

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use embedded::Embedded;
-use harness::{Folder, Keys, Node};
+use harness::{Folder, Keys, Node, file_storage};
 use seal::{Lock, Share};
 use serde_json::{Value, json};
 use storage::barrier::Barrier;
 use storage::{Batch, Drawer, Driver, Store};
 
-use crate::client::{Client, request_as};
+use crate::client::{request_as, times};
 use crate::measure::{memory, spread};
 
 const COUNT: u64 = 1_000_000;
@@ -26,7 +26,7 @@ pub(crate) fn run() {
     for count in [1000, COUNT] {
         let folder = Folder::new();
         let data = folder.path().join("data");
-        let config = format!("log_level = \"warn\"\nstorage \"file\" {{\n path = \"{}\"\n}}\n", data.display());
+        let config = format!("log_level = \"warn\"\n{}", file_storage(&data));
         let (keys, serial) = founded(&config);
         let began = Instant::now();
         fill(&data, &keys, &serial, count);
@@ -108,11 +108,12 @@ fn measure(config: &str, keys: &Keys, count: u64) {
         opens.push(started.elapsed().as_secs_f64() * 1e3);
         let resident = || memory(node.process.pid(), "VmRSS") as f64 / 1024.0;
         fresh.push(resident());
-        let one = times(&node, READS, &[200], &|number| {
+        let one = times(&node.process, READS, &[200], &|number| {
             let serial = written(&serial(number.wrapping_mul(7919) % count), ":");
             request_as(&keys.root_token, "GET", &format!("pki/cert/{serial}"), "")
         });
-        let many = times(&node, PAGES, &[200, 404], &|number| {
+        // After the last certificate there is no page.
+        let many = times(&node.process, PAGES, &[200, 404], &|number| {
             let after = written(&serial(number.wrapping_mul(104_729) % count), ":");
             request_as(&keys.root_token, "LIST", &format!("pki/certs?limit=100&after={after}"), "")
         });
@@ -138,21 +139,4 @@ fn measure(config: &str, keys: &Keys, count: u64) {
         middle(page),
         middle(page_99)
     );
-}
-
-/// Microseconds of each request, in order of their lengths, all answered with one of these statuses: after the last
-/// certificate there is no page.
-fn times(node: &Node, count: u64, right: &[u16], request: &dyn Fn(u64) -> Vec<u8>) -> Vec<f64> {
-    let mut client = Client::new(&node.process);
-    let mut times: Vec<f64> = (0..count)
-        .map(|number| {
-            let request = request(number);
-            let started = Instant::now();
-            let status = client.send(&request);
-            assert!(right.contains(&status), "{status}");
-            started.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times
 }

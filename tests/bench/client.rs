@@ -105,3 +105,20 @@ pub(crate) fn load_each(
         running.into_iter().map(|client| client.join().expect("a client")).sum()
     })
 }
+
+/// Microseconds of each of so many requests over one connection, in order of their lengths, all answered with one of these
+/// statuses. Making a request does not count.
+pub(crate) fn times(server: &Process, count: u64, right: &[u16], request: &dyn Fn(u64) -> Vec<u8>) -> Vec<f64> {
+    let mut client = Client::new(server);
+    let mut times: Vec<f64> = (0..count)
+        .map(|number| {
+            let request = request(number);
+            let started = Instant::now();
+            let status = client.send(&request);
+            assert!(right.contains(&status), "{status}");
+            started.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times
+}

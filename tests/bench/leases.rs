@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use embedded::Embedded;
-use harness::{Folder, Keys, Node};
+use harness::{Folder, Keys, Node, file_storage};
 use leases::{Held, Lease, Leases, NewLease};
 use model::Id;
 use seal::{Lock, Share};
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use storage::barrier::Barrier;
 use storage::{Drawer, Driver, Store};
 
-use crate::client::{Client, request_as};
-use crate::measure::{memory, spread};
+use crate::client::{request_as, times};
+use crate::measure::{memory, processor_time, spread};
 
 const COUNT: u64 = 1_000_000;
 /// Leases in one commit while the store is filled.
@@ -29,7 +29,7 @@ pub(crate) fn run() {
     for count in [1000, COUNT] {
         let folder = Folder::new();
         let data = folder.path().join("data");
-        let config = format!("log_level = \"warn\"\nstorage \"file\" {{\n path = \"{}\"\n}}\n", data.display());
+        let config = format!("log_level = \"warn\"\n{}", file_storage(&data));
         let keys = founded(&config);
         let began = Instant::now();
         fill(&data, &keys, "auth/token/create", count, now() + 86_400, false);
@@ -111,21 +111,14 @@ fn measure(config: &str, keys: &Keys, count: u64) {
         fresh.push(resident());
         let before = processor_time(node.process.pid());
         std::thread::sleep(Duration::from_secs(5));
-        busy.push((processor_time(node.process.pid()) - before) / 5.0 * 100.0);
+        busy.push((processor_time(node.process.pid()) - before).as_secs_f64() / 5.0 * 100.0);
         idle.push(resident());
-        let mut client = Client::new(&node.process);
-        let mut times: Vec<f64> = (0..READS)
-            .map(|number| {
-                let number = number.wrapping_mul(7919) % count;
-                let id = format!("auth/token/create/{:016x}{:016x}", mixed(number), mixed(number + (1 << 40)));
-                let body = json!({ "lease_id": id }).to_string();
-                let request = request_as(&keys.root_token, "PUT", "sys/leases/lookup", &body);
-                let started = Instant::now();
-                assert_eq!(client.send(&request), 200);
-                started.elapsed().as_secs_f64() * 1e6
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
+        let times = times(&node.process, READS, &[200], &|number| {
+            let number = number.wrapping_mul(7919) % count;
+            let id = format!("auth/token/create/{:016x}{:016x}", mixed(number), mixed(number + (1 << 40)));
+            let body = json!({ "lease_id": id }).to_string();
+            request_as(&keys.root_token, "PUT", "sys/leases/lookup", &body)
+        });
         read.push(times[times.len() / 2]);
     }
     let middle = |values| spread(values).0;
@@ -138,16 +131,6 @@ fn measure(config: &str, keys: &Keys, count: u64) {
         middle(busy),
         middle(read)
     );
-}
-
-/// Seconds of a core that a process has used.
-fn processor_time(pid: u32) -> f64 {
-    let mut nanoseconds = 0;
-    for task in std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads").flatten() {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-        nanoseconds += text.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
-    }
-    nanoseconds as f64 / 1e9
 }
 
 fn take_back(config: &str, keys: &Keys, count: u64, what: &str, path: &str) {

@@ -2,23 +2,20 @@
 
 use std::time::Instant;
 
-use harness::{Folder, Keys, Node};
+use harness::{Folder, Keys, Node, file_storage};
 
-use crate::client::{Client, request_as};
+use crate::client::{Client, request_as, times};
 use crate::measure::{memory, spread};
 
 const SIZES: [usize; 2] = [10, 10_000];
 const RUNS: usize = 5;
-const REQUESTS: usize = 2000;
+const REQUESTS: u64 = 2000;
 
 pub(crate) fn run() {
     let mut least = None;
     for size in SIZES {
         let folder = Folder::new();
-        let config = format!(
-            "log_level = \"warn\"\nstorage \"file\" {{\n path = \"{}\"\n}}\n",
-            folder.path().join("data").display()
-        );
+        let config = format!("log_level = \"warn\"\n{}", file_storage(&folder.path().join("data")));
         let keys = filled(&config, size);
         let (mut opens, mut resident, mut p50, mut p99) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..RUNS {
@@ -26,9 +23,10 @@ pub(crate) fn run() {
             let mut node = Node::start(&config, &[]);
             node.unseal(&keys);
             opens.push(started.elapsed().as_secs_f64() * 1e3);
-            let times = requests(&node, &keys);
-            p50.push(times[REQUESTS / 2]);
-            p99.push(times[REQUESTS * 99 / 100]);
+            let read = request_as(&keys.root_token, "GET", "n7/kv/a", "");
+            let times = times(&node.process, REQUESTS, &[200], &|_| read.clone());
+            p50.push(times[times.len() / 2]);
+            p99.push(times[times.len() * 99 / 100]);
             resident.push(memory(node.process.pid(), "VmRSS") as f64 / 1024.0);
         }
         let ((open, ..), (resident, ..), (p50, ..), (p99, ..)) =
@@ -63,18 +61,4 @@ fn filled(config: &str, size: usize) -> Keys {
     }
     assert_eq!(client.send(&request_as(&keys.root_token, "POST", "n7/kv/a", r#"{"x":"y"}"#)), 204);
     keys
-}
-
-/// Microseconds of each request for a secret, in order of their lengths.
-fn requests(node: &Node, keys: &Keys) -> Vec<f64> {
-    let (mut client, read) = (Client::new(&node.process), request_as(&keys.root_token, "GET", "n7/kv/a", ""));
-    let mut times: Vec<f64> = (0..REQUESTS)
-        .map(|_| {
-            let started = Instant::now();
-            assert_eq!(client.send(&read), 200);
-            started.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Folder, Node};
+use harness::{Folder, Node, file_storage};
 use postgresql_testing::Cluster;
 
 use crate::client::{Client, load, load_each, request_as};
@@ -17,7 +17,7 @@ pub(crate) fn run() {
     let (folder, cluster) = (Folder::new(), Cluster::start());
     for (name, stanza) in [
         ("memory", "storage \"inmem\" {\n}\n".to_owned()),
-        ("file", format!("storage \"file\" {{\n path = \"{}\"\n}}\n", folder.path().join("data").display())),
+        ("file", file_storage(&folder.path().join("data"))),
         ("postgresql", format!("storage \"postgresql\" {{\n connection_url = \"{}\"\n}}\n", cluster.url())),
     ] {
         measure(name, &stanza);

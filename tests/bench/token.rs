@@ -13,6 +13,7 @@ use cryptoki::slot::Slot;
 use harness::{PIN, Process, Token};
 
 use crate::client::{Client, DEVELOPMENT, load, request};
+use crate::homes::stanzas;
 use crate::measure::{processor_time, spread};
 
 const SESSIONS: usize = 4;
@@ -24,9 +25,7 @@ const BARE: &str = "--bare-token-loop";
 
 pub(crate) fn run() {
     let token = Token::new("bench");
-    let in_process = token.stanza().replace("\n}", "\n  process = \"in-process\"\n}");
-    let stanzas = [("worker process", token.stanza()), ("in-process", in_process)];
-    for (process, stanza) in stanzas {
+    for (process, stanza) in stanzas(&token) {
         let server = Process::configured_with(&stanza, DEVELOPMENT, &token.environment());
         let sign = set_up(&server);
         println!("{process}:");

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use harness::{Folder, Node, PIN, Process, ROOT, Server, Token, binary};
 use serde_json::{Value, json};
@@ -88,6 +89,8 @@ impl Person {
             assert_eq!(from.read(&mut piece).unwrap(), 1, "{}", String::from_utf8_lossy(&shown));
             shown.push(piece[0]);
         }
+        // People read before they type, and the terminal hides what is typed a moment after it asks.
+        std::thread::sleep(Duration::from_secs(1));
         to.write_all(format!("{answer}\n").as_bytes()).unwrap();
         let _ = from.read_to_end(&mut shown);
         assert!(process.wait().unwrap().success(), "{}", String::from_utf8_lossy(&shown));

@@ -1,8 +1,5 @@
 //! One walk for each type of managed key, over the real peer of that type: see managed.py.
 
-use std::path::Path;
-use std::process::Command;
-
 use harness::{ROOT, Server, Token};
 use keys_testing::azure::{self, Azure};
 use keys_testing::fakekms::FakeKms;
@@ -22,20 +19,16 @@ struct Keys {
 }
 
 fn walk(server: &Server, keys: &Keys) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let python = root.join(".venv/bin/python");
-    assert!(python.is_file(), "there is no {}: run `make setup`", python.display());
-    let walked = Command::new(python)
-        .arg(root.join("tests/clients/managed.py"))
-        .envs([("VAULT_ADDR", server.address()), ("VAULT_TOKEN", ROOT), ("KEY_TYPE", keys.kind)])
-        .env("MANAGED", keys.managed.to_string())
-        .env("CONFIG", keys.config.to_string())
-        .env("EXTERNAL", keys.external.to_string())
-        .env("SECRETS", keys.secrets.to_string())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&walked.stdout);
-    assert!(walked.status.success(), "{said}{}", String::from_utf8_lossy(&walked.stderr));
+    let environment = [
+        ("VAULT_ADDR", server.address()),
+        ("VAULT_TOKEN", ROOT),
+        ("KEY_TYPE", keys.kind),
+        ("MANAGED", &keys.managed.to_string()),
+        ("CONFIG", &keys.config.to_string()),
+        ("EXTERNAL", &keys.external.to_string()),
+        ("SECRETS", &keys.secrets.to_string()),
+    ];
+    let said = harness::walk("managed.py", &environment);
     assert!(said.ends_with(&format!("a key of type {} was used through both APIs\n", keys.kind)), "{said}");
 }
 

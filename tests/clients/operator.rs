@@ -2,9 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use harness::{Folder, Process, ROOT, Server, run_with};
+use harness::{Folder, Process, ROOT, Server, run_with, walk};
 use serde_json::{Value, json};
 
 /// Runs `innkeeper operator snapshot`; whether it did well, and all that it said.
@@ -144,14 +143,6 @@ fn tls_trusts_the_authority_that_is_named_and_nobody_else() {
 #[test]
 fn the_stock_client_hvac_saves_and_restores() {
     let server = with_a_secret();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let python = root.join(".venv/bin/python");
-    assert!(python.is_file(), "there is no {}: run `make setup`", python.display());
-    let walked = Command::new(python)
-        .arg(root.join("tests/clients/snapshot.py"))
-        .envs([("VAULT_ADDR", server.address()), ("VAULT_TOKEN", ROOT)])
-        .output()
-        .unwrap();
-    assert!(walked.status.success(), "{}", String::from_utf8_lossy(&walked.stderr));
+    walk("snapshot.py", &[("VAULT_ADDR", server.address()), ("VAULT_TOKEN", ROOT)]);
     assert_eq!(secret(&server), "old");
 }

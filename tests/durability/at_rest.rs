@@ -1,17 +1,11 @@
 //! What lies on disks and in databases, and what a killed server still knows.
 
-use std::path::Path;
-
-use harness::{Folder, Node, PIN, Token};
+use harness::{Folder, Node, PIN, Token, file_storage};
 use postgresql_testing::Cluster;
 use serde_json::{Value, json};
 
 /// A secret as users keep it.
 const SECRET: &str = "correct-horse-battery-staple";
-
-fn file(path: &Path) -> String {
-    format!("storage \"file\" {{\n path = \"{}\"\n}}\n", path.display())
-}
 
 /// Puts a CA whose key lies in a token, a secret, and a private key of the server's own into an open node. Answers what
 /// must not be found in the store.
@@ -62,7 +56,7 @@ fn assert_lacks(haystack: &[u8], secrets: &[Vec<u8>], place: &str) {
 #[test]
 fn a_file_store_remembers_everything_after_a_kill_and_holds_no_secret_in_clear() {
     let (token, folder) = (Token::new("rest"), Folder::new());
-    let config = format!("{}{}", file(&folder.path().join("data")), token.stanza());
+    let config = format!("{}{}", file_storage(&folder.path().join("data")), token.stanza());
     let mut node = Node::start(&config, &token.environment());
     let keys = node.init(5, 3);
     node.unseal(&keys);

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use harness::{Folder, Keys, Node, try_call};
+use harness::{Folder, Keys, Node, file_storage, try_call};
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 10;
@@ -24,7 +24,7 @@ struct Told {
 fn whatever_was_acknowledged_before_a_kill_is_there_and_nothing_is_half_there() {
     let rounds = std::env::var("INNKEEPER_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
     let folder = Folder::new();
-    let config = format!("storage \"file\" {{\n path = \"{}\"\n}}\n", folder.path().join("data").display());
+    let config = file_storage(&folder.path().join("data"));
     let mut node = Node::start(&config, &[]);
     let keys = node.init(1, 1);
     node.unseal(&keys);

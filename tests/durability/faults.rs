@@ -6,17 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Folder, Node, binary};
+use harness::{Answer, Folder, Node, binary, file_storage, plain_listener};
 use serde_json::{Value, json};
 
 /// Longest wait until a node goes on by itself.
 const GOES_ON_MAX: Duration = Duration::from_secs(30);
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
-
-fn config(data: &Path) -> String {
-    format!("storage \"file\" {{\n path = \"{}\"\n}}\n", data.display())
-}
 
 /// A text of some KiB that tells which one it is, and does not compress to nothing.
 fn text(number: usize) -> String {
@@ -49,7 +45,7 @@ fn with_kv(node: &mut Node) -> harness::Keys {
 fn a_full_disk_answers_503_with_when_to_come_back_and_goes_on_by_itself_when_there_is_room() {
     let folder = Folder::new();
     let data = folder.path().join("data");
-    let mut node = Node::on_a_small_disk(&config(&data));
+    let mut node = Node::on_a_small_disk(&file_storage(&data));
     let keys = with_kv(&mut node);
     let size = std::fs::metadata(data.join("records")).unwrap().len();
     node.process.limit_files(Some(size + (1 << 20)));
@@ -63,7 +59,7 @@ fn a_full_disk_answers_503_with_when_to_come_back_and_goes_on_by_itself_when_the
     };
     assert!(kept > 10, "{kept}");
     assert_eq!(refused.status, 503, "{}", refused.text);
-    assert!(refused.headers.iter().any(|(name, _)| name == "retry-after"), "{:?}", refused.headers);
+    assert!(refused.header("retry-after").is_some(), "{:?}", refused.headers);
     assert!(!refused.text.contains("data/records"), "clients learn nothing of the disk: {}", refused.text);
     assert!(node.process.log().contains("the disk is full"), "{}", node.process.log());
     assert_kept(&node, 0..kept);
@@ -78,15 +74,14 @@ fn a_full_disk_answers_503_with_when_to_come_back_and_goes_on_by_itself_when_the
     }
     assert_kept(&node, 0..=kept);
     drop(node);
-    let mut node = Node::start(&config(&data), &[]);
+    let mut node = Node::start(&file_storage(&data), &[]);
     node.unseal(&keys);
     assert_kept(&node, 0..=kept);
 }
 
 /// Starts a server on this folder as somebody who has no more rights than its permissions give, and waits until it ends.
 fn start_unprivileged(folder: &Folder, data: &Path) -> Output {
-    let listener = "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n}\n";
-    let file = folder.write("innkeeper.hcl", &format!("{listener}{}", config(data)));
+    let file = folder.write("innkeeper.hcl", &(plain_listener("") + &file_storage(data)));
     // Where root has built it, others may not reach it.
     let copy = folder.path().join("innkeeper");
     std::fs::copy(binary(), &copy).unwrap();
@@ -106,7 +101,7 @@ fn is_root() -> bool {
 fn a_data_folder_that_cannot_be_written_is_one_clear_line_at_the_start() {
     let folder = Folder::new();
     let data = folder.path().join("data");
-    let mut node = Node::start(&config(&data), &[]);
+    let mut node = Node::start(&file_storage(&data), &[]);
     with_kv(&mut node);
     drop(node);
     let mut paths: Vec<PathBuf> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -137,7 +132,7 @@ fn a_bit_that_flipped_on_the_disk_is_found_named_and_never_served() {
     const LOST: usize = 150;
     let folder = Folder::new();
     let data = folder.path().join("data");
-    let mut node = Node::start(&config(&data), &[]);
+    let mut node = Node::start(&file_storage(&data), &[]);
     let keys = with_kv(&mut node);
     for number in 0..COUNT {
         assert_eq!(write(&node, number).status, 204);
@@ -155,7 +150,7 @@ fn a_bit_that_flipped_on_the_disk_is_found_named_and_never_served() {
     }
     std::fs::write(&file, bytes).unwrap();
 
-    let mut node = Node::start(&config(&data), &[]);
+    let mut node = Node::start(&file_storage(&data), &[]);
     node.unseal(&keys);
     let found = read(&node, LOST);
     assert_eq!(found.status, 500, "{}", found.text);

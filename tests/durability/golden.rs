@@ -4,13 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use embedded::Embedded;
-use harness::{Folder, Keys, Node, run};
+use harness::{Folder, Keys, Node, file_storage, plain_listener, run};
 use serde_json::{Value, json};
 use storage::{Batch, Driver};
-
-fn config(data: &Path) -> String {
-    format!("storage \"file\" {{\n path = \"{}\"\n}}\n", data.display())
-}
 
 /// Unpacks the store of a format into a folder; with it come the facts.
 fn unpacked(format: &str, folder: &Folder) -> (PathBuf, Value) {
@@ -33,7 +29,7 @@ fn text(value: &Value) -> String {
 fn a_store_of_format_1_is_opened_and_everything_in_it_is_as_it_was() {
     let folder = Folder::new();
     let (data, facts) = unpacked("format-1", &folder);
-    let mut node = Node::start(&config(&data), &[]);
+    let mut node = Node::start(&file_storage(&data), &[]);
     let shares = facts["unseal_keys"].as_array().unwrap().iter().map(text).collect();
     node.unseal(&Keys { shares, root_token: text(&facts["root_token"]) });
     let read = |path: &str| {
@@ -70,8 +66,7 @@ fn a_store_that_a_later_version_wrote_is_refused_by_the_name_of_that_version() {
         store.commit(batch).await.unwrap();
     });
     drop(runtime);
-    let listener = "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n}\n";
-    let file = folder.write("innkeeper.hcl", &format!("{listener}{}", config(&data)));
+    let file = folder.write("innkeeper.hcl", &(plain_listener("") + &file_storage(&data)));
     let refused = run(&["server", &format!("-config={file}")]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success(), "{said}");

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use harness::{Folder, Node, PIN, Token};
+use harness::{Folder, Node, PIN, Token, file_storage};
 use serde_json::{Value, json};
 
 /// `seal "pkcs11"` over the token, with more lines. SoftHSM decrypts OAEP with SHA-1 only.
@@ -16,7 +16,7 @@ fn stanza(token: &Token, more: &str) -> String {
 }
 
 fn file(folder: &Folder) -> String {
-    format!("storage \"file\" {{\n path = \"{}\"\n}}\n", folder.path().join("data").display())
+    file_storage(&folder.path().join("data"))
 }
 
 fn write(node: &Node) {

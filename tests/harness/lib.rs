@@ -7,25 +7,37 @@
     reason = "a test that cannot go on should say so and stop"
 )]
 
+mod answer;
+mod config;
 mod folder;
 mod inside;
 mod log;
 mod node;
 mod openssl;
+mod peer;
 mod process;
+mod signer;
 mod token;
+mod wait;
+mod walk;
 
+pub use answer::Answer;
+pub use config::{file_storage, plain_listener};
 pub use folder::Folder;
 pub use node::{Keys, Node, try_call};
 pub use openssl::{openssl, try_openssl};
+pub use peer::{Peer, Reply};
 pub use process::{Process, curl, run, run_with};
+pub use signer::Signer;
+pub use wait::wait_until;
+pub use walk::walk;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use log::lines as log_lines;
 pub use token::{PIN, Token, stanza};
@@ -61,21 +73,6 @@ const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// Largest answer that a test reads, in bytes.
 const BODY_MAX: u64 = 256 << 20;
-
-/// What came back.
-#[derive(Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body as JSON; `Null` when there was none.
-    pub json: Value,
-    /// The body as it came, as far as it is text.
-    pub text: String,
-    /// The body as it came.
-    pub bytes: Vec<u8>,
-    /// The headers, names in lower case.
-    pub headers: Vec<(String, String)>,
-}
 
 impl Server {
     /// Starts `innkeeper server -dev` on a free port and waits until it says where it listens.
@@ -138,11 +135,16 @@ impl Server {
         &self.address
     }
 
+    /// Sends it a signal of this name.
+    pub fn signal(&self, name: &str) {
+        let Running::Process(process) = &self.running else { panic!("only a process gets signals") };
+        process::signal(process.id(), name);
+    }
+
     /// Asks the server to stop, as a service manager does, and waits until it has; says whether it ended well.
     pub fn stop(mut self) -> bool {
         let Running::Process(process) = &mut self.running else { panic!("only a process is stopped by a signal") };
-        let asked = Command::new("kill").arg(process.id().to_string()).status();
-        assert!(asked.is_ok_and(|status| status.success()), "the server can be signalled");
+        process::signal(process.id(), "TERM");
         let late = Instant::now() + STOP_MAX;
         loop {
             match process.try_wait().expect("the server can be waited for") {
@@ -155,12 +157,24 @@ impl Server {
 
     /// A request with the root token in the root namespace. A `Null` body sends none.
     pub fn call(&self, method: &str, path: &str, body: Value) -> Answer {
-        self.send(method, path, &[("X-Vault-Token", ROOT)], body)
+        self.call_as(ROOT, method, path, body)
     }
 
-    /// The same in a namespace.
+    /// The same with this token.
+    pub fn call_as(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+        self.send(method, path, &[("X-Vault-Token", token)], body)
+    }
+
+    /// The same with the root token in a namespace.
     pub fn call_in(&self, namespace: &str, method: &str, path: &str, body: Value) -> Answer {
         self.send(method, path, &[("X-Vault-Token", ROOT), ("X-Vault-Namespace", namespace)], body)
+    }
+
+    /// Writes a policy of this name and text in a namespace.
+    #[track_caller]
+    pub fn policy(&self, namespace: &str, name: &str, text: &str) {
+        let written = self.call_in(namespace, "POST", &format!("sys/policies/acl/{name}"), json!({"policy": text}));
+        assert_eq!(written.status, 204, "{}", written.text);
     }
 
     /// A request with just these headers.
@@ -228,8 +242,7 @@ fn development() -> Command {
     command
 }
 
-/// The binary beside this test's own: `cargo build --release --workspace` puts it there.
-/// The binary under test.
+/// The binary under test, beside the test's own: `cargo build --release --workspace` puts it there.
 pub fn binary() -> PathBuf {
     let here = std::env::current_exe().expect("a test knows where it is");
     let folder = here.parent().and_then(|deps| deps.parent()).expect("tests lie in target/<profile>/deps");

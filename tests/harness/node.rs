@@ -4,10 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{Answer, Process, ask};
+use crate::{Answer, Process, ask, plain_listener};
 
-/// A listener on a free port, without TLS.
-const LISTENER: &str = "listener \"tcp\" {\n address = \"127.0.0.1:0\"\n tls_disable = true\n}\n";
 /// Longest wait for a node that unseals itself.
 const OPEN_MAX: Duration = Duration::from_secs(30);
 
@@ -30,13 +28,13 @@ pub struct Keys {
 impl Node {
     /// Starts a node with this configuration beside its listener.
     pub fn start(config: &str, environment: &[(String, String)]) -> Self {
-        let process = Process::configured_with(&format!("{LISTENER}{config}"), &[], environment);
+        let process = Process::configured_with(&(plain_listener("") + config), &[], environment);
         Self { process, token: String::new() }
     }
 
     /// The same on a disk that may become full: see [`Process::limit_files`].
     pub fn on_a_small_disk(config: &str) -> Self {
-        let process = Process::on_a_small_disk(&format!("{LISTENER}{config}"));
+        let process = Process::on_a_small_disk(&(plain_listener("") + config));
         Self { process, token: String::new() }
     }
 
@@ -93,6 +91,11 @@ impl Node {
             assert!(Instant::now() < until, "it stays sealed: {}", self.process.log());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// What it has written to its log so far.
+    pub fn log(&self) -> String {
+        self.process.log()
     }
 
     /// Where it listens.

@@ -138,8 +138,7 @@ impl Process {
 
     /// Sends it a signal of this name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.process.id())).status();
-        assert!(sent.expect("there is a shell").success(), "the server is already gone");
+        signal(self.pid(), name);
     }
 
     /// Waits until it has ended; `None` if it did not within this time.
@@ -160,6 +159,12 @@ impl Drop for Process {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Sends a signal of this name to the server with this number.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status();
+    assert!(sent.expect("there is a shell").success(), "the server is already gone");
 }
 
 /// Runs the binary with these arguments until it ends by itself.

@@ -21,8 +21,7 @@ fn log_in(at: &str, wish: Value) -> Answer {
 }
 
 fn with(answer: &Answer, method: &str, path: &str) -> Answer {
-    let token = answer.json["auth"]["client_token"].as_str().expect("a token");
-    SERVER.send(method, path, &[("X-Vault-Token", token)], Value::Null)
+    SERVER.call_as(answer.json["auth"]["client_token"].as_str().expect("a token"), method, path, Value::Null)
 }
 
 #[test]

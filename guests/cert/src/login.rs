@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use innkeeper_guest::prelude::*;
-use innkeeper_guest::serde_json;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{Facts, Verify, verified_by_the_host};
@@ -93,7 +92,7 @@ pub(crate) fn renew(context: &Context, internal: &str) -> Result<TokenWishes, Fa
 /// A token may be renewed as long as its entry is there with the same policies, by whoever shows a certificate of the same
 /// name and key that the entry still trusts.
 fn renewed(context: &Context, internal: &str, verify: Verify<'_>) -> Result<TokenWishes, Fault> {
-    let issued: Issued = serde_json::from_str(internal).map_err(|e| Fault::internal(e.to_string()))?;
+    let issued: Issued = Auth::from_internal(internal)?;
     let entry =
         Entry::load(&issued.entry)?.ok_or_else(|| Fault::invalid("certificate no longer exists, not renewing"))?;
     if !Config::load()?.disable_binding {

@@ -2,7 +2,7 @@
 
 use formats::jws::Jws;
 use innkeeper_guest::prelude::*;
-use innkeeper_guest::serde_json::{self, Value};
+use innkeeper_guest::serde_json::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
@@ -12,6 +12,8 @@ use crate::role::Role;
 
 /// How far clocks may differ, in seconds.
 const SKEW: u64 = 60;
+/// Longest display name, in bytes: the contract's.
+const DISPLAY_MAX: usize = 256;
 
 body! {
     /// What `login` takes.
@@ -121,7 +123,7 @@ fn believe(config: &Config, token: &Jws) -> Result<(), Fault> {
 
 fn grant(name: &str, role: &Role, account: &Account, annotations: Vec<(String, String)>) -> Auth {
     let mut auth = Auth::new(role.alias(account), role.token.token_policies.clone(), role.token.wishes())
-        .display_name(format!("{}-{}", account.namespace, account.name))
+        .display_name(display_name(account))
         .metadata("service_account_uid", &account.uid)
         .metadata("service_account_name", &account.name)
         .metadata("service_account_namespace", &account.namespace)
@@ -133,10 +135,16 @@ fn grant(name: &str, role: &Role, account: &Account, annotations: Vec<(String, S
     auth.internal(&Internal { role: name.to_owned() })
 }
 
+/// What people call an account, as far as the host takes it. Names of accounts are ASCII.
+fn display_name(account: &Account) -> String {
+    let mut name = format!("{}-{}", account.namespace, account.name);
+    name.truncate(DISPLAY_MAX);
+    name
+}
+
 /// A token may be renewed as long as its role is there, by what the role says now.
 pub(crate) fn renew(internal: &str) -> Result<TokenWishes, Fault> {
-    let Internal { role: name } =
-        serde_json::from_str(internal).map_err(|e| Fault::internal(format!("a login's own words: {e}")))?;
+    let Internal { role: name } = Auth::from_internal(internal)?;
     let gone = || Fault::invalid(format!("role {name} does not exist during renewal"));
     Ok(Role::load(&name)?.ok_or_else(gone)?.token.wishes())
 }

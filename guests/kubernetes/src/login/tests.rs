@@ -4,6 +4,7 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use innkeeper_guest::http_out::{HttpError, HttpErrorKind};
+use innkeeper_guest::serde_json;
 
 use super::*;
 use crate::{config, role};
