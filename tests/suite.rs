@@ -23,6 +23,8 @@ mod audit;
 mod auth;
 #[path = "api/auth_methods.rs"]
 mod auth_methods;
+#[path = "api/cert.rs"]
+mod cert;
 #[path = "clients/cli.rs"]
 mod cli;
 #[path = "api/connections.rs"]
@@ -55,6 +57,8 @@ mod jwt_bad_input;
 mod jwt_providers;
 #[path = "isolation/keys.rs"]
 mod keys;
+#[path = "api/kubernetes.rs"]
+mod kubernetes;
 #[path = "api/kv.rs"]
 mod kv;
 #[path = "api/lease_counts.rs"]

@@ -3,11 +3,13 @@
 use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::jws::ALGORITHMS;
 use crate::key_set;
-use crate::public_key::PublicKey;
+use formats::jws::ALGORITHMS;
+use formats::public_key::PublicKey;
 
 const CONFIG: &str = "config";
+/// The field that keys come in.
+const PUBKEYS: &str = "jwt_validation_pubkeys";
 /// Most public keys in the configuration.
 const KEYS_MAX: usize = 32;
 /// Longest text of the configuration but PEM, in bytes.
@@ -127,7 +129,8 @@ pub(crate) fn get() -> Result<Option<Config>, Fault> {
     let config: Option<Config> = storage::get_json(CONFIG)?;
     match config {
         Some(config) if config.keys.is_empty() => {
-            let keys = config.jwt_validation_pubkeys.iter().filter_map(|pem| PublicKey::from_pem(pem).ok()).collect();
+            let keys =
+                config.jwt_validation_pubkeys.iter().filter_map(|pem| PublicKey::from_pem(PUBKEYS, pem).ok()).collect();
             Ok(Some(Config { keys, ..config }))
         }
         config => Ok(config),
@@ -155,8 +158,11 @@ pub(crate) fn write(request: &Request) -> Answer {
         config.provider.clone_from(&provided.issuer);
         key_set::replace(provided)?;
     } else {
-        config.keys =
-            config.jwt_validation_pubkeys.iter().map(|pem| PublicKey::from_pem(pem)).collect::<Result<_, _>>()?;
+        config.keys = config
+            .jwt_validation_pubkeys
+            .iter()
+            .map(|pem| PublicKey::from_pem(PUBKEYS, pem))
+            .collect::<Result<_, _>>()?;
         key_set::forget()?;
     }
     storage::put_json(CONFIG, &config)?;

@@ -6,7 +6,7 @@ use innkeeper_guest::storage::StorageError;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::public_key::PublicKey;
+use formats::public_key::PublicKey;
 
 const KEPT: &str = "key-set";
 /// How long a key set is used without asking again, in seconds.

@@ -4,10 +4,10 @@ use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Config};
-use crate::jws::Jws;
-use crate::public_key::PublicKey;
 use crate::role::{self, Role};
 use crate::{claims, key_set};
+use formats::jws::Jws;
+use formats::public_key::PublicKey;
 
 body! {
     /// What `login` takes.

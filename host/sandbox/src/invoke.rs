@@ -9,7 +9,7 @@ use tokio::time::error::Elapsed;
 use wasmtime::Store;
 
 use crate::bindings::innkeeper::engine::types as wit;
-use crate::grant::{Call, Grant, Lent};
+use crate::grant::{Call, Caller, Grant, Lent};
 use crate::guest::{Guest, store};
 use crate::limits::{BODY_MAX, HEADERS_MAX, LEASE_INTERNAL_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
 use crate::login::{Attempt, Login, TokenWishes};
@@ -96,14 +96,19 @@ impl Guest {
     }
 
     /// Asks an auth method whether the token of a login may be renewed, and for how long. `internal` is what the login
-    /// answered.
-    pub async fn renew_token(&self, grant: Grant, internal: &str) -> Result<(TokenWishes, Transaction), Fault> {
+    /// answered, `caller` who asks for the renewal.
+    pub async fn renew_token(
+        &self,
+        grant: Grant,
+        caller: Caller,
+        internal: &str,
+    ) -> Result<(TokenWishes, Transaction), Fault> {
         let deadline = grant.deadline;
-        let context = context(&grant);
+        let (context, caller) = (context(&grant), wit::Caller::from(caller));
         let mut store = store(&self.engine, State::new(Some(grant), deadline));
         let entry = async {
             let guest = self.instance.instantiate_async(&mut store).await?;
-            guest.innkeeper_engine_engine().call_renew_token(&mut store, &context, internal).await
+            guest.innkeeper_engine_engine().call_renew_token(&mut store, &context, &caller, internal).await
         };
         let (wishes, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
         Ok((TokenWishes::check(wishes).map_err(out_of_bounds)?, transaction(state)?))
@@ -185,13 +190,7 @@ fn request(grant: &Grant, call: Call) -> wit::Request {
         body: call.body,
         raw: call.raw.map(|raw| wit::RawBody { content_type: raw.content_type, bytes: raw.bytes }),
         headers: call.headers,
-        caller: wit::Caller {
-            entity_id: call.caller.entity_id,
-            display_name: call.caller.display_name,
-            metadata: call.caller.metadata,
-            client_certificate: call.caller.client_certificate,
-            remote_address: call.caller.remote_address,
-        },
+        caller: call.caller.into(),
     }
 }
 
@@ -226,6 +225,18 @@ fn lent_by(lease: wit::Lease) -> Result<Lent, &'static str> {
         renewable: lease.renewable,
         internal: Box::<str>::from(internal).into(),
     })
+}
+
+impl From<Caller> for wit::Caller {
+    fn from(caller: Caller) -> Self {
+        Self {
+            entity_id: caller.entity_id,
+            display_name: caller.display_name,
+            metadata: caller.metadata,
+            client_certificate: caller.client_certificate,
+            remote_address: caller.remote_address,
+        }
+    }
 }
 
 impl From<Lent> for wit::Lease {

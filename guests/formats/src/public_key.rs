@@ -31,10 +31,10 @@ const CURVES: [(&str, ObjectIdentifier, &str, usize); 3] = [
 
 /// A key that tokens may be signed with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PublicKey {
+pub struct PublicKey {
     /// Its name in its key set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
     /// The algorithm that it is kept for, if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     algorithm: Option<String>,
@@ -50,12 +50,12 @@ struct RsaPublicKey<'a> {
 }
 
 impl PublicKey {
-    /// Reads a public key or a certificate in PEM.
-    pub(crate) fn from_pem(pem: &str) -> Result<Self, Fault> {
-        let wrong = || Fault::invalid("jwt_validation_pubkeys: error parsing public key: must be PEM of a public key");
+    /// Reads a public key or a certificate in PEM; the fault names the field.
+    pub fn from_pem(field: &str, pem: &str) -> Result<Self, Fault> {
+        let wrong = || Fault::invalid(format!("{field}: error parsing public key: must be PEM of a public key"));
         let useless = || {
             let right = "must be RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519";
-            Fault::invalid(format!("jwt_validation_pubkeys: error parsing public key: it signs no tokens; {right}"))
+            Fault::invalid(format!("{field}: error parsing public key: it signs no tokens; {right}"))
         };
         let pem = pem.trim();
         if pem.len() > PEM_MAX {
@@ -72,7 +72,7 @@ impl PublicKey {
     }
 
     /// Reads a JSON Web Key; `None` for those that sign no tokens here.
-    pub(crate) fn from_jwk(jwk: &Value) -> Option<Self> {
+    pub fn from_jwk(jwk: &Value) -> Option<Self> {
         let text = |field: &str| jwk.get(field).and_then(Value::as_str);
         if text("use").is_some_and(|usage| usage != "sig") {
             return None;
@@ -95,7 +95,7 @@ impl PublicKey {
     }
 
     /// The key as the host takes it.
-    pub(crate) fn der(&self) -> Vec<u8> {
+    pub fn der(&self) -> Vec<u8> {
         STANDARD.decode(&self.spki).unwrap_or_default()
     }
 
@@ -105,7 +105,7 @@ impl PublicKey {
     }
 
     /// Whether a token with this algorithm can have been signed with it.
-    pub(crate) fn signs(&self, algorithm: &str) -> bool {
+    pub fn signs(&self, algorithm: &str) -> bool {
         if self.algorithm.as_deref().is_some_and(|own| own != algorithm) {
             return false;
         }
@@ -196,11 +196,11 @@ mod tests {
     #[test]
     fn keys_that_sign_no_tokens_are_refused_with_what_would_be_right() {
         let [_, ed] = examples();
-        assert!(PublicKey::from_pem(&pem(&PublicKey::from_jwk(&ed).unwrap().der())).is_ok());
+        assert!(PublicKey::from_pem("keys", &pem(&PublicKey::from_jwk(&ed).unwrap().der())).is_ok());
         let x25519 = info(ObjectIdentifier::new_unwrap("1.3.101.110"), None, &[9; 32]).unwrap();
         let small = rsa(&[0xff; 128], &[1, 0, 1]).unwrap();
         for der in [x25519, small] {
-            let fault = PublicKey::from_pem(&pem(&der)).unwrap_err();
+            let fault = PublicKey::from_pem("keys", &pem(&der)).unwrap_err();
             assert!(fault.messages[0].contains("must be RSA of 2048 to 8192 bits"), "{}", fault.messages[0]);
         }
     }
