@@ -23,6 +23,8 @@ mod audit;
 mod auth;
 #[path = "api/auth_methods.rs"]
 mod auth_methods;
+#[path = "isolation/behaviours.rs"]
+mod behaviours;
 #[path = "clients/cli.rs"]
 mod cli;
 #[path = "api/connections.rs"]
@@ -41,6 +43,8 @@ mod door;
 mod external_keys;
 #[path = "durability/faults.rs"]
 mod faults;
+#[path = "isolation/forge.rs"]
+mod forge;
 #[path = "durability/golden.rs"]
 mod golden;
 #[path = "isolation/hostile.rs"]
@@ -147,6 +151,8 @@ mod stock_logins;
 mod stop;
 #[path = "isolation/storage.rs"]
 mod storage;
+#[path = "isolation/strangers.rs"]
+mod strangers;
 #[path = "isolation/ticks.rs"]
 mod ticks;
 #[path = "api/tls.rs"]

@@ -24,9 +24,9 @@ pub(crate) struct Aside(Option<Runtime>);
 
 impl Aside {
     pub(crate) fn new() -> io::Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().thread_name("guest-aside").on_thread_start(yield_to_others).enable_all();
-        Ok(Self(Some(runtime.build()?)))
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.thread_name("guest-aside").on_thread_start(yield_to_others).enable_all().build()?;
+        Ok(Self(Some(runtime)))
     }
 
     pub(crate) fn handle(&self) -> Option<Handle> {
