@@ -23,6 +23,8 @@ mod audit;
 mod auth;
 #[path = "api/auth_methods.rs"]
 mod auth_methods;
+#[path = "isolation/behaviours.rs"]
+mod behaviours;
 #[path = "api/cert.rs"]
 mod cert;
 #[path = "clients/cli.rs"]
@@ -43,6 +45,8 @@ mod door;
 mod external_keys;
 #[path = "durability/faults.rs"]
 mod faults;
+#[path = "isolation/forge.rs"]
+mod forge;
 #[path = "durability/golden.rs"]
 mod golden;
 #[path = "isolation/hostile.rs"]
@@ -157,6 +161,8 @@ mod stock_logins;
 mod stop;
 #[path = "isolation/storage.rs"]
 mod storage;
+#[path = "isolation/strangers.rs"]
+mod strangers;
 #[path = "isolation/ticks.rs"]
 mod ticks;
 #[path = "api/tls.rs"]
