@@ -7,8 +7,12 @@ use std::{env, fs};
 type Failure = Box<dyn std::error::Error>;
 
 /// Where it lies in the repository, and where a new project has it.
-const TREES: [(&str, &str); 4] =
-    [("guests/template", ""), ("guests/sdk/src", "sdk/src"), ("guests/sdk/Cargo.toml", "sdk/Cargo.toml"), ("wit", "sdk/wit")];
+const TREES: [(&str, &str); 4] = [
+    ("guests/template", ""),
+    ("guests/sdk/src", "sdk/src"),
+    ("guests/sdk/Cargo.toml", "sdk/Cargo.toml"),
+    ("wit", "sdk/wit"),
+];
 
 fn main() -> Result<(), Failure> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
