@@ -40,8 +40,8 @@ pub(super) fn read(path: &Path) -> Result<Component, Error> {
 
 /// Makes a component of a module that was built with bindings of the contract.
 pub(super) fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
-    let encoder = ComponentEncoder::default().validate(true).module(module);
-    let encoded = encoder.and_then(|mut encoder| encoder.encode());
+    let mut encoder = ComponentEncoder::default();
+    let encoded = encoder.validate(true).module(module).and_then(|encoder| encoder.encode());
     encoded.map_err(|error| format!("no component can be made of the module: {error:#}"))
 }
 
