@@ -188,7 +188,11 @@ fn a_stranger_makes_an_engine_tests_it_and_sees_changes_as_they_are_built() {
     // A change is built and runs, over what was kept.
     let text = r#"json!({ "text": note.text,"#;
     stranger.edit("greeter/src/lib.rs", text, r#"json!({ "text": note.text.to_uppercase(),"#);
-    stranger.edit("greeter/src/lib.rs", "    storage::delete(&place(request))?;", "    assert!(request.id().is_empty(), \"never\");");
+    stranger.edit(
+        "greeter/src/lib.rs",
+        "    storage::delete(&place(request))?;",
+        "    assert!(request.id().is_empty(), \"never\");",
+    );
     stranger.says("greeter", &["build"]);
     dev.says("has changed: hello/ runs ");
     assert_eq!(dev.call("GET", "hello/notes/one", Value::Null).1["data"]["text"], "KEPT");

@@ -47,7 +47,7 @@ impl Dev {
         let (config, token) = self.setting.prepare()?;
         block_on(async {
             let root = self.root_token_id.clone().map(SecretString::from);
-            let stage = Stage::open(&config, root).await?;
+            let stage = Stage::open(config, root).await?;
             let with = (&self.setting, token.as_ref());
             let done = match stage.mount(&component, self.mount.as_deref(), with).await {
                 Ok(mounted) => self.serve(&stage, &mounted, (watched, component), out).await,
@@ -106,11 +106,10 @@ async fn follow(
         let read = read.unwrap_or_else(|error| Err(Error::Wrong(error.to_string())));
         let replaced = match read {
             Ok(component) => {
-                let sha256 = component::sha256(&component.bytes);
-                if sha256 == running {
+                if component::sha256(&component.bytes) == running {
                     continue;
                 }
-                stage.replace(mounted, &component).await.map(|()| sha256)
+                stage.replace(mounted, &running, &component).await
             }
             Err(error) => Err(error),
         };

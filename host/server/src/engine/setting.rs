@@ -35,7 +35,7 @@ impl Setting {
         config.storage = Storage::Memory;
         config.seal = None;
         config.listeners.clear();
-        (config.plugin_directory, config.plugin_cache_directory) = (None, None);
+        config.plugin_cache_directory = None;
         let token = if self.managed_keys.is_empty() { None } else { Some(SoftHsm::make()?) };
         config.libraries.extend(token.as_ref().map(SoftHsm::library));
         Ok((config, token))

@@ -1,9 +1,8 @@
 //! A house in memory with one component in it, asked as its door asks.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Limited};
 use hyper::Request;
 use hyper::header::CONTENT_TYPE;
@@ -11,6 +10,7 @@ use model::{MountClass, MountPath};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use storage::memory::Memory;
+use tempfile::TempDir;
 
 use super::Error;
 use super::component::{self, Component};
@@ -27,6 +27,8 @@ const ANSWER_MAX: usize = 64 << 20;
 pub(super) struct Stage {
     pub(super) house: Arc<House>,
     token: SecretString,
+    /// Its plugin directory: components may be larger than what a request carries.
+    folder: TempDir,
 }
 
 /// An answer.
@@ -48,10 +50,13 @@ pub(super) struct Mounted {
 
 impl Stage {
     /// Founds and opens a house, with this root token or a random one.
-    pub(super) async fn open(config: &Config, root: Option<SecretString>) -> Result<Self, Error> {
-        let house = Arc::new(compose(config, Arc::new(Memory::new()), &[]).await?);
+    pub(super) async fn open(config: Config, root: Option<SecretString>) -> Result<Self, Error> {
+        let folder = tempfile::Builder::new().prefix("innkeeper-engine-").tempdir();
+        let folder = folder.map_err(|error| Error::Wrong(format!("no temporary folder can be made: {error}")))?;
+        let config = Config { plugin_directory: Some(folder.path().to_owned()), ..config };
+        let house = Arc::new(compose(&config, Arc::new(Memory::new()), &[]).await?);
         let founded = house.gateway.develop(root).await?;
-        Ok(Self { house, token: founded.root_token })
+        Ok(Self { house, token: founded.root_token, folder })
     }
 
     /// The root token.
@@ -114,17 +119,38 @@ impl Stage {
     /// Registers a component under the name of the one that is mounted.
     async fn register(&self, mounted: &Mounted, component: &Component) -> Result<(), Error> {
         let Mounted { sort, name, .. } = mounted;
-        let body = json!({
-            "sha256": component::sha256(&component.bytes), "component": STANDARD.encode(&component.bytes),
-        });
+        let sha256 = component::sha256(&component.bytes);
+        let (command, path) = self.place(&sha256);
+        std::fs::write(&path, &component.bytes).map_err(Error::file(&path))?;
+        let body = json!({ "sha256": sha256, "command": command });
         self.fine("POST", &format!("sys/plugins/catalog/{sort}/{name}"), Some(&body)).await.map(drop)
     }
 
-    /// Puts another component in the place of the one that is mounted; where that fails the mount runs on as it was.
-    pub(super) async fn replace(&self, mounted: &Mounted, component: &Component) -> Result<(), Error> {
-        self.register(mounted, component).await?;
+    /// Puts a component in the place of the one with this digest that is mounted; where that fails the mount runs on as it
+    /// was. The digest of the new one.
+    pub(super) async fn replace(
+        &self,
+        mounted: &Mounted,
+        before: &str,
+        component: &Component,
+    ) -> Result<String, Error> {
+        let sha256 = component::sha256(&component.bytes);
         let body = json!({ "mounts": [mounted.path] });
-        self.fine("POST", "sys/plugins/reload/backend", Some(&body)).await.map(drop)
+        let replaced = match self.register(mounted, component).await {
+            Ok(()) => self.fine("POST", "sys/plugins/reload/backend", Some(&body)).await.map(|_| sha256.clone()),
+            Err(error) => Err(error),
+        };
+        // Of many changes no more is kept than what runs.
+        let left = if replaced.is_ok() { before } else { &sha256 };
+        let _ = std::fs::remove_file(self.place(left).1);
+        replaced
+    }
+
+    /// The name of a component's file in the plugin directory, and where that is.
+    fn place(&self, sha256: &str) -> (String, PathBuf) {
+        let name = format!("{sha256}.wasm");
+        let path = self.folder.path().join(&name);
+        (name, path)
     }
 }
 
@@ -135,7 +161,7 @@ mod tests {
     #[test]
     fn a_component_is_mounted_answers_and_is_replaced_only_by_what_can_be_loaded() {
         super::super::block_on(async {
-            let stage = Stage::open(&Config::default(), None).await.unwrap();
+            let stage = Stage::open(Config::default(), None).await.unwrap();
             let echo = Component { bytes: bundle::ECHO.component.to_vec(), from_module: false };
             let mounted = stage.mount(&echo, Some("birds"), (&Setting::default(), None)).await.unwrap();
             assert_eq!(mounted.path, "birds/");
@@ -143,7 +169,7 @@ mod tests {
             let said = stage.ask("POST", "birds/say", Some(&body)).await.unwrap();
             assert_eq!((said.status, &said.json["data"]["text"]), (200, &json!("hello")), "{}", said.text);
             let broken = Component { bytes: echo.bytes[..1000].to_vec(), from_module: false };
-            assert!(stage.replace(&mounted, &broken).await.is_err());
+            assert!(stage.replace(&mounted, &component::sha256(&echo.bytes), &broken).await.is_err());
             assert_eq!(stage.ask("POST", "birds/say", Some(&body)).await.unwrap().status, 200);
             stage.house.close().await;
             Ok(())

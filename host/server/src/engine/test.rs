@@ -47,7 +47,7 @@ impl Test {
         log::start(LOG, "standard", io::stderr);
         let (config, token) = self.setting.prepare()?;
         let ran = block_on(async {
-            let stage = Stage::open(&config, None).await?;
+            let stage = Stage::open(config, None).await?;
             let with = (&self.setting, token.as_ref());
             let ran = match stage.mount(&component, self.mount.as_deref(), with).await {
                 Ok(mounted) => all(&stage, &mounted.path, requests).await,

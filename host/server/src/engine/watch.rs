@@ -11,6 +11,7 @@ pub(super) struct Watched {
     path: PathBuf,
     /// As it was when it was last told of.
     told: Option<Mark>,
+    every: Duration,
 }
 
 /// What tells a file from what was there before.
@@ -24,14 +25,14 @@ fn mark(path: &Path) -> Option<Mark> {
 impl Watched {
     /// Watches from now on.
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), told: mark(path) }
+        Self { path: path.to_owned(), told: mark(path), every: EVERY }
     }
 
     /// Waits until it is another and stays so for a moment: until whoever writes it has written all of it.
     pub(super) async fn changed(&mut self) {
         let mut before = None;
         loop {
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(self.every).await;
             let now = mark(&self.path);
             if now.is_some() && now != self.told && now == before {
                 self.told = now;
@@ -46,18 +47,19 @@ impl Watched {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_file_is_told_of_once_when_it_has_changed_and_not_when_it_is_away() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.wasm");
         std::fs::write(&path, "one").unwrap();
         let mut watched = Watched::new(&path);
-        let patience = EVERY * 10;
+        watched.every = Duration::from_millis(10);
+        let patience = Duration::from_millis(200);
         assert!(tokio::time::timeout(patience, watched.changed()).await.is_err());
         std::fs::remove_file(&path).unwrap();
         assert!(tokio::time::timeout(patience, watched.changed()).await.is_err());
         std::fs::write(&path, "another").unwrap();
-        assert!(tokio::time::timeout(patience, watched.changed()).await.is_ok());
+        assert!(tokio::time::timeout(patience * 50, watched.changed()).await.is_ok());
         assert!(tokio::time::timeout(patience, watched.changed()).await.is_err());
     }
 }
