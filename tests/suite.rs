@@ -41,6 +41,8 @@ mod crash;
 mod cubbyhole;
 #[path = "api/door.rs"]
 mod door;
+#[path = "clients/engine.rs"]
+mod engine;
 #[path = "api/external_keys.rs"]
 mod external_keys;
 #[path = "durability/faults.rs"]

@@ -96,6 +96,22 @@ impl Request {
 
     /// A request for unit tests: update, with these captures and this JSON body, from a mount `test/` with a default
     /// time to live of 768 hours.
+    ///
+    /// ```
+    /// use innkeeper_guest::prelude::*;
+    ///
+    /// body! {
+    ///     /// What it takes.
+    ///     pub struct Wish {
+    ///         /// How many; text stands for a number.
+    ///         pub count: u32 = 1,
+    ///     }
+    /// }
+    ///
+    /// let request = Request::for_test(&[("name", "eve")], &json!({ "count": "3" }));
+    /// assert_eq!((request.capture("name"), request.mount().path()), ("eve", "test/"));
+    /// assert_eq!(request.body::<Wish>().unwrap().count, 3);
+    /// ```
     pub fn for_test(captures: &[(&str, &str)], body: &Value) -> Self {
         let mount = wit::MountFacts {
             accessor: "test_00000000".into(),
