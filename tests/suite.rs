@@ -109,6 +109,8 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
+#[path = "api/plugins.rs"]
+mod plugins;
 #[path = "api/policies.rs"]
 mod policies;
 #[path = "isolation/privileges.rs"]

@@ -215,7 +215,7 @@ fn a_listing_is_cut_to_what_a_policy_lets_be_seen_at_once() {
     for name in ["a", "b", "c"] {
         assert_eq!(server.call("POST", &format!("secret/{name}"), json!({"x": "y"})).status, 204);
     }
-    let seen = by(&server, &token, "LIST", "secret", Value::Null);
+    let seen = server.call_as(&token, "LIST", "secret", Value::Null);
     assert_eq!((seen.status, &seen.json["data"]["keys"]), (200, &json!(["a", "b"])), "{}", seen.text);
     assert_eq!(server.call("LIST", "secret", Value::Null).json["data"]["keys"], json!(["a", "b", "c"]));
 }

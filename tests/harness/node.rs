@@ -93,6 +93,11 @@ impl Node {
         }
     }
 
+    /// What it has written to its log so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> &str {
         self.process.address()

@@ -35,7 +35,7 @@ impl<'a> Answering<'a> {
     /// Whether what a request writes to is there, as the engine says.
     pub(crate) async fn exists(
         &self,
-        (routed, engine): (&Routed<'_>, &Engine<'_>),
+        (routed, engine): (&Routed, &Engine),
         known: Option<&Known>,
         body: &Body,
         transaction: Transaction,
@@ -79,14 +79,14 @@ impl<'a> Answering<'a> {
     /// An answer of an engine. Only an answer gives the transaction back.
     pub(crate) async fn engine(
         &self,
-        (routed, engine): (&Routed<'_>, &Engine<'_>),
+        (routed, engine): (&Routed, &Engine),
         operation: Operation,
         body: &Body,
         admitted: &Admitted,
         mut transaction: Transaction,
     ) -> Result<(Reply, Transaction), Fault> {
         if self.arrival.help {
-            let explained = help::explain(&engine.guest.descriptor, engine.matched.as_ref())?;
+            let explained = help::explain(&engine.guest.descriptor, engine.route())?;
             return Ok((explained, transaction));
         }
         let mount = &engine.mount;
@@ -128,7 +128,7 @@ impl<'a> Answering<'a> {
     /// What an engine is asked, and what it says of that.
     fn call<'b>(
         &self,
-        engine: &Engine<'b>,
+        engine: &'b Engine,
         operation: Operation,
         body: &Body,
         caller: Caller,
@@ -159,9 +159,9 @@ impl system::AskMethod for Answering<'_> {
     async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault> {
         let gone = || Fault::invalid("the auth method of the token is gone, not renewing");
         let mount = self.tree.mount_by_id(login.mount).ok_or_else(gone)?;
-        let guest = self.rooms.catalog.of(mount).ok_or_else(gone)?;
         let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         let transaction = self.rooms.store.begin().await.map_err(stored)?;
+        let guest = self.rooms.catalog.guest(&transaction, mount).await?;
         let grant = self.rooms.grant(&self.errand(namespace, mount), transaction);
         let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
         transaction.commit().await.map_err(stored)?;

@@ -11,7 +11,8 @@ use keys::{InternalKeys, ManagedKeys};
 use meter::Meter;
 use model::{Fault, Kind, Operation, Reply};
 use outgoing::Outgoing;
-use sandbox::Catalog;
+use plugins::Catalog;
+
 use storage::Store;
 use storage::barrier::Barrier;
 use system::{Front, System};

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use model::Fault;
-use sandbox::{Grant, Guest};
+use sandbox::Grant;
 use storage::Transaction;
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
@@ -25,12 +24,6 @@ pub(crate) struct Errand<'a> {
 }
 
 impl Rooms {
-    /// The engine that a mount is of.
-    pub(crate) fn guest(&self, mount: &Mount) -> Result<&Arc<Guest>, Fault> {
-        let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-        self.catalog.of(mount).ok_or_else(missing)
-    }
-
     /// What a guest is given for one entry.
     pub(crate) fn grant(&self, errand: &Errand<'_>, transaction: Transaction) -> Grant {
         let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(errand.mount);

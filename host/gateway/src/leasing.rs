@@ -159,7 +159,7 @@ impl Rooms {
             },
         };
         let namespace = &namespace;
-        let guest = self.guest(&mount)?;
+        let guest = self.catalog.guest(&transaction, &mount).await?;
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
         let id = lease_id(&mount);
         let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
@@ -201,7 +201,8 @@ impl Rooms {
         let (recorder, deadline) = (&answering.recorder, answering.deadline);
         let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
-        let (lent, mut transaction) = self.guest(mount)?.renew(self.grant(&errand, transaction), lent).await?;
+        let guest = self.catalog.guest(&transaction, mount).await?;
+        let (lent, mut transaction) = guest.renew(self.grant(&errand, transaction), lent).await?;
         let (default, longest) = self.system.lease_ttls(mount);
         let now = now();
         let wanted = if lent.ttl == 0 { default } else { lent.ttl };

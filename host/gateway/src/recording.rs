@@ -205,7 +205,7 @@ impl Witness for Recorder {
 
 impl<'a> Facts<'a> {
     /// What is known before anything is decided.
-    pub(crate) fn new(arrival: &'a Arrival, known: Option<&'a Known>, routed: Option<&Routed<'_>>) -> Self {
+    pub(crate) fn new(arrival: &'a Arrival, known: Option<&'a Known>, routed: Option<&Routed>) -> Self {
         let target = match routed.map(|routed| &routed.answerer) {
             None => At::Nowhere,
             Some(Answerer::Guest(engine)) => At::Mount(Arc::clone(&engine.mount)),

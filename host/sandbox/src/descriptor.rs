@@ -72,22 +72,19 @@ pub struct Field {
 }
 
 /// A route that a path matched.
-pub struct Matched<'a> {
+pub struct Matched {
     /// Its index in the descriptor.
     pub index: usize,
-    /// The route.
-    pub route: &'a Route,
     /// Captured parts of the path.
     pub captures: Vec<(String, String)>,
 }
 
 impl Descriptor {
     /// The route that a path below the mount matches. Paths come without a leading or trailing `/`.
-    pub fn find(&self, path: &str) -> Option<Matched<'_>> {
+    pub fn find(&self, path: &str) -> Option<Matched> {
         let found = self.router.at(path).ok()?;
         let captures = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let route = self.routes.get(*found.value)?;
-        Some(Matched { index: *found.value, route, captures })
+        Some(Matched { index: *found.value, captures })
     }
 
     pub(crate) fn check(raw: wit::Descriptor) -> Result<Self, LoadError> {

@@ -1,5 +1,6 @@
 //! The engine that all guests share, and its clock.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,6 +12,7 @@ use crate::bindings::innkeeper::engine::{clock, http_out, keys, log, passwords, 
 use crate::error::LoadError;
 use crate::guest::Guest;
 use crate::limits::TICK;
+use crate::services::wasi;
 use crate::state::State;
 use crate::tuning;
 
@@ -21,6 +23,10 @@ pub struct Sandbox {
     linker: Linker<State>,
     /// The same with what only auth methods may.
     auth_linker: Linker<State>,
+    /// The same two with WASI, for components of other toolchains.
+    foreign: [Linker<State>; 2],
+    /// What native code must have been compiled with, in hex.
+    settings: String,
     stop: Arc<AtomicBool>,
 }
 
@@ -33,6 +39,11 @@ impl Sandbox {
         let mut auth_linker = linker.clone();
         passwords::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
         http_out::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
+        let mut foreign = [linker.clone(), auth_linker.clone()];
+        for linker in &mut foreign {
+            wasi::add_to_linker(linker).map_err(unreadable)?;
+        }
+        let settings = settings(&engine);
         let stop = Arc::new(AtomicBool::new(false));
         let (ticking, stopped) = (engine.clone(), Arc::clone(&stop));
         let clock = move || {
@@ -45,7 +56,7 @@ impl Sandbox {
             .name("guest-clock".into())
             .spawn(clock)
             .map_err(|e| LoadError::Unreadable(e.to_string()))?;
-        Ok(Self { engine, linker, auth_linker, stop })
+        Ok(Self { engine, linker, auth_linker, foreign, settings, stop })
     }
 
     /// Loads a guest from code that was compiled while this very program was built.
@@ -60,25 +71,46 @@ impl Sandbox {
         self.admit(&component).await
     }
 
+    /// Compiles a component to native code for [`Self::load_precompiled`]. Takes all cores, for up to seconds: not for a
+    /// thread of the async runtime.
+    pub fn compile(&self, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+        self.engine.precompile_component(component).map_err(unreadable)
+    }
+
     /// Compiles and loads a guest from a component. Takes a moment: not for a request's way.
     pub async fn load(&self, component: &[u8]) -> Result<Guest, LoadError> {
         let component = Component::new(&self.engine, component).map_err(unreadable)?;
         self.admit(&component).await
     }
 
+    /// What native code must have been compiled with to be loaded here: the engine's version and settings, as a number in
+    /// hex.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
     /// Checks what a component imports and what it says of itself.
     async fn admit(&self, component: &Component) -> Result<Guest, LoadError> {
-        let mut of_auth_methods = None;
+        let (mut of_auth_methods, mut of_wasi, mut imports) = (None, false, Vec::new());
         for (import, _) in component.component_type().imports(&self.engine) {
-            if !import.starts_with(CONTRACT) {
+            imports.push(import.to_owned());
+            let foreign = WASI.iter().any(|package| import.starts_with(package));
+            of_wasi |= foreign;
+            if !foreign && !import.starts_with(CONTRACT) {
                 return Err(LoadError::ForeignImport(import.to_owned()));
             }
             if AUTH_METHODS_ONLY.iter().any(|interface| import.starts_with(interface)) {
                 of_auth_methods = Some(import.to_owned());
             }
         }
-        let linker = if of_auth_methods.is_some() { &self.auth_linker } else { &self.linker };
-        let guest = Guest::describe(&self.engine, linker, component).await?;
+        let [foreign, foreign_auth] = &self.foreign;
+        let linker = match (of_auth_methods.is_some(), of_wasi) {
+            (false, false) => &self.linker,
+            (true, false) => &self.auth_linker,
+            (false, true) => foreign,
+            (true, true) => foreign_auth,
+        };
+        let guest = Guest::describe(&self.engine, linker, component, imports).await?;
         match of_auth_methods {
             Some(import) if guest.descriptor.class == MountClass::Secret => Err(LoadError::ForeignImport(import)),
             _ => Ok(guest),
@@ -100,6 +132,8 @@ fn shared(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 
 /// What every permitted import begins with.
 const CONTRACT: &str = "innkeeper:engine/";
+/// What components of other toolchains import beside it. There is nothing behind it: see `services/wasi.rs`.
+const WASI: [&str; 6] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 /// What only auth methods may import.
 const AUTH_METHODS_ONLY: [&str; 2] = ["innkeeper:engine/passwords@", "innkeeper:engine/http-out@"];
 
@@ -107,6 +141,12 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
+}
+
+fn settings(engine: &Engine) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 fn unreadable(error: wasmtime::Error) -> LoadError {

@@ -1,12 +1,8 @@
 //! Loaded guests.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use meter::Meter;
-use model::MountClass;
-use tenancy::Mount;
 use tokio::time::Instant;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
@@ -23,37 +19,11 @@ const DESCRIBE_MAX: Duration = Duration::from_secs(2);
 pub struct Guest {
     /// What it says of itself.
     pub descriptor: Descriptor,
+    /// The interfaces that it imports, as the component names them.
+    pub imports: Vec<String>,
     pub(crate) instance: AuthMethodPre<State>,
     pub(crate) engine: Engine,
     pub(crate) meter: Meter,
-}
-
-/// The guests that mounts can be made of, by what they are and their names.
-#[derive(Clone, Default)]
-pub struct Catalog(Arc<BTreeMap<(MountClass, String), Arc<Guest>>>);
-
-impl Catalog {
-    /// A catalog of these guests. Of two of one sort with one name the later stays.
-    pub fn new(guests: impl IntoIterator<Item = Guest>) -> Self {
-        let named =
-            guests.into_iter().map(|guest| ((guest.descriptor.class, guest.descriptor.name.clone()), Arc::new(guest)));
-        Self(Arc::new(named.collect()))
-    }
-
-    /// The guest of this sort with this name.
-    pub fn get(&self, class: MountClass, name: &str) -> Option<&Arc<Guest>> {
-        self.0.get(&(class, name.to_owned()))
-    }
-
-    /// The guest that a mount is made of.
-    pub fn of(&self, mount: &Mount) -> Option<&Arc<Guest>> {
-        self.get(mount.class, &mount.kind)
-    }
-
-    /// The names of one sort, in order.
-    pub fn names(&self, class: MountClass) -> impl Iterator<Item = &str> {
-        self.0.keys().filter(move |(sort, _)| *sort == class).map(|(_, name)| name.as_str())
-    }
 }
 
 impl Guest {
@@ -67,6 +37,7 @@ impl Guest {
         engine: &Engine,
         linker: &Linker<State>,
         component: &Component,
+        imports: Vec<String>,
     ) -> Result<Self, LoadError> {
         let misfit = |e: wasmtime::Error| LoadError::Misfit(format!("{e:#}"));
         let pre = linker.instantiate_pre(component).map_err(misfit)?;
@@ -74,7 +45,8 @@ impl Guest {
         let mut store = store(engine, State::new(None, Instant::now() + DESCRIBE_MAX));
         let running = instance.instantiate_async(&mut store).await.map_err(misfit)?;
         let raw = running.innkeeper_engine_engine().call_describe(&mut store).await.map_err(misfit)?;
-        Ok(Self { descriptor: Descriptor::check(raw)?, instance, engine: engine.clone(), meter: Meter::default() })
+        let descriptor = Descriptor::check(raw)?;
+        Ok(Self { descriptor, imports, instance, engine: engine.clone(), meter: Meter::default() })
     }
 }
 

@@ -23,7 +23,8 @@ impl Guest {
         let deadline = grant.deadline;
         let may_log_in = self.may_log_in(&call);
         let request = request(&grant, call);
-        let mount_type = self.descriptor.name.clone();
+        // Not what the guest calls itself: that is whatever it likes.
+        let mount_type = grant.mount.kind.clone();
         let mut store = store(&self.engine, State::new(Some(grant), deadline));
         let entry = async {
             let guest = self.instance.instantiate_async(&mut store).await?;
@@ -114,15 +115,17 @@ impl Guest {
         result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
         store: Store<State>,
     ) -> Result<(T, State), Refusal> {
-        let state = store.into_data();
+        let mut state = store.into_data();
+        state.tell_printed();
         state.tell_dropped_lines();
+        let engine = state.grant.as_ref().map_or_else(String::new, |grant| grant.mount.kind.clone());
         let (entry, left) = match result {
             Ok(Ok(Ok(value))) => (Entry::Answered, Ok((value, state))),
             Ok(Ok(Err(fault))) => (Entry::Refused, Err(refused(fault))),
             Ok(Err(trap)) => (Entry::Trapped, Err(trapped(&trap, &state).into())),
             Err(_elapsed) => (Entry::Late, Err(ended(&Ended::Deadline).into())),
         };
-        self.meter.entered(&self.descriptor.name, entry);
+        self.meter.entered(&engine, entry);
         left
     }
 }

@@ -23,7 +23,7 @@ pub use descriptor::{Action, Descriptor, Field, FieldKind, Matched, Route};
 pub use engine::Sandbox;
 pub use error::LoadError;
 pub use grant::{Call, Caller, Grant, Lent, RawBody};
-pub use guest::{Catalog, Guest};
+pub use guest::Guest;
 pub use invoke::{Answered, Refusal};
 pub use limits::*;
 pub use login::{Attempt, Login, TokenKind, TokenWishes};

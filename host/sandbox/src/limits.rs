@@ -24,6 +24,10 @@ pub const LOG_FIELDS_MAX: usize = 16;
 pub const LOG_NAME_MAX: usize = 128;
 /// Longest value of a field of a log line, in bytes; longer is cut.
 pub const LOG_VALUE_MAX: usize = 1024;
+/// Most bytes that one entry may print, by WASI's standard output and error; the rest is let go.
+pub const PRINTED_MAX: usize = 8 << 10;
+/// Most resources of all sorts that live at once in one instance: handles, streams, timers.
+pub const RESOURCES_MAX: usize = 1024;
 /// Most key handles that live at once in one instance.
 pub const HANDLES_MAX: usize = 64;
 /// Most questions to other servers in one entry into a guest.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::WasiCtx;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use crate::grant::Grant;
-use crate::limits::{ANSWER_TIME, CPU_MAX, TABLE_ELEMENTS_MAX, TICK};
+use crate::limits::{ANSWER_TIME, CPU_MAX, RESOURCES_MAX, TABLE_ELEMENTS_MAX, TICK};
+use crate::services::wasi::Printed;
 use crate::tuning::MEMORY_MAX;
 
 /// The data of a store: the grant, the handles, and what was used of the limits.
@@ -24,6 +26,10 @@ pub(crate) struct State {
     pub(crate) log_lines: u32,
     /// Set when memory was refused, so that the trap that follows can be explained.
     pub(crate) memory_refused: bool,
+    /// What WASI knows of the guest, once it asks.
+    pub(crate) wasi: Option<Box<WasiCtx>>,
+    /// What it printed.
+    pub(crate) printed: Printed,
     ticks: u32,
     deadline: Instant,
 }
@@ -39,14 +45,18 @@ pub(crate) enum Ended {
 
 impl State {
     pub(crate) fn new(grant: Option<Grant>, deadline: Instant) -> Self {
+        let mut handles = ResourceTable::new();
+        handles.set_max_capacity(RESOURCES_MAX);
         Self {
             grant,
-            handles: ResourceTable::new(),
+            handles,
             handle_count: 0,
             rsa_keys: 0,
             http_calls: 0,
             log_lines: 0,
             memory_refused: false,
+            wasi: None,
+            printed: Printed::default(),
             ticks: 0,
             deadline,
         }

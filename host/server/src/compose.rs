@@ -1,5 +1,6 @@
 //! Puts the rooms together.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +13,8 @@ use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use meter::Meter;
 use model::Fault;
 use outgoing::Outgoing;
-use sandbox::{Catalog, Guest, Sandbox};
+use plugins::{Catalog, Compiled, Directory};
+use sandbox::{Guest, Sandbox};
 use seal::{Lock, Wrapper};
 use storage::barrier::Barrier;
 use storage::{Driver, Store};
@@ -37,7 +39,7 @@ pub struct House {
     /// The corridor.
     pub gateway: Arc<Gateway>,
     /// Runs the guests; when it is dropped their clock stops.
-    pub sandbox: Sandbox,
+    pub sandbox: Arc<Sandbox>,
     lock: Arc<Lock>,
     pkcs11: Arc<pkcs11::Driver>,
 }
@@ -96,10 +98,10 @@ impl House {
 
 /// Puts a house together over a store, sealed. `more` are guests beside the built-in ones.
 pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) -> Result<House, Fault> {
-    let sandbox = Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?;
+    let sandbox = Arc::new(Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?);
     let meter = Meter::default();
     let guests = guests(&sandbox, more).await?;
-    let catalog = Catalog::new(guests.into_iter().map(|guest| guest.observed(meter.clone())));
+    let catalog = Catalog::new(Arc::clone(&sandbox), guests, folders(config)?, meter.clone());
     let info = Info {
         reported_version: config.reported_version.clone(),
         cluster_name: config.cluster_name.clone(),
@@ -216,6 +218,21 @@ fn settings(config: &Config) -> Vec<(String, pkcs11::Settings)> {
 
 fn library(stanza: &config::Library) -> Library {
     Library { name: stanza.name.clone(), path: stanza.path.clone(), namespaces: stanza.namespaces.clone() }
+}
+
+/// The folder that components are read from, and the one that their native code is kept in.
+fn folders(config: &Config) -> Result<(Option<Directory>, Option<Compiled>), Fault> {
+    fn open<T>(
+        key: &str,
+        path: Option<&PathBuf>,
+        open: impl Fn(&Path) -> std::io::Result<T>,
+    ) -> Result<Option<T>, Fault> {
+        let failed = |error: std::io::Error| Fault::internal(format!("{key}: {error}"));
+        path.map(|path| open(path).map_err(failed)).transpose()
+    }
+    let directory = open("plugin_directory", config.plugin_directory.as_ref(), Directory::open)?;
+    let compiled = open("plugin_cache_directory", config.plugin_cache_directory.as_ref(), Compiled::open)?;
+    Ok((directory, compiled))
 }
 
 #[allow(unsafe_code, reason = "the built-in guests were precompiled by this build and are part of this binary")]

@@ -210,6 +210,27 @@ pub(crate) const ALL: &[Documented] = &[
             (Delete, "Removes an empty namespace.", ""),
         ],
     ),
+    path("sys/plugins/catalog", &[(Read, "Shows the plugins that mounts can be made of.", "")]),
+    path("sys/plugins/catalog/{type}", &[(List, "Names the plugins of one sort.", "")]),
+    path(
+        "sys/plugins/catalog/{type}/{name}",
+        &[
+            (Read, "Shows a plugin: what it imports, its digest and its size.", "version"),
+            (Update, "Registers a component by its digest.", "sha256! command component version runtime"),
+            (Delete, "Removes a plugin that nothing runs.", "version"),
+        ],
+    ),
+    path("sys/plugins/pins", &[(Read, "Shows the pinned versions.", "")]),
+    path(
+        "sys/plugins/pins/{type}/{name}",
+        &[
+            (Read, "Shows the version that mounts get which name none.", ""),
+            (Update, "Pins a version.", "version!"),
+            (Delete, "Removes a pin.", ""),
+        ],
+    ),
+    path("sys/plugins/reload/backend", &[(Update, "Lets mounts run what the catalog has now.", "plugin mounts:l scope")]),
+    path("sys/plugins/reload/{type}/{name}", &[(Update, "Lets the mounts of a plugin run what the catalog has.", "scope")]),
     path("sys/policies/acl", &[(List, "Names the policies.", ""), (Read, "Names the policies.", "")]),
     path("sys/policies/acl/{name}", POLICY),
     path("sys/policies/password", &[(List, "Names the rules for passwords.", "")]),

@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod builtin;
 mod capabilities;
+mod catalog;
 mod cluster;
 mod config_state;
 mod cors;
@@ -30,10 +31,12 @@ mod namespaces;
 mod openapi;
 mod params;
 mod password_policies;
+mod pins;
 mod policies;
 mod preflight;
 mod quotas;
 mod rekey;
+mod reload;
 mod remount;
 mod rotate;
 mod routes;
@@ -55,7 +58,8 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::{ManagedKeys, Witness};
 use meter::Meter;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
-use sandbox::{Catalog, TokenWishes};
+use plugins::Catalog;
+use sandbox::TokenWishes;
 use seal::rekey::Target;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -300,6 +304,12 @@ impl System {
             Endpoint::Mount => mounts::one(self, call, MountClass::Secret, at).await,
             Endpoint::LockedUsers => lockout::list(call).await,
             Endpoint::LockedUser => lockout::unlock(call, at).await,
+            Endpoint::Pin => pins::one(call, at).await,
+            Endpoint::Pins => pins::all(call).await,
+            Endpoint::Plugin => catalog::at(self, call, at).await,
+            Endpoint::Plugins => catalog::all(self, call).await,
+            Endpoint::ReloadMounts => reload::backend(self, call).await,
+            Endpoint::ReloadPlugin => reload::plugin(self, call, at).await,
             Endpoint::Remount => remount::start(call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::InFlight => metrics::in_flight(self, &call),

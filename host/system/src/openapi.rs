@@ -27,7 +27,7 @@ pub(crate) fn document(system: &System, call: &Call<'_>) -> Result<Reply, Fault>
         native(system, &mut paths, documented);
     }
     let mounts: Vec<_> = call.tree.mounts(call.namespace.id).collect();
-    let routes = |mount: &Mount| system.catalog.of(mount).map_or(0, |guest| guest.descriptor.routes.len());
+    let routes = |mount: &Mount| system.catalog.at_hand(mount).map_or(0, |guest| guest.descriptor.routes.len());
     let all: usize = mounts.iter().map(|mount| routes(mount)).sum();
     if generic || all > PATHS_MAX {
         let kinds: BTreeMap<&str, &Mount> = mounts.iter().map(|mount| (mount.kind.as_str(), &***mount)).collect();
@@ -193,7 +193,7 @@ fn native(system: &System, paths: &mut Paths, documented: &documented::Documente
 }
 
 fn engine(system: &System, paths: &mut Paths, mount: &Mount, at: &str, default: Option<(&str, &str)>) {
-    let Some(guest) = system.catalog.of(mount) else { return };
+    let Some(guest) = system.catalog.at_hand(mount) else { return };
     let Descriptor { routes, .. } = &guest.descriptor;
     for route in routes {
         let path = format!("{at}/{}", route.template);

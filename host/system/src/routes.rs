@@ -51,12 +51,18 @@ pub(crate) enum Endpoint {
     Quotas,
     PasswordPolicies,
     PasswordPolicy,
+    Pin,
+    Pins,
+    Plugin,
+    Plugins,
     Policies(Dialect),
     Policy(Dialect),
     Rekey,
     RekeyBackup,
     RekeyRecovery,
     RekeyRecoveryBackup,
+    ReloadMounts,
+    ReloadPlugin,
     Remount,
     RemountStatus,
     Rewrap,
@@ -94,6 +100,10 @@ impl Endpoint {
                 | Self::InFlight
                 | Self::KeyStatus
                 | Self::Metrics
+                | Self::Pin
+                | Self::Pins
+                | Self::Plugin
+                | Self::Plugins
                 | Self::Quotas
                 | Self::Rekey
                 | Self::RekeyBackup
@@ -146,6 +156,12 @@ impl Routes {
             ("auth/{*path}", Endpoint::AuthMethod, SUDO),
             ("locked-users", Endpoint::LockedUsers, TOKEN),
             ("locked-users/{*path}", Endpoint::LockedUser, TOKEN),
+            ("plugins/catalog", Endpoint::Plugins, TOKEN),
+            ("plugins/catalog/{*path}", Endpoint::Plugin, SUDO),
+            ("plugins/pins", Endpoint::Pins, TOKEN),
+            ("plugins/pins/{*path}", Endpoint::Pin, SUDO),
+            ("plugins/reload/backend", Endpoint::ReloadMounts, SUDO),
+            ("plugins/reload/{*path}", Endpoint::ReloadPlugin, SUDO),
             ("remount", Endpoint::Remount, SUDO),
             ("remount/status/{id}", Endpoint::RemountStatus, TOKEN),
             ("namespaces", Endpoint::Namespaces, TOKEN),

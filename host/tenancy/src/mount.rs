@@ -38,6 +38,9 @@ pub struct Mount {
     pub path: MountPath,
     /// The name of the engine.
     pub kind: String,
+    /// The registered component that it runs; none for a built-in engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Running>,
     /// What operators noted.
     pub description: String,
     /// For the engine, for instance `version`.
@@ -51,6 +54,15 @@ pub struct Mount {
     /// Storage's version of this record when it was read.
     #[serde(skip)]
     pub(crate) version: u64,
+}
+
+/// A registered component that a mount runs. It changes only when the mount is reloaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// The version that it is registered with, with a `v`; empty for none.
+    pub version: String,
+    /// SHA-256 of the component, in lower-case hex.
+    pub sha256: String,
 }
 
 /// What can be tuned on a mount. Times in seconds; 0 means the system's default.
@@ -196,6 +208,7 @@ impl Mount {
             class,
             path,
             kind: kind.to_owned(),
+            running: None,
             description: String::new(),
             options: BTreeMap::new(),
             config: MountConfig::default(),

@@ -29,6 +29,18 @@ impl Host for State {
 }
 
 impl State {
+    /// Writes what the guest printed to the log, a line each.
+    pub(crate) fn tell_printed(&mut self) {
+        for printed in self.printed.lines() {
+            self.log_lines = self.log_lines.saturating_add(1);
+            if self.log_lines <= LOG_LINES_MAX {
+                let (request, mount) = self.names();
+                let message = line(&printed, LOG_MESSAGE_MAX);
+                tracing::info!(target: "guest", request, mount, "{message}");
+            }
+        }
+    }
+
     /// Says how many lines were not kept, if any were not.
     pub(crate) fn tell_dropped_lines(&self) {
         let dropped = self.log_lines.saturating_sub(LOG_LINES_MAX);
