@@ -122,9 +122,10 @@ function stored(ask) {
   try {
     return ask();
   } catch (error) {
+    if (error.payload === undefined) throw error; // none of the storage's: a fault of our own
     if (error.payload === "unavailable") throw fault("unavailable", "storage is unavailable");
     if (error.payload === "too-large") throw fault("too-large", "too large to store");
-    throw fault("internal", "internal error", { detail: `storage: ${error.payload ?? error}` });
+    throw fault("internal", "internal error", { detail: `storage: ${error.payload}` });
   }
 }
 
@@ -145,7 +146,7 @@ function withKey(use) {
     return use();
   } catch (error) {
     const failure = error.payload;
-    if (!failure) throw error;
+    if (failure === undefined) throw error;
     throw fault(KEY_FAULTS[failure.kind] ?? "internal", `key: ${failure.message}`, { retryAfter: failure.retryAfter });
   }
 }
@@ -193,7 +194,7 @@ export const engine = {
   describe() {
     return {
       kind: "secrets-engine",
-      name: "notary-js",
+      name: "notary-javascript",
       version: "0.1.0",
       about: "Keeps statements and signs them with managed keys; an example in JavaScript.",
       routes: ROUTES.map((route) => ({ ...route, actions: route.actions.map(describeAction) })),

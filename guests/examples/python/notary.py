@@ -252,7 +252,7 @@ class Engine(exports.Engine):
             for template, about, handlers in ROUTES
         ]
         about = "Keeps statements and signs them with managed keys; an example in Python."
-        return Descriptor(GuestKind.SECRETS_ENGINE, "notary-py", "0.1.0", about, routes, wants_tick=False)
+        return Descriptor(GuestKind.SECRETS_ENGINE, "notary-python", "0.1.0", about, routes, wants_tick=False)
 
     def handle(self, request: Request) -> Response:
         _, _, handlers = ROUTES[request.route]
