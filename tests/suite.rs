@@ -51,12 +51,16 @@ mod identity;
 mod keys;
 #[path = "api/kv.rs"]
 mod kv;
+#[path = "api/lease_counts.rs"]
+mod lease_counts;
 #[path = "api/leases.rs"]
 mod leases;
 #[path = "isolation/lent_keys.rs"]
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "api/loggers.rs"]
+mod loggers;
 #[path = "isolation/logins.rs"]
 mod logins;
 #[path = "clients/managed.rs"]
@@ -71,6 +75,8 @@ mod mounts;
 mod namespaces;
 #[path = "durability/nodes.rs"]
 mod nodes;
+#[path = "api/nodes_told.rs"]
+mod nodes_told;
 #[path = "api/openapi.rs"]
 mod openapi;
 #[path = "clients/operator.rs"]
@@ -113,6 +119,8 @@ mod pki_verbatim;
 mod plugins;
 #[path = "api/policies.rs"]
 mod policies;
+#[path = "isolation/powers.rs"]
+mod powers;
 #[path = "isolation/privileges.rs"]
 mod privileges;
 #[path = "api/quotas.rs"]
@@ -151,6 +159,8 @@ mod token_seal;
 mod tokens;
 #[path = "api/tools.rs"]
 mod tools;
+#[path = "api/ui.rs"]
+mod ui;
 #[path = "api/userpass.rs"]
 mod userpass;
 #[path = "clients/access.rs"]

@@ -76,7 +76,8 @@ fn a_component_in_the_plugin_directory_is_registered_mounted_and_answers() {
 fn what_a_component_imports_is_shown_before_anybody_mounts_it() {
     let (server, _folder) = server();
     register(&server, "0.1.0");
-    let shown = server.call("GET", "sys/plugins/catalog/secret/parrot?version=v0.1.0", Value::Null).json["data"].clone();
+    let shown =
+        server.call("GET", "sys/plugins/catalog/secret/parrot?version=v0.1.0", Value::Null).json["data"].clone();
     assert_eq!((shown["builtin"].as_bool(), shown["version"].as_str()), (Some(false), Some("v0.1.0")));
     assert_eq!((shown["says_name"].as_str(), shown["source"].as_str()), (Some("echo"), Some("store")));
     let imports: Vec<&str> = shown["imports"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
@@ -258,7 +259,11 @@ fn wrong_registrations_are_refused_and_change_nothing() {
         (at, json!({ "sha256": digest, "command": "nonsense.wasm" }), "checksums did not match"),
         (at, json!({ "sha256": sha256(b"nonsense"), "command": "nonsense.wasm" }), "the component cannot be loaded"),
         (at, json!({ "sha256": digest, "component": "%%%" }), "component: must be base64"),
-        (at, json!({ "sha256": digest, "component": sent, "version": "newest" }), "version: must be a semantic version"),
+        (
+            at,
+            json!({ "sha256": digest, "component": sent, "version": "newest" }),
+            "version: must be a semantic version",
+        ),
         (at, json!({ "sha256": digest, "component": sent, "version": "v0.1.0+builtin" }), "is reserved"),
         (at, json!({ "sha256": digest, "component": sent, "version": "v9.9.9" }), "says of itself that it is 0.1.0"),
         (at, json!({ "sha256": digest, "component": sent, "args": ["-v"] }), "args: a component has neither"),
@@ -306,7 +311,8 @@ fn the_catalog_is_the_roots_alone_and_its_mounts_are_those_of_namespaces_too() {
     let token = server.call("POST", "auth/token/create", json!({ "policies": ["reader"] }));
     let token = token.json["auth"]["client_token"].as_str().unwrap().to_owned();
     assert_eq!(server.call_as(&token, "GET", "sys/plugins/catalog", Value::Null).status, 200);
-    for (method, path) in [("GET", "catalog/secret/parrot"), ("POST", "reload/backend"), ("POST", "pins/secret/parrot")] {
+    for (method, path) in [("GET", "catalog/secret/parrot"), ("POST", "reload/backend"), ("POST", "pins/secret/parrot")]
+    {
         let refused = server.call_as(&token, method, &format!("sys/plugins/{path}"), Value::Null);
         assert_eq!(refused.status, 403, "{path} without sudo: {}", refused.text);
     }

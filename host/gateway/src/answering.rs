@@ -42,7 +42,7 @@ impl<'a> Answering<'a> {
     ) -> Result<(bool, Transaction), Fault> {
         let caller = caller(self.arrival, known.map(Known::principal));
         let (call, _) = self.call(engine, self.arrival.operation, body, caller)?;
-        let grant = self.rooms.grant(&self.errand(&routed.namespace, &engine.mount), transaction);
+        let grant = self.rooms.grant(&self.errand(&routed.namespace, &engine.mount), transaction)?;
         engine.guest.exists(grant, call).await
     }
 
@@ -92,19 +92,20 @@ impl<'a> Answering<'a> {
         let mount = &engine.mount;
         let (call, action) = self.call(engine, operation, body, caller(self.arrival, admitted.principal()))?;
         mount.expect(&mut transaction)?;
-        let grant = self.rooms.grant(&self.errand(&routed.namespace, mount), transaction);
+        let grant = self.rooms.grant(&self.errand(&routed.namespace, mount), transaction)?;
         let answered = match engine.guest.handle(grant, call).await {
             Ok(answered) => answered,
             Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
         };
         let (mut reply, mut transaction) = (answered.reply, answered.transaction);
         if let Some(lent) = answered.lent {
-            let loan = Loan { mount, path: &routed.path, principal: admitted.principal() };
+            let loan = Loan { mount, tree: self.tree, path: &routed.path, principal: admitted.principal() };
             self.rooms.lend(&mut transaction, &mut reply, lent, &loan).await?;
         }
         if let Some(login) = answered.login {
             let door = Door {
                 rooms: self.rooms,
+                tree: self.tree,
                 namespace: &routed.namespace,
                 mount,
                 path: &routed.path,
@@ -162,7 +163,7 @@ impl system::AskMethod for Answering<'_> {
         let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         let transaction = self.rooms.store.begin().await.map_err(stored)?;
         let guest = self.rooms.catalog.guest(&transaction, mount).await?;
-        let grant = self.rooms.grant(&self.errand(namespace, mount), transaction);
+        let grant = self.rooms.grant(&self.errand(namespace, mount), transaction)?;
         let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
         transaction.commit().await.map_err(stored)?;
         Ok(wishes)

@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 
 use crate::Arrival;
 use crate::opening::{Furnish, Open};
+use crate::turns::Turns;
 
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;
@@ -57,6 +58,8 @@ pub struct Rooms {
     pub audit: Arc<Audit>,
     /// The engines.
     pub catalog: Catalog,
+    /// How many requests of a mount run at once.
+    pub turns: Turns,
     /// What the host itself answers.
     pub system: System,
     /// Longest time that one request may take.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use sandbox::Grant;
+use model::Fault;
+use sandbox::{Grant, Limits};
 use storage::Transaction;
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
@@ -24,10 +25,10 @@ pub(crate) struct Errand<'a> {
 }
 
 impl Rooms {
-    /// What a guest is given for one entry.
-    pub(crate) fn grant(&self, errand: &Errand<'_>, transaction: Transaction) -> Grant {
+    /// What a guest is given for one entry. A mount that may have no more entries at once is given nothing.
+    pub(crate) fn grant(&self, errand: &Errand<'_>, transaction: Transaction) -> Result<Grant, Fault> {
         let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(errand.mount);
-        Grant {
+        Ok(Grant {
             request_id: errand.id.to_owned(),
             transaction,
             namespace: Arc::clone(errand.namespace),
@@ -38,7 +39,9 @@ impl Rooms {
             managed_keys: errand.recorder.keys(&self.managed_keys),
             internal_keys: self.internal_keys.clone(),
             outgoing: Arc::clone(&self.outgoing),
+            limits: Limits::of(errand.mount),
+            turn: self.turns.take(errand.mount)?,
             deadline: errand.deadline,
-        }
+        })
     }
 }

@@ -126,7 +126,7 @@ impl Rooms {
         let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
         let deadline = Instant::now() + self.request_time.min(Duration::from_secs(EVERY));
         let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
-        guest.tick(self.grant(&errand, transaction)).await?.commit().await.map_err(stored)
+        guest.tick(self.grant(&errand, transaction)?).await?.commit().await.map_err(stored)
     }
 }
 

@@ -159,7 +159,10 @@ impl Catalog {
     }
 
     /// Makes a guest of bytes that have this digest: by native code that is kept, or by compiling.
-    #[allow(unsafe_code, reason = "runs native code that this server compiled, or that carries its code of authenticity")]
+    #[allow(
+        unsafe_code,
+        reason = "runs native code that this server compiled, or that carries its code of authenticity"
+    )]
     async fn ready(&self, transaction: &Transaction, sha256: &str, bytes: Vec<u8>) -> Result<Arc<Guest>, Error> {
         let settings = self.0.sandbox.settings();
         let vouch = Vouch::find(transaction).await?;
@@ -178,7 +181,11 @@ impl Catalog {
 }
 
 fn source(plugin: &Plugin, stored: bool, size: usize) -> Source {
-    if stored { Source::Stored { pieces: Code::pieces(size) } } else { Source::File { command: plugin.command.clone() } }
+    if stored {
+        Source::Stored { pieces: Code::pieces(size) }
+    } else {
+        Source::File { command: plugin.command.clone() }
+    }
 }
 
 /// Native code of a component. Blocks, for seconds where it compiles.

@@ -25,7 +25,14 @@ pub struct Plugin {
 impl Plugin {
     /// A plugin, not yet written.
     pub fn new(class: MountClass, name: &str, version: Version, sha256: &str, command: &str) -> Self {
-        Self { record: 1, class, name: name.to_owned(), version, sha256: sha256.to_owned(), command: command.to_owned() }
+        Self {
+            record: 1,
+            class,
+            name: name.to_owned(),
+            version,
+            sha256: sha256.to_owned(),
+            command: command.to_owned(),
+        }
     }
 
     /// As errors name it.

@@ -85,9 +85,7 @@ pub async fn put(
     code.keep(transaction, &plugin.sha256, bytes).await?;
     transaction.put_json(&drawer(), &key(plugin.class, &plugin.name, &plugin.version), plugin)?;
     match before {
-        Some(before) if before.sha256 != plugin.sha256 => {
-            tidy(transaction, tree.all_mounts(), &before.sha256).await
-        }
+        Some(before) if before.sha256 != plugin.sha256 => tidy(transaction, tree.all_mounts(), &before.sha256).await,
         _ => Ok(()),
     }
 }
@@ -154,12 +152,7 @@ pub async fn pins(transaction: &mut Transaction) -> Result<Vec<(MountClass, Stri
 }
 
 /// Pins a version that is registered.
-pub async fn pin(
-    transaction: &mut Transaction,
-    class: MountClass,
-    name: &str,
-    version: &Version,
-) -> Result<(), Error> {
+pub async fn pin(transaction: &mut Transaction, class: MountClass, name: &str, version: &Version) -> Result<(), Error> {
     let found = find(transaction, class, name, version).await?;
     found.ok_or_else(|| Error::Invalid(format!("plugin not found in the catalog: {name} {version}")))?;
     Ok(transaction.put_json(&drawer(), &pin_key(class, name), version)?)

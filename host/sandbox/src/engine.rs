@@ -38,7 +38,6 @@ impl Sandbox {
         let linker = shared(&engine).map_err(unreadable)?;
         let mut auth_linker = linker.clone();
         passwords::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
-        http_out::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
         let mut foreign = [linker.clone(), auth_linker.clone()];
         for linker in &mut foreign {
             wasi::add_to_linker(linker).map_err(unreadable)?;
@@ -127,6 +126,7 @@ fn shared(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     random::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    http_out::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     Ok(linker)
 }
 
@@ -135,7 +135,7 @@ const CONTRACT: &str = "innkeeper:engine/";
 /// What components of other toolchains import beside it. There is nothing behind it: see `services/wasi.rs`.
 const WASI: [&str; 6] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 /// What only auth methods may import.
-const AUTH_METHODS_ONLY: [&str; 2] = ["innkeeper:engine/passwords@", "innkeeper:engine/http-out@"];
+const AUTH_METHODS_ONLY: [&str; 1] = ["innkeeper:engine/passwords@"];
 
 impl Drop for Sandbox {
     fn drop(&mut self) {

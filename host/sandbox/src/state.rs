@@ -1,16 +1,16 @@
 //! What the host keeps beside one guest instance.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::WasiCtx;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
+use wasmtime_wasi::WasiCtx;
 
-use crate::grant::Grant;
-use crate::limits::{ANSWER_TIME, CPU_MAX, RESOURCES_MAX, TABLE_ELEMENTS_MAX, TICK};
+use crate::grant::{Grant, Limits};
+use crate::limits::{ANSWER_TIME, RESOURCES_MAX, TABLE_ELEMENTS_MAX, TICK};
 use crate::services::wasi::Printed;
-use crate::tuning::MEMORY_MAX;
 
 /// The data of a store: the grant, the handles, and what was used of the limits.
 pub(crate) struct State {
@@ -34,11 +34,14 @@ pub(crate) struct State {
     deadline: Instant,
 }
 
+/// What a guest may use that describes itself: it asks nobody, and has no keys.
+static DESCRIBING: LazyLock<Limits> = LazyLock::new(Limits::default);
+
 /// Why the host ended a guest.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
-    #[error("the guest used more than {CPU_MAX:?} of processor time")]
-    Cpu,
+    #[error("the guest used more than {0:?} of processor time")]
+    Cpu(Duration),
     #[error("the guest did not answer before the request's deadline")]
     Deadline,
 }
@@ -66,13 +69,19 @@ impl State {
     pub(crate) fn tick(mut store: StoreContextMut<'_, Self>) -> wasmtime::Result<UpdateDeadline> {
         let state = store.data_mut();
         state.ticks = state.ticks.saturating_add(1);
-        if TICK.saturating_mul(state.ticks) > CPU_MAX {
-            return Err(wasmtime::Error::new(Ended::Cpu));
+        let most = state.limits().cpu;
+        if TICK.saturating_mul(state.ticks) > most {
+            return Err(wasmtime::Error::new(Ended::Cpu(most)));
         }
         if Instant::now() >= state.deadline {
             return Err(wasmtime::Error::new(Ended::Deadline));
         }
         Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// How much the guest may use.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.grant.as_ref().map_or(&DESCRIBING, |grant| &grant.limits)
     }
 
     /// Counts a core's time that the host spent for the guest. The guest's own ticks stand still meanwhile; parts of a
@@ -90,7 +99,7 @@ impl State {
 
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired <= MEMORY_MAX;
+        let fits = desired <= self.limits().memory;
         self.memory_refused |= !fits;
         Ok(fits)
     }

@@ -8,7 +8,7 @@ use access::Tokens;
 use access::policy::Acl;
 use async_trait::async_trait;
 use audit::Audit;
-use gateway::{Furnish, Gateway, Rooms};
+use gateway::{Furnish, Gateway, Rooms, Turns};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use meter::Meter;
 use model::Fault;
@@ -23,6 +23,7 @@ use tenancy::Tenancy;
 use tokio::task::JoinSet;
 
 use crate::config::{self, Config};
+use crate::log;
 use crate::observed::Observed;
 
 /// Longest time that one request may take.
@@ -167,8 +168,14 @@ async fn furnish(
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
     let audit = Arc::new(Audit::new());
+    let version = info.reported_version.clone();
     let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), Arc::clone(&audit), snapshots)?;
     let system = system.observed(meter).configured(configured);
+    let system = match log::loggers() {
+        Some(loggers) => system.logging(loggers),
+        None => system,
+    };
+    system::note_version(&store, &version, now()).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(sweep(store.clone()));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
@@ -185,6 +192,7 @@ async fn furnish(
         outgoing,
         audit,
         catalog,
+        turns: Turns::default(),
         system,
         request_time: REQUEST_TIME,
         tasks,

@@ -25,15 +25,8 @@ const FILE_MAX: u64 = 1 << 20;
 /// The version that clients are told unless configured: they unlock managed keys and namespaces by it.
 pub const REPORTED_VERSION: &str = "1.21.0+ent";
 /// Keys that are understood elsewhere and mean nothing here.
-const IGNORED: [&str; 7] = [
-    "disable_mlock",
-    "ui",
-    "api_addr",
-    "cluster_addr",
-    "pid_file",
-    "raw_storage_endpoint",
-    "telemetry",
-];
+const IGNORED: [&str; 7] =
+    ["disable_mlock", "ui", "api_addr", "cluster_addr", "pid_file", "raw_storage_endpoint", "telemetry"];
 
 /// What the server is told.
 #[derive(Clone, Debug)]

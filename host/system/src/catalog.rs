@@ -175,7 +175,11 @@ async fn register(system: &System, call: Call<'_>, class: MountClass, name: &str
     let examined = system.catalog.examine(call.transaction, &plugin, sent).await?;
     plugins::put(call.transaction, call.tree, &plugin, (&examined.code, examined.bytes.as_deref())).await?;
     tracing::info!(
-        request = call.request, name, sha256, version = plugin.version.to_string(), imports = examined.code.imports.join(" "),
+        request = call.request,
+        name,
+        sha256,
+        version = plugin.version.to_string(),
+        imports = examined.code.imports.join(" "),
         "a plugin is registered"
     );
     Ok(Reply::nothing())
@@ -234,15 +238,9 @@ impl System {
             return Ok(None);
         }
         let version = Version::parse(wanted).map_err(|_| no_version(kind, wanted))?;
-        let found = if name(kind).is_ok() {
-            plugins::resolve(transaction, class, kind, &version).await?
-        } else {
-            None
-        };
+        let found = if name(kind).is_ok() { plugins::resolve(transaction, class, kind, &version).await? } else { None };
         match (found, builtin) {
-            (Some(plugin), _) => {
-                Ok(Some(Running { version: plugin.version.to_string(), sha256: plugin.sha256 }))
-            }
+            (Some(plugin), _) => Ok(Some(Running { version: plugin.version.to_string(), sha256: plugin.sha256 })),
             (None, Some(builtin)) if version.is_none() || said == builtin => Ok(None),
             (None, Some(_)) => Err(no_version(kind, wanted)),
             (None, None) if version.is_none() => Err(self.unknown(class, kind)),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tenancy::{AUTH, ListingVisibility, Mount, MountConfig};
 
 use crate::builtin::{self, Builtin};
-use crate::{Call, Info, System, auth, fresh_id, leases, params, unsupported};
+use crate::{Call, Info, System, auth, fresh_id, leases, params, powers, unsupported};
 
 /// Most entries in one list of a mount's configuration.
 const LIST_MAX: usize = 256;
@@ -201,6 +201,7 @@ fn describe(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
 fn configure(mount: &mut Mount, body: &Map<String, Value>, info: &Info) -> Result<(), Fault> {
     auth::configure(mount, body)?;
     let config = &mut mount.config;
+    powers::take(&mut config.powers, body)?;
     if let Some(ttl) = params::seconds(body, "default_lease_ttl")? {
         config.default_lease_ttl = ttl;
     }
@@ -298,6 +299,9 @@ fn tuned(info: &Info, mount: &Mount) -> Value {
         }
         if !mount.options.is_empty() {
             fields.insert("options".into(), json!(mount.options));
+        }
+        if !config.powers.is_default() {
+            fields.insert("powers".into(), powers::shown(&config.powers));
         }
         if !config.plugin_version.is_empty() {
             fields.insert("plugin_version".into(), json!(config.plugin_version));

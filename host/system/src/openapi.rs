@@ -2,6 +2,7 @@
 //! say of themselves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{Fault, MountClass, Operation, Reply};
 use sandbox::{Action, Descriptor, FieldKind};
@@ -26,7 +27,11 @@ pub(crate) fn document(system: &System, call: &Call<'_>) -> Result<Reply, Fault>
     for documented in documented::ALL {
         native(system, &mut paths, documented);
     }
-    let mounts: Vec<_> = call.tree.mounts(call.namespace.id).collect();
+    // Only the mounts that the caller may see, as `sys/internal/ui/mounts` shows them.
+    let acl = call.admitted.acl();
+    let seen =
+        |mount: &&Arc<Mount>| acl.is_some_and(|acl| acl.reaches(&format!("{}{}", call.namespace.path, mount.path)));
+    let mounts: Vec<_> = call.tree.mounts(call.namespace.id).filter(seen).collect();
     let routes = |mount: &Mount| system.catalog.at_hand(mount).map_or(0, |guest| guest.descriptor.routes.len());
     let all: usize = mounts.iter().map(|mount| routes(mount)).sum();
     if generic || all > PATHS_MAX {

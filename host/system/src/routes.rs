@@ -21,11 +21,14 @@ pub(crate) enum Endpoint {
     Capabilities(Whose),
     Cubbyhole,
     Cors,
+    Experiments,
     ExternalKeys,
+    FeatureFlags,
     GenerateRoot,
     GenerateRootUpdate,
     Identity,
     ConfigState,
+    HaStatus,
     HostInfo,
     InFlight,
     KeyStatus,
@@ -39,6 +42,8 @@ pub(crate) enum Endpoint {
     Leases,
     LockedUser,
     LockedUsers,
+    Logger,
+    Loggers,
     ManagedKeys,
     Metrics,
     Mount,
@@ -65,19 +70,26 @@ pub(crate) enum Endpoint {
     ReloadPlugin,
     Remount,
     RemountStatus,
+    Replication,
+    ReplicationOf,
+    ResultantAcl,
     Rewrap,
     Rotate,
     RotateConfig,
     Seal,
     Snapshot,
     SnapshotForce,
+    StepDown,
     Token(At),
     ToolsHash,
     ToolsRandom,
+    UiHeader,
+    UiHeaders,
     UiMount,
     UiMounts,
     UiNamespaces,
     Unwrap,
+    VersionHistory,
     Wrap,
     WrappingLookup,
 }
@@ -94,11 +106,15 @@ impl Endpoint {
                 | Self::AuditHeader
                 | Self::AuditHeaders
                 | Self::Cors
+                | Self::Experiments
                 | Self::GenerateRoot
                 | Self::GenerateRootUpdate
+                | Self::HaStatus
                 | Self::HostInfo
                 | Self::InFlight
                 | Self::KeyStatus
+                | Self::Logger
+                | Self::Loggers
                 | Self::Metrics
                 | Self::Pin
                 | Self::Pins
@@ -109,9 +125,15 @@ impl Endpoint {
                 | Self::RekeyBackup
                 | Self::RekeyRecovery
                 | Self::RekeyRecoveryBackup
+                | Self::Replication
+                | Self::ReplicationOf
                 | Self::Rotate
                 | Self::RotateConfig
                 | Self::Seal
+                | Self::StepDown
+                | Self::UiHeader
+                | Self::UiHeaders
+                | Self::VersionHistory
         )
     }
 }
@@ -185,6 +207,16 @@ impl Routes {
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
             ("config/cors", Endpoint::Cors, SUDO),
             ("config/state/sanitized", Endpoint::ConfigState, SUDO),
+            ("config/ui/headers", Endpoint::UiHeaders, SUDO),
+            ("config/ui/headers/{name}", Endpoint::UiHeader, SUDO),
+            ("experiments", Endpoint::Experiments, TOKEN),
+            ("ha-status", Endpoint::HaStatus, TOKEN),
+            ("loggers", Endpoint::Loggers, TOKEN),
+            ("loggers/{name}", Endpoint::Logger, TOKEN),
+            ("replication/status", Endpoint::Replication, OPEN),
+            ("replication/{sort}/status", Endpoint::ReplicationOf, OPEN),
+            ("step-down", Endpoint::StepDown, SUDO),
+            ("version-history", Endpoint::VersionHistory, TOKEN),
             ("host-info", Endpoint::HostInfo, SUDO),
             ("in-flight-req", Endpoint::InFlight, SUDO),
             ("metrics", Endpoint::Metrics, TOKEN),
@@ -215,6 +247,8 @@ impl Routes {
             ("tools/hash/{*path}", Endpoint::ToolsHash, TOKEN),
             ("tools/random", Endpoint::ToolsRandom, TOKEN),
             ("tools/random/{*path}", Endpoint::ToolsRandom, TOKEN),
+            ("internal/ui/feature-flags", Endpoint::FeatureFlags, OPEN),
+            ("internal/ui/resultant-acl", Endpoint::ResultantAcl, TOKEN),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, OPEN),
         ];

@@ -13,6 +13,7 @@ mod cache;
 mod error;
 mod mount;
 mod namespace;
+mod powers;
 mod sweep;
 mod tree;
 
@@ -23,5 +24,6 @@ pub use mount::{
     keys_drawer,
 };
 pub use namespace::{Namespace, drawer as namespace_drawer};
+pub use powers::Powers;
 pub use sweep::sweep;
 pub use tree::{Place, Target, Tree};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use storage::{Drawer, Transaction};
 
 use crate::cache::{self, Note};
-use crate::{Error, Tree};
+use crate::{Error, Powers, Tree};
 
 /// First segments that no secrets engine may have.
 const RESERVED: [&str; 5] = ["sys/", AUTH, "cubbyhole/", "identity/", "audit/"];
@@ -89,6 +89,9 @@ pub struct MountConfig {
     pub force_no_cache: bool,
     /// The engine's version that was asked for.
     pub plugin_version: String,
+    /// What the engine may use beside its own drawer.
+    #[serde(skip_serializing_if = "Powers::is_default")]
+    pub powers: Powers,
     /// What tokens logins get; for auth methods.
     pub token_type: TokenType,
     /// How often logins may fail; for auth methods.

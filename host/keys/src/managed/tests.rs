@@ -106,7 +106,8 @@ fn deadline() -> Instant {
 }
 
 fn caller(allowed_managed_keys: &[String]) -> Caller<'_> {
-    Caller { namespace: Id::nil(), path: &ROOT, mount: Id::from_random([1; 16]), allowed_managed_keys, above: &[] }
+    let mount = Id::from_random([1; 16]);
+    Caller { namespace: Id::nil(), path: &ROOT, mount, allowed_managed_keys, usages: Usages::ALL, above: &[] }
 }
 
 impl Bench {

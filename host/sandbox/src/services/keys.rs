@@ -123,6 +123,7 @@ impl State {
             path: &grant.namespace.path,
             mount: grant.mount.id,
             allowed_managed_keys: &grant.mount.config.allowed_managed_keys,
+            usages: grant.limits.usages,
             above: &grant.above,
         };
         Ok(Handle::Managed(grant.managed_keys.open(&mut grant.transaction, &caller, reference).await?))

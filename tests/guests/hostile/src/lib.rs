@@ -2,6 +2,7 @@
 //! host that it puts to the test.
 #![allow(clippy::panic, reason = "to panic is what some of these are for")]
 
+mod ask_host;
 mod bad_status;
 mod conflict;
 mod crlf_header;
@@ -43,6 +44,7 @@ impl Engine for Hostile {
     const ABOUT: &'static str = "Misbehaves, to show that the host keeps its promises.";
     const WANTS_TICK: bool = true;
     const ROUTES: &'static [&'static [Route]] = &[
+        ask_host::ROUTES,
         bad_status::ROUTES,
         conflict::ROUTES,
         crlf_header::ROUTES,

@@ -132,8 +132,14 @@ impl Bench {
     }
 
     async fn open(&self, transaction: &mut Transaction, name: &str) -> ManagedKey {
-        let caller =
-            Caller { namespace: Id::nil(), path: &ROOT, mount: Id::nil(), allowed_managed_keys: &[], above: &[] };
+        let caller = Caller {
+            namespace: Id::nil(),
+            path: &ROOT,
+            mount: Id::nil(),
+            allowed_managed_keys: &[],
+            usages: Usages::ALL,
+            above: &[],
+        };
         self.keys.open(transaction, &caller, name).await.unwrap()
     }
 
