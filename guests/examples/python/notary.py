@@ -96,11 +96,7 @@ def wanted(request: Request, name: str, most: int) -> str:
         raise fault(FaultKind.INVALID_REQUEST, f"{name}: is missing")
     if not isinstance(value, str):
         raise fault(FaultKind.INVALID_REQUEST, f"{name}: must be a string")
-    try:
-        length = len(value.encode())
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell and UTF-8 cannot
-        raise fault(FaultKind.INVALID_REQUEST, f"{name}: must be Unicode text") from None
-    if not 1 <= length <= most:
+    if not 1 <= len(value.encode()) <= most:
         raise fault(FaultKind.INVALID_REQUEST, f"{name}: must have 1 to {most} bytes")
     return value
 
