@@ -77,8 +77,11 @@ client.write_data(f"sys/plugins/catalog/secret/{ENGINE}", data=body)
 step(f"{ENGINE}: it took the server {time.monotonic() - began:.1f} s")
 shown = client.read(f"sys/plugins/catalog/secret/{ENGINE}")["data"]
 check(shown["says_name"] == ENGINE, f"the component says its name: {shown['says_name']}")
-for needed in ("storage", "keys"):
-    check(f"innkeeper:engine/{needed}@0.1.0" in shown["imports"], f"it imports {needed}: {shown['imports']}")
+ours = sorted(name for name in shown["imports"] if name.startswith("innkeeper:"))
+check(
+    ours == [f"innkeeper:engine/{name}@0.1.0" for name in ("keys", "storage", "types")],
+    f"of the contract it imports what it uses: {ours}",
+)
 client.sys.enable_secrets_engine(ENGINE, path=ENGINE)
 
 step(f"{ENGINE}: statements are written, read, listed and removed")
@@ -88,6 +91,7 @@ check(write("statements/one", text=TEXT) is None, "a write has nothing to say")
 check(client.read(f"{ENGINE}/statements/one")["data"] == {"text": TEXT}, "a text comes back as it was")
 write("statements/one", text="x" * 65536)
 check(len(client.read(f"{ENGINE}/statements/one")["data"]["text"]) == 65536, "the longest text comes back")
+write("statements/one", text=TEXT, other=["y" * 1_000_000] * 7)
 for name in ("one", "two", "Three_3.x-"):
     write(f"statements/{name}", text=TEXT)
 check(client.list(f"{ENGINE}/statements")["data"] == {"keys": ["Three_3.x-", "one", "two"]}, "all are listed")
@@ -114,7 +118,11 @@ check(client.read(f"{ENGINE}/statements/one")["data"] == {"text": TEXT}, "nothin
 
 step(f"{ENGINE}: a managed key signs a statement")
 home = {"library": "hsm", "token_label": os.environ["TOKEN_LABEL"], "pin": os.environ["TOKEN_PIN"]}
-kinds = {"ec": {"mechanism": "0x1041", "curve": "P256"}, "rsa": {"mechanism": "0x1", "key_bits": "2048"}}
+kinds = {
+    "ec": {"mechanism": "0x1041", "curve": "P256"},
+    "rsa": {"mechanism": "0x1", "key_bits": "2048"},
+    "pss": {"mechanism": "0xd", "key_bits": "2048"},
+}
 for kind, more in kinds.items():
     fields = {**home, **more, "key_label": f"{ENGINE}-{kind}", "allow_generate_key": "true"}
     client.write_data(f"sys/managed-keys/pkcs11/{ENGINE}-{kind}", data=fields)
