@@ -60,7 +60,7 @@ fn what_engines_use_and_the_bounds_that_they_run_into_are_counted() {
     assert_eq!(ask("random-flood", Value::Null), 500);
     let text = server.call("GET", "sys/metrics?format=prometheus", Value::Null).text;
     let bucket =
-        |of: &str, le: &str| number(&text, &format!("innkeeper_engine_{of}_bucket{{le=\"{le}\",engine=\"hostile\"}}"));
+        |of: &str, le: &str| number(&text, &format!("innkeeper_engine_{of}_bucket{{engine=\"hostile\",le=\"{le}\"}}"));
     let count = |of: &str| number(&text, &format!("innkeeper_engine_{of}_count{{engine=\"hostile\"}}"));
     // Ticks may have come in between.
     assert!(count("busy_seconds") >= 5, "{text}");
