@@ -261,7 +261,7 @@ mod tests {
             "innkeeper_engine_busy_seconds_bucket{engine=\"pki\",le=\"0.001\"} 0",
             "innkeeper_engine_busy_seconds_bucket{engine=\"pki\",le=\"0.01\"} 1",
             "innkeeper_engine_waiting_seconds_count{engine=\"pki\"} 1",
-            "innkeeper_engine_memory_bytes_bucket{engine=\"pki\",le=\"4194304.0\"} 1",
+            "innkeeper_engine_memory_bytes_bucket{engine=\"pki\",le=\"4.194304e+06\"} 1",
             "innkeeper_engine_refusals_total{engine=\"pki\",bound=\"memory\"} 1",
             "innkeeper_key_uses_total{provider=\"pkcs11\",act=\"sign\",outcome=\"done\"} 1",
             "innkeeper_entries{kind=\"mounts\"} 3",
