@@ -350,11 +350,11 @@ const LETTERS: &str = "(func $letters (param $at i32) (local $end i32)
         (local.set $at (i32.add (local.get $at) (i32.const 1)))
         (br_if $more (i32.lt_u (local.get $at) (local.get $end)))))";
 
-/// A name, a promise, what makes the component, and the status that a request of it gets.
-pub type Attempt = (&'static str, &'static str, fn() -> Vec<u8>, u16);
+/// A component that is served: how it misbehaves when it is asked, the promise, how it is made, the status of the answer.
+pub type Asked = (&'static str, &'static str, fn() -> Vec<u8>, u16);
 
 /// Those that are served, but misbehave when they are asked: what comes of the request.
-pub const IN_WASI: &[Attempt] = &[
+pub const IN_WASI: &[Asked] = &[
     (
         "wasi-looks-at-the-environment",
         "there is nothing in the environment of a guest",

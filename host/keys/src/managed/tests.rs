@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::{
     Caller, Curve, Description, Driver, Error, Hash, Input, InternalKey, InternalKeys, KeyType, Libraries, Library,
     Locator, ManagedKey, ManagedKeys, Material, NewKey, Place, Policy, Provider, ProviderType, Reason, Scheme,
-    SealRequest, Sealing, SignRequest, TestSign, Used, Witness,
+    SealRequest, Sealing, SignRequest, TestSign, Usages, Used, Witness,
 };
 
 static ROOT: NamespacePath = NamespacePath::root();

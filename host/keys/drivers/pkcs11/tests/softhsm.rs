@@ -10,7 +10,7 @@ use std::time::Duration;
 use keys::registry::{Pkcs11Locator, Pkcs11Provider, TokenRef};
 use keys::{
     Caller, Curve, Driver as _, Error, Hash, Input, KeyType, Libraries, Library, Locator, ManagedKey, ManagedKeys,
-    Place, Provider, ProviderType, Reason, Scheme, TestSign,
+    Place, Provider, ProviderType, Reason, Scheme, TestSign, Usages,
 };
 use model::{Id, NamespacePath};
 use pkcs11::{Process, Program, Settings};
