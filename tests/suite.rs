@@ -23,6 +23,10 @@ mod audit;
 mod auth;
 #[path = "api/auth_methods.rs"]
 mod auth_methods;
+#[path = "isolation/behaviours.rs"]
+mod behaviours;
+#[path = "api/cert.rs"]
+mod cert;
 #[path = "clients/cli.rs"]
 mod cli;
 #[path = "api/connections.rs"]
@@ -43,14 +47,24 @@ mod engine;
 mod external_keys;
 #[path = "durability/faults.rs"]
 mod faults;
+#[path = "isolation/forge.rs"]
+mod forge;
 #[path = "durability/golden.rs"]
 mod golden;
 #[path = "isolation/hostile.rs"]
 mod hostile;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "api/jwt.rs"]
+mod jwt;
+#[path = "api/jwt_bad_input.rs"]
+mod jwt_bad_input;
+#[path = "api/jwt_providers.rs"]
+mod jwt_providers;
 #[path = "isolation/keys.rs"]
 mod keys;
+#[path = "api/kubernetes.rs"]
+mod kubernetes;
 #[path = "api/kv.rs"]
 mod kv;
 #[path = "api/lease_counts.rs"]
@@ -149,6 +163,8 @@ mod stock_logins;
 mod stop;
 #[path = "isolation/storage.rs"]
 mod storage;
+#[path = "isolation/strangers.rs"]
+mod strangers;
 #[path = "isolation/ticks.rs"]
 mod ticks;
 #[path = "api/tls.rs"]

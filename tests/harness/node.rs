@@ -32,6 +32,12 @@ impl Node {
         Self { process, token: String::new() }
     }
 
+    /// Starts a node with a store in memory and a listener with these further lines.
+    pub fn listening(lines: &str) -> Self {
+        let config = plain_listener(lines) + "storage \"inmem\" {}\n";
+        Self { process: Process::configured_with(&config, &[], &[]), token: String::new() }
+    }
+
     /// The same on a disk that may become full: see [`Process::limit_files`].
     pub fn on_a_small_disk(config: &str) -> Self {
         let process = Process::on_a_small_disk(&(plain_listener("") + config));

@@ -205,7 +205,7 @@ pub const fn join<const N: usize>(groups: &[&[Field]]) -> [Field; N] {
 
 #[cfg(test)]
 mod tests {
-    use super::Seconds;
+    use super::{Map, Seconds};
     use crate::Request;
     use serde_json::json;
 
@@ -225,6 +225,8 @@ mod tests {
             list: Vec<String>,
             /// A time.
             ttl: Option<Seconds>,
+            /// Pairs.
+            pairs: Map,
         }
     }
 
@@ -271,6 +273,17 @@ mod tests {
     }
 
     #[test]
+    fn text_stands_for_pairs_only_if_all_of_it_is_pairs() {
+        for (text, pairs) in [("a=b, c = d=e,", json!({"a": "b", "c": "d=e"})), ("", json!({}))] {
+            assert_eq!(json!(read(json!({"pairs": text})).unwrap().pairs), pairs);
+        }
+        for bad in ["x", "a=b,c", "{\"a\":\"b=c\"}"] {
+            let error = read(json!({"pairs": bad})).err().unwrap();
+            assert!(error.starts_with("pairs: must be an object, or one text of k=v pairs"), "{error}");
+        }
+    }
+
+    #[test]
     fn durations_read_as_go_writes_them() {
         for (text, seconds) in [
             ("0", 0),
@@ -292,10 +305,10 @@ mod tests {
     #[test]
     fn fields_describe_themselves() {
         let names: Vec<_> = Body::FIELDS.iter().map(|field| field.name).collect();
-        assert_eq!(names, ["text", "flag", "number", "list", "ttl"]);
+        assert_eq!(names, ["text", "flag", "number", "list", "ttl", "pairs"]);
         assert_eq!(Body::FIELDS[1].default, "true");
         let twice: &[crate::Field] = crate::fields!(Body, Body);
-        assert_eq!((twice.len(), twice[9].name), (10, "ttl"));
+        assert_eq!((twice.len(), twice[11].name), (12, "pairs"));
         assert_eq!(Body::FIELDS[0].about.trim(), "A text.");
     }
 }

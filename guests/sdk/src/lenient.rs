@@ -160,7 +160,10 @@ impl<'de> Deserializer<'de> for Lenient<'de> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.0 {
             Value::Object(fields) => visitor.visit_map(Fields { rest: fields.iter(), current: None }),
-            Value::String(text) => visitor.visit_map(MapDeserializer::new(pairs(text).into_iter())),
+            Value::String(text) => match pairs(text) {
+                Some(pairs) => visitor.visit_map(MapDeserializer::new(pairs.into_iter())),
+                None => self.refuse("an object, or one text of k=v pairs with commas"),
+            },
             _ => self.refuse("an object"),
         }
     }
@@ -198,9 +201,14 @@ impl<'de> IntoDeserializer<'de, Error> for Lenient<'de> {
     }
 }
 
-/// `k=v` pairs separated by commas, as the CLI sends maps.
-fn pairs(text: &str) -> Vec<(&str, &str)> {
-    text.split(',').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.trim(), v.trim())).collect()
+/// `k=v` pairs separated by commas, as the CLI sends maps; `None` for any other text, for instance an object written as
+/// text: what is left out of a rule may let somebody in.
+fn pairs(text: &str) -> Option<Vec<(&str, &str)>> {
+    if text.trim_start().starts_with('{') {
+        return None;
+    }
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|pair| pair.split_once('=').map(|(k, v)| (k.trim(), v.trim()))).collect()
 }
 
 /// The fields of an object; `null` counts as not sent.

@@ -164,7 +164,7 @@ impl system::AskMethod for Answering<'_> {
         let transaction = self.rooms.store.begin().await.map_err(stored)?;
         let guest = self.rooms.catalog.guest(&transaction, mount).await?;
         let grant = self.rooms.grant(&self.errand(namespace, mount), transaction)?;
-        let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
+        let (wishes, transaction) = guest.renew_token(grant, caller(self.arrival, None), &login.internal).await?;
         transaction.commit().await.map_err(stored)?;
         Ok(wishes)
     }

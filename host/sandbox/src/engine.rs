@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::MountClass;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::runtime::Handle;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
+use crate::aside::{self, Aside};
 use crate::bindings::innkeeper::engine::{clock, http_out, keys, log, passwords, random, storage, types};
 use crate::error::LoadError;
 use crate::guest::Guest;
 use crate::limits::TICK;
 use crate::services::wasi;
+use crate::shape;
 use crate::state::State;
 use crate::tuning;
 
@@ -27,6 +31,10 @@ pub struct Sandbox {
     foreign: [Linker<State>; 2],
     /// What native code must have been compiled with, in hex.
     settings: String,
+    /// Where guests go on that take long.
+    aside: Aside,
+    /// Where components are compiled.
+    compilers: ThreadPool,
     stop: Arc<AtomicBool>,
 }
 
@@ -55,7 +63,13 @@ impl Sandbox {
             .name("guest-clock".into())
             .spawn(clock)
             .map_err(|e| LoadError::Unreadable(e.to_string()))?;
-        Ok(Self { engine, linker, auth_linker, foreign, settings, stop })
+        let aside = Aside::new().map_err(|e| LoadError::Unreadable(e.to_string()))?;
+        let compilers = ThreadPoolBuilder::new()
+            .thread_name(|_| "guest-compiler".into())
+            .start_handler(|_| aside::yield_to_others())
+            .build()
+            .map_err(|e| LoadError::Unreadable(e.to_string()))?;
+        Ok(Self { engine, linker, auth_linker, foreign, settings, aside, compilers, stop })
     }
 
     /// Loads a guest from code that was compiled while this very program was built.
@@ -70,14 +84,16 @@ impl Sandbox {
         self.admit(&component).await
     }
 
-    /// Compiles a component to native code for [`Self::load_precompiled`]. Takes all cores, for up to seconds: not for a
-    /// thread of the async runtime.
+    /// Compiles a component to native code for [`Self::load_precompiled`], if its shape bounds what that takes. Takes the
+    /// time of all cores that nobody else wants, for up to seconds: not for a thread of the async runtime.
     pub fn compile(&self, component: &[u8]) -> Result<Vec<u8>, LoadError> {
-        self.engine.precompile_component(component).map_err(unreadable)
+        shape::check(component)?;
+        self.compilers.install(|| self.engine.precompile_component(component)).map_err(unreadable)
     }
 
     /// Compiles and loads a guest from a component. Takes a moment: not for a request's way.
     pub async fn load(&self, component: &[u8]) -> Result<Guest, LoadError> {
+        shape::check(component)?;
         let component = Component::new(&self.engine, component).map_err(unreadable)?;
         self.admit(&component).await
     }
@@ -88,6 +104,10 @@ impl Sandbox {
         &self.settings
     }
 
+    fn handle(&self) -> Result<Handle, LoadError> {
+        self.aside.handle().ok_or_else(|| LoadError::silent("the server is about to end"))
+    }
+
     /// Checks what a component imports and what it says of itself.
     async fn admit(&self, component: &Component) -> Result<Guest, LoadError> {
         let (mut of_auth_methods, mut of_wasi, mut imports) = (None, false, Vec::new());
@@ -96,7 +116,7 @@ impl Sandbox {
             let foreign = WASI.iter().any(|package| import.starts_with(package));
             of_wasi |= foreign;
             if !foreign && !import.starts_with(CONTRACT) {
-                return Err(LoadError::ForeignImport(import.to_owned()));
+                return Err(LoadError::foreign(import));
             }
             if AUTH_METHODS_ONLY.iter().any(|interface| import.starts_with(interface)) {
                 of_auth_methods = Some(import.to_owned());
@@ -109,9 +129,9 @@ impl Sandbox {
             (false, true) => foreign,
             (true, true) => foreign_auth,
         };
-        let guest = Guest::describe(&self.engine, linker, component, imports).await?;
+        let guest = Guest::describe((&self.engine, self.handle()?), linker, component, imports).await?;
         match of_auth_methods {
-            Some(import) if guest.descriptor.class == MountClass::Secret => Err(LoadError::ForeignImport(import)),
+            Some(import) if guest.descriptor.class == MountClass::Secret => Err(LoadError::foreign(&import)),
             _ => Ok(guest),
         }
     }
@@ -150,5 +170,5 @@ fn settings(engine: &Engine) -> String {
 }
 
 fn unreadable(error: wasmtime::Error) -> LoadError {
-    LoadError::Unreadable(format!("{error:#}"))
+    LoadError::unreadable(format!("{error:#}"))
 }

@@ -1,16 +1,21 @@
 //! Loaded guests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use meter::Meter;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, Trap};
 
+use crate::aside;
 use crate::bindings::AuthMethodPre;
+use crate::bindings::exports::innkeeper::engine::engine as wit;
 use crate::descriptor::Descriptor;
 use crate::error::LoadError;
-use crate::state::State;
+use crate::limits::CROSSING_MAX;
+use crate::state::{Ended, State};
 
 /// How long a guest may take to describe itself.
 const DESCRIBE_MAX: Duration = Duration::from_secs(2);
@@ -23,6 +28,8 @@ pub struct Guest {
     pub imports: Vec<String>,
     pub(crate) instance: AuthMethodPre<State>,
     pub(crate) engine: Engine,
+    /// Where it goes on if it takes long.
+    pub(crate) aside: Handle,
     pub(crate) meter: Meter,
 }
 
@@ -34,19 +41,50 @@ impl Guest {
     }
 
     pub(crate) async fn describe(
-        engine: &Engine,
+        (engine, aside): (&Engine, Handle),
         linker: &Linker<State>,
         component: &Component,
         imports: Vec<String>,
     ) -> Result<Self, LoadError> {
-        let misfit = |e: wasmtime::Error| LoadError::Misfit(format!("{e:#}"));
+        let misfit = |e: wasmtime::Error| LoadError::misfit(&format!("{e:#}"));
         let pre = linker.instantiate_pre(component).map_err(misfit)?;
         let instance = AuthMethodPre::new(pre).map_err(misfit)?;
-        let mut store = store(engine, State::new(None, Instant::now() + DESCRIBE_MAX));
-        let running = instance.instantiate_async(&mut store).await.map_err(misfit)?;
-        let raw = running.innkeeper_engine_engine().call_describe(&mut store).await.map_err(misfit)?;
-        let descriptor = Descriptor::check(raw)?;
-        Ok(Self { descriptor, imports, instance, engine: engine.clone(), meter: Meter::default() })
+        let first = said(engine, &aside, instance.clone()).await?;
+        let again = said(engine, &aside, instance.clone()).await?;
+        // Requests carry indexes of routes: what it says must be what it goes on saying.
+        if format!("{first:?}") != format!("{again:?}") {
+            return Err(LoadError::descriptor("it says something else each time it is asked"));
+        }
+        let (descriptor, engine, meter) = (Descriptor::check(first)?, engine.clone(), Meter::default());
+        Ok(Self { descriptor, imports, instance, engine, aside, meter })
+    }
+}
+
+/// What a guest says of itself, in an instance of its own without any powers.
+async fn said(engine: &Engine, aside: &Handle, instance: AuthMethodPre<State>) -> Result<wit::Descriptor, LoadError> {
+    let deadline = Instant::now() + DESCRIBE_MAX;
+    let mut store = store(engine, State::new(None, deadline));
+    let long = Arc::clone(&store.data().long);
+    let asked = async move {
+        let running = instance.instantiate_async(&mut store).await?;
+        running.innkeeper_engine_engine().call_describe(&mut store).await
+    };
+    // Ticks end what computes, and this what waits.
+    let asked = tokio::time::timeout_at(deadline, asked);
+    match aside::run(aside, &long, asked).await {
+        Some(Ok(Ok(said))) => Ok(said),
+        Some(Ok(Err(error))) => Err(LoadError::silent(&why(&error))),
+        Some(Err(_elapsed)) => Err(LoadError::silent(&Ended::Deadline.to_string())),
+        None => Err(LoadError::silent("the server is about to end")),
+    }
+}
+
+/// Why it said nothing, without the places in its code.
+fn why(error: &wasmtime::Error) -> String {
+    match (error.downcast_ref::<Ended>(), error.downcast_ref::<Trap>()) {
+        (Some(ended), _) => ended.to_string(),
+        (_, Some(trap)) => trap.to_string(),
+        (None, None) => error.root_cause().to_string(),
     }
 }
 
@@ -55,6 +93,7 @@ impl Guest {
 pub(crate) fn store(engine: &Engine, state: State) -> Store<State> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
+    store.set_hostcall_fuel(CROSSING_MAX);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(State::tick);
     store

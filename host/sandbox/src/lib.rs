@@ -6,6 +6,7 @@
 //! [`Guest`], [`Descriptor`], [`Grant`]. **Errors:** [`LoadError`] when a component is refused; an engine's own refusal
 //! and a trap are both a [`model::Fault`], and leave nothing written.
 
+mod aside;
 mod bindings;
 mod descriptor;
 mod engine;
@@ -16,6 +17,7 @@ mod invoke;
 mod limits;
 mod login;
 mod services;
+mod shape;
 mod state;
 pub mod tuning;
 

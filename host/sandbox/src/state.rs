@@ -1,13 +1,16 @@
 //! What the host keeps beside one guest instance.
 
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use meter::Bound;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
 
+use crate::aside::LONG_TICKS;
 use crate::grant::{Grant, Limits};
 use crate::limits::{ANSWER_TIME, RESOURCES_MAX, TABLE_ELEMENTS_MAX, TICK};
 use crate::services::wasi::Printed;
@@ -30,6 +33,12 @@ pub(crate) struct State {
     pub(crate) wasi: Option<Box<WasiCtx>>,
     /// What it printed.
     pub(crate) printed: Printed,
+    /// Set once it computes for long.
+    pub(crate) long: Arc<AtomicBool>,
+    /// Most linear memory that it had, in bytes.
+    pub(crate) memory: usize,
+    /// The bounds that it ran into, each once.
+    pub(crate) bounds: Vec<Bound>,
     ticks: u32,
     deadline: Instant,
 }
@@ -60,6 +69,9 @@ impl State {
             memory_refused: false,
             wasi: None,
             printed: Printed::default(),
+            long: Arc::default(),
+            memory: 0,
+            bounds: Vec::new(),
             ticks: 0,
             deadline,
         }
@@ -70,13 +82,25 @@ impl State {
         let state = store.data_mut();
         state.ticks = state.ticks.saturating_add(1);
         let most = state.limits().cpu;
+        if state.ticks >= LONG_TICKS {
+            state.long.store(true, Ordering::Relaxed);
+        }
         if TICK.saturating_mul(state.ticks) > most {
+            state.met(Bound::Processor);
             return Err(wasmtime::Error::new(Ended::Cpu(most)));
         }
         if Instant::now() >= state.deadline {
+            state.met(Bound::Deadline);
             return Err(wasmtime::Error::new(Ended::Deadline));
         }
         Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// Notes that it ran into a bound.
+    pub(crate) fn met(&mut self, bound: Bound) {
+        if !self.bounds.contains(&bound) {
+            self.bounds.push(bound);
+        }
     }
 
     /// How much the guest may use.
@@ -101,10 +125,19 @@ impl ResourceLimiter for State {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.limits().memory;
         self.memory_refused |= !fits;
+        if fits {
+            self.memory = self.memory.max(desired);
+        } else {
+            self.met(Bound::Memory);
+        }
         Ok(fits)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+        let fits = desired <= TABLE_ELEMENTS_MAX;
+        if !fits {
+            self.met(Bound::Table);
+        }
+        Ok(fits)
     }
 }

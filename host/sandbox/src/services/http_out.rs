@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use meter::Bound;
 use outgoing::{Failure, Question, Reason};
 
 use crate::bindings::innkeeper::engine::http_out::{Host, HttpError, HttpErrorKind, Method, Request, Response};
@@ -15,6 +16,7 @@ impl Host for State {
         };
         let (outgoing, hosts) = (grant.outgoing.clone(), grant.limits.http_out.clone());
         if self.http_calls >= HTTP_CALLS_MAX {
+            self.met(Bound::Questions);
             return Ok(refused(HttpErrorKind::TooMany, "at most 8 questions to other servers for one request"));
         }
         self.http_calls += 1;

@@ -1,5 +1,7 @@
 //! `log`: the host's log, bounded, and one line per line.
 
+use meter::Bound;
+
 use crate::bindings::innkeeper::engine::log::{Host, Level};
 use crate::limits::{LOG_FIELDS_MAX, LOG_MESSAGE_MAX, LOG_NAME_MAX, LOG_VALUE_MAX};
 use crate::state::State;
@@ -8,6 +10,7 @@ impl Host for State {
     async fn emit(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         self.log_lines = self.log_lines.saturating_add(1);
         if self.log_lines > self.limits().log_lines {
+            self.met(Bound::LogLines);
             return Ok(());
         }
         let message = line(&message, LOG_MESSAGE_MAX);
@@ -37,6 +40,8 @@ impl State {
                 let (request, mount) = self.names();
                 let message = line(&printed, LOG_MESSAGE_MAX);
                 tracing::info!(target: "guest", request, mount, "{message}");
+            } else {
+                self.met(Bound::LogLines);
             }
         }
     }
