@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Component, Error> {
 pub(super) fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
     let mut encoder = ComponentEncoder::default();
     let encoded = encoder.validate(true).module(module).and_then(|encoder| encoder.encode());
-    encoded.map_err(|error| format!("no component can be made of the module: {error:#}"))
+    encoded.map_err(|error| format!("no component that could be a guest can be made of the module: {error:#}"))
 }
 
 /// What operators register a component by.
@@ -65,7 +65,7 @@ mod tests {
         for (bytes, says) in [
             (&b""[..], "is neither"),
             (b"\x7fELF", "`innkeeper engine build` makes one"),
-            (b"\0asm\x01\0\0\0\xff", "no component can be made of the module"),
+            (b"\0asm\x01\0\0\0\xff", "can be made of the module"),
         ] {
             let said = read_bytes(bytes).err().unwrap();
             assert!(said.contains(says), "{said}");
