@@ -323,9 +323,10 @@ bool exports_innkeeper_engine_engine_renew(innkeeper_engine_types_context_t *con
   return true;
 }
 
-bool exports_innkeeper_engine_engine_renew_token(innkeeper_engine_types_context_t *context, text_t *internal,
+bool exports_innkeeper_engine_engine_renew_token(innkeeper_engine_types_context_t *context,
+                                                 innkeeper_engine_types_caller_t *caller, text_t *internal,
                                                  innkeeper_engine_types_token_wishes_t *ret, fault_t *err) {
-  (void)context, (void)internal, (void)ret;
+  (void)context, (void)caller, (void)internal, (void)ret;
   return refuse(
       err, INNKEEPER_ENGINE_TYPES_FAULT_KIND_UNSUPPORTED_OPERATION, text("this engine logs nobody in"));
 }

@@ -7,9 +7,8 @@ modules below `wit_world.imports`. `wit_world` is generated from wit/ while the 
 import json
 import re
 from base64 import b64encode
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, TypeVar
 
 from componentize_py_types import Err
 from wit_world import exports
@@ -24,12 +23,13 @@ TEXT_MAX = 65536
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}", re.ASCII)
 KEY_MAX = 256
 
+T = TypeVar("T")
+
 
 def list_all(_request: Request) -> Response:
     names: list[str] = []
     while True:
-        with storage_faults():
-            page = storage.list("statements/", names[-1] if names else None, 0)
+        page = stored(storage.list, "statements/", names[-1] if names else None, 0)
         names += page.names
         if not page.more:
             return data({"keys": names}) if names else nothing()
@@ -41,38 +41,34 @@ def read(request: Request) -> Response:
 
 def write(request: Request) -> Response:
     text = wanted(request, "text", TEXT_MAX)
-    with storage_faults():
-        storage.put(place(request), text.encode())
+    stored(storage.put, place(request), text.encode())
     return nothing()
 
 
 def remove(request: Request) -> Response:
-    with storage_faults():
-        storage.delete(place(request))
+    stored(storage.delete, place(request))
     return nothing()
 
 
 def sign(request: Request) -> Response:
     name = wanted(request, "key", KEY_MAX)
     text = statement(request)
-    with key_faults():
-        key = keys.managed(name)
-        schemes = key.schemes()
-        if not schemes:
-            raise fault(FaultKind.INVALID_REQUEST, "key: cannot sign")
-        return data(
-            {
-                "signature": b64encode(key.sign(schemes[0], text)).decode(),
-                "scheme": scheme_name(schemes[0]),
-                "public_key": pem(key.public_key()),
-            }
-        )
+    key = used(keys.managed, name)
+    schemes = used(key.schemes)
+    if not schemes:
+        raise fault(FaultKind.INVALID_REQUEST, "key: cannot sign")
+    return data(
+        {
+            "signature": b64encode(used(key.sign, schemes[0], text)).decode(),
+            "scheme": scheme_name(schemes[0]),
+            "public_key": pem(used(key.public_key)),
+        }
+    )
 
 
 def statement(request: Request) -> bytes:
     """The text of the statement that the path names."""
-    with storage_faults():
-        text = storage.get(place(request))
+    text = stored(storage.get, place(request))
     if text is None:
         raise fault(FaultKind.NOT_FOUND, "there is no statement of this name")
     return text
@@ -106,20 +102,18 @@ def fault(kind: FaultKind, message: str, detail: str | None = None, retry_after:
     return Err(types.Fault(kind, [message], detail, retry_after, None))
 
 
-@contextmanager
-def storage_faults():
-    """Says what failed in the storage as a fault. The error of an import's result is raised as `Err`."""
+def stored(ask: Callable[..., T], *arguments) -> T:
+    """Asks the storage, and says what failed as a fault. The error of an import's result is raised as `Err`."""
     try:
-        yield
+        return ask(*arguments)
     except Err as error:
         match error.value:
             case StorageError.UNAVAILABLE:
                 raise fault(FaultKind.UNAVAILABLE, "storage is unavailable") from None
             case StorageError.TOO_LARGE:
                 raise fault(FaultKind.TOO_LARGE, "too large to store") from None
-            case StorageError() as other:
+            case other:
                 raise fault(FaultKind.INTERNAL, "internal error", f"storage: {other.name}") from None
-        raise
 
 
 # What the kinds of key errors mean to whoever asked for a signature; others are our own failure.
@@ -134,17 +128,14 @@ KEY_FAULTS = {
 }
 
 
-@contextmanager
-def key_faults():
-    """Says what failed with a key as a fault. The messages of key errors are fit to be shown."""
+def used(use: Callable[..., T], *arguments) -> T:
+    """Uses a key, and says what failed as a fault. The messages of key errors are fit to be shown."""
     try:
-        yield
+        return use(*arguments)
     except Err as error:
-        if not isinstance(error.value, keys.KeyError):
-            raise
-        failure = error.value
-        kind = KEY_FAULTS.get(failure.kind, FaultKind.INTERNAL)
-        raise fault(kind, f"key: {failure.message}", retry_after=failure.retry_after) from None
+        kind = KEY_FAULTS.get(error.value.kind, FaultKind.INTERNAL)
+        message, later = error.value.message, error.value.retry_after
+        raise fault(kind, f"key: {message}", retry_after=later) from None
 
 
 def scheme_name(scheme: keys.Scheme) -> str:
@@ -270,5 +261,5 @@ class Engine(exports.Engine):
     def renew(self, context: types.Context, lease: types.Lease) -> types.Lease:
         return lease
 
-    def renew_token(self, context: types.Context, internal: str) -> types.TokenWishes:
+    def renew_token(self, context: types.Context, caller: types.Caller, internal: str) -> types.TokenWishes:
         raise fault(FaultKind.UNSUPPORTED_OPERATION, "this engine logs nobody in")

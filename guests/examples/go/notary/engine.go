@@ -122,7 +122,7 @@ func Renew(
 }
 
 func RenewToken(
-	innkeeper_engine_types.Context, string,
+	innkeeper_engine_types.Context, innkeeper_engine_types.Caller, string,
 ) witTypes.Result[innkeeper_engine_types.TokenWishes, innkeeper_engine_types.Fault] {
 	refused := newFault(innkeeper_engine_types.FaultKind_UnsupportedOperation, "this engine logs nobody in")
 	return witTypes.Err[innkeeper_engine_types.TokenWishes](innkeeper_engine_types.Fault(*refused))
