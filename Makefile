@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BINARY := target/release/innkeeper
 
-.PHONY: setup build demo test soak bench fuzz lint clean
+.PHONY: setup build demo test test-languages soak bench fuzz lint clean
 
 setup:
 	@tests/setup/install
@@ -16,6 +16,11 @@ demo: build
 
 test: build
 	cargo test --release --locked --workspace
+
+# Builds the engines of guests/examples in JavaScript, Python, Go and C, and uses each over HTTP.
+test-languages: build
+	@tests/setup/languages
+	@tests/languages/run
 
 # Kills the server and the store under load 200 times each, and compares ten million decisions of policies.
 soak: build

@@ -23,6 +23,10 @@ mod audit;
 mod auth;
 #[path = "api/auth_methods.rs"]
 mod auth_methods;
+#[path = "isolation/behaviours.rs"]
+mod behaviours;
+#[path = "api/cert.rs"]
+mod cert;
 #[path = "clients/cli.rs"]
 mod cli;
 #[path = "api/connections.rs"]
@@ -37,26 +41,42 @@ mod crash;
 mod cubbyhole;
 #[path = "api/door.rs"]
 mod door;
+#[path = "clients/engine.rs"]
+mod engine;
 #[path = "api/external_keys.rs"]
 mod external_keys;
 #[path = "durability/faults.rs"]
 mod faults;
+#[path = "isolation/forge.rs"]
+mod forge;
 #[path = "durability/golden.rs"]
 mod golden;
 #[path = "isolation/hostile.rs"]
 mod hostile;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "api/jwt.rs"]
+mod jwt;
+#[path = "api/jwt_bad_input.rs"]
+mod jwt_bad_input;
+#[path = "api/jwt_providers.rs"]
+mod jwt_providers;
 #[path = "isolation/keys.rs"]
 mod keys;
+#[path = "api/kubernetes.rs"]
+mod kubernetes;
 #[path = "api/kv.rs"]
 mod kv;
+#[path = "api/lease_counts.rs"]
+mod lease_counts;
 #[path = "api/leases.rs"]
 mod leases;
 #[path = "isolation/lent_keys.rs"]
 mod lent_keys;
 #[path = "isolation/limits.rs"]
 mod limits;
+#[path = "api/loggers.rs"]
+mod loggers;
 #[path = "isolation/logins.rs"]
 mod logins;
 #[path = "clients/managed.rs"]
@@ -71,6 +91,8 @@ mod mounts;
 mod namespaces;
 #[path = "durability/nodes.rs"]
 mod nodes;
+#[path = "api/nodes_told.rs"]
+mod nodes_told;
 #[path = "api/openapi.rs"]
 mod openapi;
 #[path = "clients/operator.rs"]
@@ -109,8 +131,12 @@ mod pki_roots;
 mod pki_sign;
 #[path = "api/pki_verbatim.rs"]
 mod pki_verbatim;
+#[path = "api/plugins.rs"]
+mod plugins;
 #[path = "api/policies.rs"]
 mod policies;
+#[path = "isolation/powers.rs"]
+mod powers;
 #[path = "isolation/privileges.rs"]
 mod privileges;
 #[path = "api/quotas.rs"]
@@ -137,6 +163,8 @@ mod stock_logins;
 mod stop;
 #[path = "isolation/storage.rs"]
 mod storage;
+#[path = "isolation/strangers.rs"]
+mod strangers;
 #[path = "isolation/ticks.rs"]
 mod ticks;
 #[path = "api/tls.rs"]
@@ -149,6 +177,8 @@ mod token_seal;
 mod tokens;
 #[path = "api/tools.rs"]
 mod tools;
+#[path = "api/ui.rs"]
+mod ui;
 #[path = "api/userpass.rs"]
 mod userpass;
 #[path = "clients/access.rs"]

@@ -12,10 +12,12 @@ mod tuning;
 use components::{Failure, components};
 
 /// The crates to bundle and their folders; each becomes a constant of src/lib.rs.
-const GUESTS: [(&str, &str); 7] = [
+const GUESTS: [(&str, &str); 9] = [
     ("approle", "guests/approle"),
+    ("cert", "guests/cert"),
     ("echo", "guests/echo"),
     ("jwt", "guests/jwt"),
+    ("kubernetes", "guests/kubernetes"),
     ("kv", "guests/kv"),
     ("pki", "guests/pki"),
     ("signer", "guests/signer"),

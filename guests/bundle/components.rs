@@ -15,7 +15,15 @@ const PROFILE: &str = "guest";
 /// The components of these packages of the workspace, in order. The calling script runs again when one of the folders
 /// changes, or anything that all guests are made of.
 pub(crate) fn components(root: &Path, guests: &[(&str, &str)]) -> Result<Vec<Vec<u8>>, Failure> {
-    let shared = ["wit", "guests/sdk", "guests/bundle/components.rs", "Cargo.lock", "Cargo.toml", ".cargo/config.toml"];
+    let shared = [
+        "wit",
+        "guests/sdk",
+        "guests/formats",
+        "guests/bundle/components.rs",
+        "Cargo.lock",
+        "Cargo.toml",
+        ".cargo/config.toml",
+    ];
     for watched in shared.into_iter().chain(guests.iter().map(|(_, folder)| *folder)) {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }

@@ -341,3 +341,15 @@ fn each_use_of_a_managed_key_is_recorded_with_who_what_and_through_which_mount()
     assert_eq!(tested["request"]["path"], "sys/managed-keys/pkcs11/ec/test/sign");
     assert!(all.iter().all(|entry| !entry.to_string().contains(PIN)));
 }
+
+#[test]
+fn the_entry_of_a_wrapped_answer_says_when_it_was_wrapped() {
+    let house = House::new();
+    house.enable("file");
+    let headers = [("X-Vault-Token", ROOT), ("X-Vault-Wrap-TTL", "60")];
+    let told = house.server.send("GET", "sys/mounts", &headers, Value::Null).json["wrap_info"].clone();
+    let entries = house.entries("file");
+    let wrapped = &entries.last().unwrap()["response"]["wrap_info"];
+    assert_eq!((&wrapped["creation_time"], &wrapped["creation_path"]), (&told["creation_time"], &json!("sys/mounts")));
+    assert!(wrapped["creation_time"].as_str().unwrap().ends_with('Z'), "{wrapped}");
+}

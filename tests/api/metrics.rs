@@ -49,6 +49,32 @@ fn a_trap_is_counted_against_its_engine() {
 }
 
 #[test]
+fn what_engines_use_and_the_bounds_that_they_run_into_are_counted() {
+    let server = Server::with_guests(&[harness::HOSTILE]);
+    server.call("POST", "sys/mounts/hostile", json!({"type": "hostile"}));
+    let ask = |route: &str, body: Value| server.call("POST", &format!("hostile/{route}"), body).status;
+    assert_eq!(ask("grab-memory", Value::Null), 200);
+    assert_eq!(ask("sleepy", json!({"milliseconds": 120})), 200);
+    assert_eq!(ask("log-flood", Value::Null), 200);
+    assert_eq!(ask("huge-key", Value::Null), 200);
+    assert_eq!(ask("random-flood", Value::Null), 500);
+    let text = server.call("GET", "sys/metrics?format=prometheus", Value::Null).text;
+    let bucket =
+        |of: &str, le: &str| number(&text, &format!("innkeeper_engine_{of}_bucket{{engine=\"hostile\",le=\"{le}\"}}"));
+    let count = |of: &str| number(&text, &format!("innkeeper_engine_{of}_count{{engine=\"hostile\"}}"));
+    // Ticks may have come in between.
+    assert!(count("busy_seconds") >= 5, "{text}");
+    assert!(count("busy_seconds") > bucket("busy_seconds", "0.1"), "one was busy for longer than 100 ms: {text}");
+    assert_eq!(count("waiting_seconds"), count("busy_seconds"), "{text}");
+    assert_eq!(bucket("memory_bytes", "6.7108864e+07"), count("memory_bytes"), "{text}");
+    assert!(count("memory_bytes") > bucket("memory_bytes", "1.6777216e+07"), "one had more than 16 MiB: {text}");
+    for bound in ["memory", "log_lines", "storage", "randomness"] {
+        let series = format!("innkeeper_engine_refusals_total{{engine=\"hostile\",bound=\"{bound}\"}}");
+        assert_eq!(number(&text, &series), 1, "{series} in {text}");
+    }
+}
+
+#[test]
 fn metrics_want_a_token_and_a_format_unless_the_listener_says_otherwise() {
     let server = Server::start();
     assert_eq!(server.send("GET", "sys/metrics?format=prometheus", &[], Value::Null).status, 403);

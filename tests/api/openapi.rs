@@ -93,3 +93,23 @@ fn a_path_of_the_host_is_explained_like_one_of_an_engine() {
     assert_eq!(server.call("DELETE", "sys/mounts/secret?help=1", Value::Null).status, 200);
     assert_eq!(server.call("GET", "sys/mounts/secret", Value::Null).status, 200);
 }
+
+#[test]
+fn the_document_shows_only_the_mounts_that_the_caller_may_see() {
+    let server = with_engines();
+    let rule = "path \"deep/pki/issue/*\" { capabilities = [\"update\"] }\n\
+                path \"sys/internal/specs/openapi\" { capabilities = [\"read\"] }";
+    server.call("POST", "sys/policies/acl/some", json!({"policy": rule}));
+    let made = server.call("POST", "auth/token/create", json!({"policies": ["some"]}));
+    let token = made.json["auth"]["client_token"].as_str().unwrap();
+    for query in ["", "?generic_mount_paths=true"] {
+        let path = format!("sys/internal/specs/openapi{query}");
+        let document = server.send("GET", &path, &[("X-Vault-Token", token)], Value::Null).json;
+        let all = paths(&document);
+        let (seen, hidden) = if query.is_empty() { ("/deep/pki/", "/pki/") } else { ("/{pki_mount_path}/", "/pki/") };
+        assert!(all.iter().any(|path| path.starts_with(seen)), "{all:?}");
+        let others = ["/secret/", "/{secret}", "/{kv_mount_path}/", hidden];
+        assert!(!all.iter().any(|path| others.iter().any(|other| path.starts_with(other))), "{all:?}");
+        assert!(all.contains(&"/sys/mounts/{path}"));
+    }
+}

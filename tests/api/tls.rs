@@ -52,6 +52,9 @@ fn a_listener_takes_its_certificate_and_key_from_files() {
     assert!(curl(&[&format!("{plain}/v1/sys/seal-status")]).contains(" 200 "));
 }
 
+/// The serial number of the client's certificate, in bytes and in decimal: a long one, with its highest bit set.
+const SERIAL: ([u8; 9], &str) = ([0x80, 0, 0, 0, 0, 0, 0, 0, 1], "2361183241434822606849");
+
 /// Two listeners' worth of certificates in a folder: the server's, and an authority with a client of its own.
 struct Certificates {
     folder: Folder,
@@ -87,7 +90,8 @@ impl Certificates {
         let authority_file = folder.write("ca.pem", &authority.self_signed(&authority_key).unwrap().pem());
         let client_key = rcgen::KeyPair::generate().unwrap();
         let issuer = rcgen::Issuer::new(authority, authority_key);
-        let leaf = rcgen::CertificateParams::new(["client".to_owned()]).unwrap();
+        let mut leaf = rcgen::CertificateParams::new(["client".to_owned()]).unwrap();
+        leaf.serial_number = Some(rcgen::SerialNumber::from(SERIAL.0.to_vec()));
         let leaf = leaf.signed_by(&client_key, &issuer).unwrap();
         let client = (folder.write("client.pem", &leaf.pem()), folder.write("client.key", &client_key.serialize_pem()));
         Self { folder, certificate, key, authority: authority_file, client, stranger }
@@ -177,4 +181,23 @@ fn a_listener_may_insist_on_the_newest_version_and_on_suites() {
     assert!(old("ECDHE-ECDSA-AES128-GCM-SHA256").contains(" 200 "));
     assert!(!old("ECDHE-ECDSA-AES256-GCM-SHA384").contains(" 200 "), "a suite that was not named");
     assert!(status(&chosen, &["--tlsv1.3"]).contains(" 200 "));
+}
+
+#[test]
+fn audit_names_the_serial_number_of_a_clients_certificate() {
+    let files = Certificates::make();
+    let server = files.server("", &["-dev", "-dev-no-store-token", "-dev-root-token-id=root", DEV_ADDRESS]);
+    let secret = server.addresses().iter().find(|address| address.starts_with("https")).unwrap();
+    let (root, file) = (["-H", "X-Vault-Token: root"], files.folder.path().join("audit.log"));
+    let device = serde_json::json!({"type": "file", "options": {"file_path": file}}).to_string();
+    assert!(files.ask(secret, "sys/audit/a", None, &[&root[..], &["-d", &device]].concat()).contains(" 204 "));
+    for client in [None, Some(&files.client)] {
+        files.ask(secret, "sys/mounts", client, &root);
+    }
+    let text = std::fs::read_to_string(&file).unwrap();
+    let entries = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let asked = entries.filter(|entry| entry["type"] == "request" && entry["request"]["path"] == "sys/mounts");
+    let serials: Vec<_> =
+        asked.map(|entry| entry["request"]["client_certificate_serial_number"].as_str().map(str::to_owned)).collect();
+    assert_eq!(serials, [None, Some(SERIAL.1.to_owned())]);
 }

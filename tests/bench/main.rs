@@ -13,6 +13,7 @@ mod access;
 mod certificates;
 mod client;
 mod homes;
+mod hostile;
 mod idle_connections;
 mod idle_memory;
 mod issue;
@@ -26,7 +27,8 @@ mod through_the_sandbox;
 mod token;
 
 /// Those that are run by name only, because they take minutes, or many of the machine's files.
-const LONG: &[&str] = &["certificates", "idle-connections", "leases", "token-clients", "token-crowds", "token-hangs"];
+const LONG: &[&str] =
+    &["certificates", "hostile", "idle-connections", "leases", "token-clients", "token-crowds", "token-hangs"];
 
 /// All benchmarks: a name, and what runs it.
 const ALL: &[(&str, fn())] = &[
@@ -42,6 +44,7 @@ const ALL: &[(&str, fn())] = &[
     ("policy", policy::run),
     ("certificates", certificates::run),
     ("leases", leases::run),
+    ("hostile", hostile::run),
     ("token-clients", homes::clients),
     ("token-crowds", homes::crowds),
     ("token-hangs", homes::hanging),

@@ -32,6 +32,12 @@ impl Node {
         Self { process, token: String::new() }
     }
 
+    /// Starts a node with a store in memory and a listener with these further lines.
+    pub fn listening(lines: &str) -> Self {
+        let config = plain_listener(lines) + "storage \"inmem\" {}\n";
+        Self { process: Process::configured_with(&config, &[], &[]), token: String::new() }
+    }
+
     /// The same on a disk that may become full: see [`Process::limit_files`].
     pub fn on_a_small_disk(config: &str) -> Self {
         let process = Process::on_a_small_disk(&(plain_listener("") + config));
@@ -91,6 +97,11 @@ impl Node {
             assert!(Instant::now() < until, "it stays sealed: {}", self.process.log());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// What it has written to its log so far.
+    pub fn log(&self) -> String {
+        self.process.log()
     }
 
     /// Where it listens.

@@ -2,7 +2,6 @@
 
 use innkeeper_guest::network::within;
 use innkeeper_guest::prelude::*;
-use innkeeper_guest::serde_json;
 use serde::{Deserialize, Serialize};
 
 use crate::role::Role;
@@ -43,6 +42,10 @@ fn login(request: &Request) -> Answer {
         return Err(Fault::invalid("missing role_id"));
     }
     let Some((name, role)) = Role::by_id(&role_id)? else {
+        // As a role that wants a secret answers, which most do.
+        if secret_id.is_empty() {
+            return Err(missing_secret());
+        }
         return Err(Fault::invalid_credentials(WRONG, role_id, false));
     };
     let secret = if role.bind_secret_id { Some(prove(&role, &secret_id, request)?) } else { None };
@@ -67,7 +70,7 @@ fn login(request: &Request) -> Answer {
 /// Finds the secret and counts its use.
 fn prove(role: &Role, secret_id: &str, request: &Request) -> Result<Secret, Fault> {
     if secret_id.is_empty() {
-        return Err(Fault::invalid("missing secret_id"));
+        return Err(missing_secret());
     }
     let place = Place::of(role, secret_id);
     let secret = Secret::load(&place)?;
@@ -79,13 +82,17 @@ fn prove(role: &Role, secret_id: &str, request: &Request) -> Result<Secret, Faul
     Ok(secret)
 }
 
+fn missing_secret() -> Fault {
+    Fault::invalid("missing secret_id")
+}
+
 fn outside(whose: &str) -> Fault {
     Fault::invalid(format!("source address unauthorized by CIDR restrictions on {whose}"))
 }
 
 /// A token may be renewed as long as its role is there.
 pub(crate) fn renew(internal: &str) -> Result<TokenWishes, Fault> {
-    let issued: Issued = serde_json::from_str(internal).map_err(|e| Fault::internal(e.to_string()))?;
+    let issued: Issued = Auth::from_internal(internal)?;
     match Role::load(&issued.role_name)? {
         Some(role) if role.uid == issued.uid => Ok(role.token.wishes()),
         _ => Err(Fault::invalid(format!("role {:?} does not exist during renewal", issued.role_name))),

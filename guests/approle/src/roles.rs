@@ -48,7 +48,7 @@ fn exists(request: &Request) -> Result<bool, Fault> {
 }
 
 fn list(_request: &Request) -> Answer {
-    Response::list(&storage::names(FOLDER).collect::<Result<Vec<_>, _>>()?)
+    Response::names(FOLDER)
 }
 
 fn read(request: &Request) -> Answer {

@@ -124,6 +124,14 @@ impl Secret {
         }
     }
 
+    /// Removes what lies at a place, with all that leads to it: before another secret takes the place of one that has ended.
+    pub(crate) fn clear_place(place: &Place) -> Result<(), Fault> {
+        match storage::get_json::<Self>(&place.key())? {
+            Some(before) => before.remove(place),
+            None => Ok(()),
+        }
+    }
+
     fn expiry(&self, place: &Place) -> Option<String> {
         self.expires.map(|end| format!("expires/{:012}/{}.{}", end / SECOND, place.uid, place.hash))
     }
@@ -185,11 +193,14 @@ pub(crate) fn clear_ended(most: usize) -> Result<bool, Fault> {
 }
 
 fn clear(folder: &str, name: &str) -> Result<(), Fault> {
+    let entry = format!("{folder}{name}");
     if let Some((uid, hash)) = name.split_once('.') {
         let place = Place { uid: uid.to_owned(), hash: hash.to_owned() };
-        if let Some(secret) = storage::get_json::<Secret>(&place.key())? {
+        // Another secret may lie there by now: only the one that the entry is of goes with it.
+        let ended = storage::get_json::<Secret>(&place.key())?;
+        if let Some(secret) = ended.filter(|secret| secret.expiry(&place).as_ref() == Some(&entry)) {
             secret.remove(&place)?;
         }
     }
-    Ok(storage::delete(&format!("{folder}{name}"))?)
+    Ok(storage::delete(&entry)?)
 }

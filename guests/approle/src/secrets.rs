@@ -117,6 +117,7 @@ fn make(request: &Request, secret_id: &str) -> Answer {
     if Secret::load(&place)?.is_some() {
         return Err(Fault::invalid("SecretID is already registered"));
     }
+    Secret::clear_place(&place)?;
     secret.keep(&place)?;
     Response::data(&json!({
         "secret_id": secret_id, "secret_id_accessor": secret.accessor, "secret_id_ttl": secret.ttl,

@@ -24,11 +24,17 @@ macro_rules! bundled {
 /// Lets machines in that have a role and a secret of it.
 pub const APPROLE: Bundled = bundled!("approle");
 
+/// Lets in whoever shows a trusted certificate in the TLS handshake.
+pub const CERT: Bundled = bundled!("cert");
+
 /// The smallest whole guest.
 pub const ECHO: Bundled = bundled!("echo");
 
 /// Lets in whoever shows a token that a known key has signed.
 pub const JWT: Bundled = bundled!("jwt");
+
+/// Lets in service accounts of a Kubernetes cluster.
+pub const KUBERNETES: Bundled = bundled!("kubernetes");
 
 /// Keeps secrets, versions 1 and 2.
 pub const KV: Bundled = bundled!("kv");
@@ -43,4 +49,4 @@ pub const SIGNER: Bundled = bundled!("signer");
 pub const USERPASS: Bundled = bundled!("userpass");
 
 /// All of them.
-pub const ALL: &[Bundled] = &[APPROLE, ECHO, JWT, KV, PKI, SIGNER, USERPASS];
+pub const ALL: &[Bundled] = &[APPROLE, CERT, ECHO, JWT, KUBERNETES, KV, PKI, SIGNER, USERPASS];

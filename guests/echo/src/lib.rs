@@ -72,7 +72,7 @@ fn caller(request: &Request) -> Answer {
 }
 
 fn list(_request: &Request) -> Answer {
-    Response::list(&storage::names("notes/").collect::<Result<Vec<_>, _>>()?)
+    Response::names("notes/")
 }
 
 fn read(request: &Request) -> Answer {

@@ -3,11 +3,13 @@
 use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::jws::ALGORITHMS;
 use crate::key_set;
-use crate::public_key::PublicKey;
+use formats::jws::ALGORITHMS;
+use formats::public_key::PublicKey;
 
 const CONFIG: &str = "config";
+/// The field that keys come in.
+const PUBKEYS: &str = "jwt_validation_pubkeys";
 /// Most public keys in the configuration.
 const KEYS_MAX: usize = 32;
 /// Longest text of the configuration but PEM, in bytes.
@@ -54,6 +56,12 @@ pub(crate) struct Config {
     pub(crate) bound_issuer: String,
     pub(crate) jwt_supported_algs: Vec<String>,
     pub(crate) default_role: String,
+    /// What the provider of oidc_discovery_url calls itself; empty in records of before it was kept.
+    #[serde(default)]
+    provider: String,
+    /// The keys of jwt_validation_pubkeys; empty in records of before they were kept.
+    #[serde(default)]
+    pub(crate) keys: Vec<PublicKey>,
 }
 
 impl Config {
@@ -92,7 +100,7 @@ impl Config {
         }
         Ok(Self {
             record: 1,
-            oidc_discovery_url: params.oidc_discovery_url.trim_end_matches('/').to_owned(),
+            oidc_discovery_url: params.oidc_discovery_url,
             oidc_discovery_ca_pem: params.oidc_discovery_ca_pem,
             jwks_url: params.jwks_url,
             jwks_ca_pem: params.jwks_ca_pem,
@@ -100,23 +108,33 @@ impl Config {
             bound_issuer: params.bound_issuer,
             jwt_supported_algs: params.jwt_supported_algs,
             default_role: params.default_role,
+            provider: String::new(),
+            keys: Vec::new(),
         })
     }
 
     /// The issuer that tokens must name; empty: any.
     pub(crate) fn issuer(&self) -> &str {
-        if self.bound_issuer.is_empty() { &self.oidc_discovery_url } else { &self.bound_issuer }
+        let named = [&self.bound_issuer, &self.provider, &self.oidc_discovery_url];
+        named.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str)
     }
 
-    /// The public keys that stand in the configuration itself.
-    pub(crate) fn own_keys(&self) -> Result<Vec<PublicKey>, Fault> {
-        self.jwt_validation_pubkeys.iter().map(|pem| PublicKey::from_pem(pem)).collect()
+    fn source(&self) -> &'static str {
+        if self.jwks_url.is_empty() { "oidc discovery URL" } else { "jwks URL" }
     }
 }
 
 /// The configuration of this mount.
 pub(crate) fn get() -> Result<Option<Config>, Fault> {
-    storage::get_json(CONFIG)
+    let config: Option<Config> = storage::get_json(CONFIG)?;
+    match config {
+        Some(config) if config.keys.is_empty() => {
+            let keys =
+                config.jwt_validation_pubkeys.iter().filter_map(|pem| PublicKey::from_pem(PUBKEYS, pem).ok()).collect();
+            Ok(Some(Config { keys, ..config }))
+        }
+        config => Ok(config),
+    }
 }
 
 pub(crate) fn read(_request: &Request) -> Answer {
@@ -133,19 +151,43 @@ pub(crate) fn read(_request: &Request) -> Answer {
 
 /// Sets the configuration, once the keys that it names can be had.
 pub(crate) fn write(request: &Request) -> Answer {
-    let config = Config::from_params(request.body()?)?;
-    key_set::forget()?;
+    let mut config = Config::from_params(request.body()?)?;
     if config.jwt_validation_pubkeys.is_empty() {
-        key_set::fetch(&config).map_err(|fault| fault.context(&format!("error checking {}", config.source())))?;
+        let failed = |fault: Fault| fault.context(&format!("error checking {}", config.source()));
+        let provided = key_set::fetch(&config).map_err(failed)?;
+        config.provider.clone_from(&provided.issuer);
+        key_set::replace(provided)?;
     } else {
-        config.own_keys()?;
+        config.keys = config
+            .jwt_validation_pubkeys
+            .iter()
+            .map(|pem| PublicKey::from_pem(PUBKEYS, pem))
+            .collect::<Result<_, _>>()?;
+        key_set::forget()?;
     }
     storage::put_json(CONFIG, &config)?;
     Ok(Response::nothing())
 }
 
-impl Config {
-    fn source(&self) -> &'static str {
-        if self.jwks_url.is_empty() { "oidc discovery URL" } else { "jwks URL" }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The public key of RFC 8410 section 10.1.
+    const PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+
+    #[test]
+    fn keys_are_read_when_they_are_set_and_those_of_older_records_when_they_are_used() {
+        let body = json!({"jwt_validation_pubkeys": PEM, "bound_issuer": "a"});
+        write(&Request::for_test(&[], &body)).map(drop).unwrap();
+        let mut kept: Map = storage::get_json(CONFIG).unwrap().unwrap();
+        assert_eq!(kept["keys"].as_array().map(Vec::len), Some(1));
+        let keys = get().unwrap().unwrap().keys;
+        kept.remove("keys");
+        kept.remove("provider");
+        storage::put_json(CONFIG, &kept).unwrap();
+        assert_eq!(get().unwrap().unwrap().keys, keys);
+        assert!(!read(&Request::for_test(&[], &json!({}))).unwrap().data_text().unwrap().contains("spki"));
     }
 }

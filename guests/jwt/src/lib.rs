@@ -6,10 +6,8 @@
 
 mod claims;
 mod config;
-mod jws;
 mod key_set;
 mod login;
-mod public_key;
 mod role;
 
 use innkeeper_guest::prelude::*;

@@ -2,10 +2,15 @@
 
 use innkeeper_guest::prelude::*;
 use innkeeper_guest::serde_json::Value;
+use innkeeper_guest::storage::StorageError;
 use serde::{Deserialize, Serialize};
+
+use crate::login::VALUE_MAX;
 
 /// Most entries in a list or object of a role.
 const LIST_MAX: usize = 256;
+/// Most claims that are copied: the host takes 64 pairs, one of which is the role's name.
+const MAPPINGS_MAX: usize = 63;
 /// Longest text of a role, in bytes.
 const TEXT_MAX: usize = 2048;
 /// Names under which earlier clients send the fields of tokens.
@@ -149,6 +154,25 @@ impl Role {
                 return Err(Fault::invalid(format!("bound_claims: {name:?} is no text, and globs are")));
             }
         }
+        self.check_mappings()?;
+        let sizes = [self.bound_audiences.len(), self.bound_claims.len()];
+        let claims = [&self.user_claim, &self.bound_subject, &self.groups_claim];
+        let long = claims.into_iter().chain(&self.bound_audiences).any(|text| text.len() > TEXT_MAX);
+        if sizes.iter().any(|size| *size > LIST_MAX) || long {
+            return Err(Fault::invalid("a role has at most 256 audiences and claims, of at most 2048 bytes"));
+        }
+        let bound = !self.bound_audiences.is_empty()
+            || !self.bound_subject.is_empty()
+            || !self.bound_claims.is_empty()
+            || !self.token.token_bound_cidrs.is_empty();
+        if !bound {
+            return Err(Fault::invalid("must have at least one bound constraint when creating/updating a role"));
+        }
+        Ok(())
+    }
+
+    /// What the host takes as metadata of a login.
+    fn check_mappings(&self) -> Result<(), Fault> {
         let mut names: Vec<&str> = self.claim_mappings.values().filter_map(Value::as_str).collect();
         let all = names.len();
         names.sort_unstable();
@@ -157,18 +181,13 @@ impl Role {
             let why = "claim_mappings: each claim must have a name of its own as text, and none may be \"role\"";
             return Err(Fault::invalid(why));
         }
-        let sizes = [self.bound_audiences.len(), self.bound_claims.len(), self.claim_mappings.len()];
-        let claims = [&self.user_claim, &self.bound_subject, &self.groups_claim];
-        let long = claims.into_iter().chain(&self.bound_audiences).any(|text| text.len() > TEXT_MAX);
-        if sizes.iter().any(|size| *size > LIST_MAX) || long {
-            return Err(Fault::invalid("a role has at most 256 audiences, claims and mappings, of at most 2048 bytes"));
-        }
-        let bound = !self.bound_audiences.is_empty()
-            || !self.bound_subject.is_empty()
-            || !self.bound_claims.is_empty()
-            || !self.token.token_bound_cidrs.is_empty();
-        if !bound {
-            return Err(Fault::invalid("must have at least one bound constraint when creating/updating a role"));
+        let fits = |name: &&str| !name.is_empty() && name.len() <= VALUE_MAX && !name.chars().any(char::is_control);
+        if all > MAPPINGS_MAX
+            || !names.iter().all(fits)
+            || self.claim_mappings.keys().any(|claim| claim.len() > TEXT_MAX)
+        {
+            let why = "claim_mappings: at most 63, to names of 1 to 512 bytes without control characters";
+            return Err(Fault::invalid(why));
         }
         Ok(())
     }
@@ -201,11 +220,16 @@ fn texts(value: &Value) -> bool {
 
 /// The role of this name.
 pub(crate) fn get(name: &str) -> Result<Option<Role>, Fault> {
-    storage::get_json(&key(name))
+    let key = key(name);
+    // Whoever logs in says any name, also one that no role can have.
+    if name.contains('/') || storage::get(&key) == Err(StorageError::InvalidKey) {
+        return Ok(None);
+    }
+    storage::get_json(&key)
 }
 
 pub(crate) fn list(_request: &Request) -> Answer {
-    Response::list(&storage::names("role/").collect::<Result<Vec<_>, _>>()?)
+    Response::names("role/")
 }
 
 pub(crate) fn exists(request: &Request) -> Result<bool, Fault> {
@@ -236,59 +260,4 @@ fn key(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(body: Value) -> Result<Role, String> {
-        let mut role = Role::default();
-        let Value::Object(fields) = body else { return Err("no object".into()) };
-        role.change(&Sent::new(fields)).map_err(|fault| fault.messages.concat())?;
-        Ok(role)
-    }
-
-    #[test]
-    fn a_role_takes_what_stock_clients_send() {
-        let role = written(json!({
-            "role_type": "jwt", "user_claim": "sub", "bound_audiences": "a,b", "bound_claims": {"x": ["1", 2]},
-            "expiration_leeway": "-1", "clock_skew_leeway": "90s", "policies": "p,q", "ttl": "1h",
-        }))
-        .unwrap();
-        assert_eq!(role.bound_audiences, ["a", "b"]);
-        assert_eq!(
-            (role.expiration_leeway.or(150), role.clock_skew_leeway.or(60), role.not_before_leeway.or(150)),
-            (0, 90, 150)
-        );
-        assert_eq!(role.show()["token_policies"], json!(["p", "q"]));
-        assert_eq!(role.show()["token_ttl"], json!(3600));
-    }
-
-    #[test]
-    fn a_role_that_would_let_in_everybody_or_nobody_is_refused() {
-        for (body, says) in [
-            (json!({"user_claim": "sub", "bound_subject": "x"}), "role_type:"),
-            (json!({"role_type": "oidc", "user_claim": "sub"}), "role_type:"),
-            (json!({"role_type": "jwt", "bound_subject": "x"}), "a user claim"),
-            (json!({"role_type": "jwt", "user_claim": "sub"}), "must have at least one bound constraint"),
-            (json!({"role_type": "jwt", "user_claim": "s", "bound_claims": {"a": {"b": 1}}}), "bound_claims:"),
-            (
-                json!({"role_type": "jwt", "user_claim": "s", "bound_claims": {"a": 1}, "bound_claims_type": "glob"}),
-                "bound_claims:",
-            ),
-            (
-                json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "bound_claims_type": "regex"}),
-                "bound_claims_type:",
-            ),
-            (
-                json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "claim_mappings": {"a": "x", "b": "x"}}),
-                "claim_mappings:",
-            ),
-            (
-                json!({"role_type": "jwt", "user_claim": "s", "bound_subject": "x", "clock_skew_leeway": "soon"}),
-                "clock_skew_leeway:",
-            ),
-        ] {
-            let refused = written(body.clone()).unwrap_err();
-            assert!(refused.starts_with(says), "{body}: {refused}");
-        }
-    }
-}
+mod tests;

@@ -4,8 +4,8 @@
 use innkeeper_guest::prelude::*;
 
 use crate::records::Role;
-use crate::text::pem as text;
 use crate::x509;
+use formats::pem as text;
 
 /// A certification request in DER, without its signature being verified.
 pub fn certification_request(der: &[u8]) {

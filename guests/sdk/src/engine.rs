@@ -41,26 +41,43 @@ pub trait Engine: 'static {
 }
 
 /// What every entry into an engine carries.
-pub struct Context(pub(crate) wit::Context);
+pub struct Context {
+    facts: wit::Context,
+    /// Who renews a token; other entries have none, or a request that knows its own.
+    renewed_by: Option<wit::Caller>,
+}
 
 /// The mount that the engine runs for.
 #[derive(Clone, Copy)]
 pub struct Mount<'a>(&'a wit::MountFacts);
 
 impl Context {
+    pub(crate) fn new(facts: wit::Context) -> Self {
+        Self { facts, renewed_by: None }
+    }
+
+    pub(crate) fn renewed_by(self, caller: wit::Caller) -> Self {
+        Self { renewed_by: Some(caller), ..self }
+    }
+
     /// Identifies the request in logs.
     pub fn request_id(&self) -> &str {
-        &self.0.request_id
+        &self.facts.request_id
     }
 
     /// The mount that the engine runs for.
     pub fn mount(&self) -> Mount<'_> {
-        Mount(&self.0.mount)
+        Mount(&self.facts.mount)
+    }
+
+    /// DER of the certificate that was presented by whoever renews a token, in [`Engine::renew_token`].
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        self.renewed_by.as_ref()?.client_certificate.as_deref()
     }
 
     /// Milliseconds that remained when the engine was entered.
     pub fn deadline(&self) -> u64 {
-        self.0.deadline
+        self.facts.deadline
     }
 }
 

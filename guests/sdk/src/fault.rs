@@ -107,9 +107,11 @@ impl From<StorageError> for Fault {
                 Self::new(FaultKind::TooLarge, "too large to store: a value may have 1 MiB, a request 16 MiB")
             }
             StorageError::Unavailable => Self::new(FaultKind::Unavailable, "storage is unavailable"),
-            StorageError::NotGranted | StorageError::Conflict | StorageError::Internal => {
-                Self::internal(format!("storage: {error:?}"))
+            StorageError::Conflict => {
+                let text = "changed by another request; try again";
+                Self { retry_after: Some(1), ..Self::new(FaultKind::Unavailable, text) }
             }
+            StorageError::NotGranted | StorageError::Internal => Self::internal(format!("storage: {error:?}")),
         }
     }
 }

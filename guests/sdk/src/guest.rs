@@ -53,22 +53,26 @@ impl<E: Engine> wit::Guest for Adapter<E> {
 
     fn tick(context: wit::Context) -> Result<(), wit::Fault> {
         std::panic::set_hook(Box::new(log_panic));
-        E::tick(&Context(context)).map_err(Into::into)
+        E::tick(&Context::new(context)).map_err(Into::into)
     }
 
     fn revoke(context: wit::Context, lease: wit::Lease) -> Result<(), wit::Fault> {
         std::panic::set_hook(Box::new(log_panic));
-        E::revoke(&Context(context), &lease.into()).map_err(Into::into)
+        E::revoke(&Context::new(context), &lease.into()).map_err(Into::into)
     }
 
     fn renew(context: wit::Context, lease: wit::Lease) -> Result<wit::Lease, wit::Fault> {
         std::panic::set_hook(Box::new(log_panic));
-        E::renew(&Context(context), &lease.into()).map(Lease::into).map_err(Into::into)
+        E::renew(&Context::new(context), &lease.into()).map(Lease::into).map_err(Into::into)
     }
 
-    fn renew_token(context: wit::Context, internal: String) -> Result<wit::TokenWishes, wit::Fault> {
+    fn renew_token(
+        context: wit::Context,
+        caller: wit::Caller,
+        internal: String,
+    ) -> Result<wit::TokenWishes, wit::Fault> {
         std::panic::set_hook(Box::new(log_panic));
-        E::renew_token(&Context(context), &internal).map_err(Into::into)
+        E::renew_token(&Context::new(context).renewed_by(caller), &internal).map_err(Into::into)
     }
 }
 

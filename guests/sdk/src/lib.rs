@@ -44,8 +44,34 @@
 //! An auth method is the same with [`Engine::KIND`] set: it answers logins with [`Response::auth`], has [`passwords`] and
 //! [`http_out`], and its roles share [`TokenFields`].
 //!
-//! Meet first: [`Engine`], [`Route`], [`Action`], [`Request`], [`Response`], [`Fault`]. Unit tests of an engine run
-//! natively: storage, clock, randomness and log then have stand-ins in memory; keys do not.
+//! Meet first: [`Engine`], [`Route`], [`Action`], [`Request`], [`Response`], [`Fault`]. `innkeeper engine new` makes a whole
+//! project.
+//!
+//! # Unit tests
+//!
+//! Unit tests of an engine run natively: a handler is a function, [`Request::for_test`] makes what it takes, and storage,
+//! clock, randomness and log have stand-ins in memory. Keys and questions to other servers have none: `innkeeper engine
+//! test` runs a component with the host's own.
+//!
+//! ```
+//! use innkeeper_guest::prelude::*;
+//!
+//! fn count(request: &Request) -> Answer {
+//!     let place = format!("counts/{}", request.capture("name"));
+//!     let count = storage::get_json::<u64>(&place)?.unwrap_or_default() + 1;
+//!     storage::put_json(&place, &count)?;
+//!     Response::data(&json!({ "count": count }))
+//! }
+//!
+//! let request = Request::for_test(&[("name", "visits")], &json!({}));
+//! assert_eq!(count(&request).unwrap().data_text(), Some(r#"{"count":1}"#));
+//! assert_eq!(count(&request).unwrap().data_text(), Some(r#"{"count":2}"#));
+//! ```
+//!
+//! # Building
+//!
+//! The crate type is `cdylib`, the target `wasm32-unknown-unknown`, and `innkeeper engine build` makes a component of what
+//! cargo makes.
 
 mod auth;
 mod body;

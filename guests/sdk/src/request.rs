@@ -84,7 +84,7 @@ pub struct Request {
 impl Request {
     pub(crate) fn new(request: wit::Request) -> Self {
         Self {
-            context: Context(request.context),
+            context: Context::new(request.context),
             operation: request.operation.into(),
             captures: request.captures,
             body: request.body,
@@ -96,6 +96,22 @@ impl Request {
 
     /// A request for unit tests: update, with these captures and this JSON body, from a mount `test/` with a default
     /// time to live of 768 hours.
+    ///
+    /// ```
+    /// use innkeeper_guest::prelude::*;
+    ///
+    /// body! {
+    ///     /// What it takes.
+    ///     pub struct Wish {
+    ///         /// How many; text stands for a number.
+    ///         pub count: u32 = 1,
+    ///     }
+    /// }
+    ///
+    /// let request = Request::for_test(&[("name", "eve")], &json!({ "count": "3" }));
+    /// assert_eq!((request.capture("name"), request.mount().path()), ("eve", "test/"));
+    /// assert_eq!(request.body::<Wish>().unwrap().count, 3);
+    /// ```
     pub fn for_test(captures: &[(&str, &str)], body: &Value) -> Self {
         let mount = wit::MountFacts {
             accessor: "test_00000000".into(),
@@ -106,7 +122,7 @@ impl Request {
             options: Vec::new(),
         };
         Self {
-            context: Context(wit::Context { request_id: "test".into(), mount, deadline: 90_000 }),
+            context: Context::new(wit::Context { request_id: "test".into(), mount, deadline: 90_000 }),
             operation: Operation::Update,
             captures: captures.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             body: body.to_string(),
@@ -141,6 +157,12 @@ impl Request {
     pub fn with_client_certificate(mut self, der: &[u8]) -> Self {
         self.caller.client_certificate = Some(der.to_vec());
         self
+    }
+
+    /// What [`crate::Engine::renew_token`] gets when who sent this request asks for the renewal, for unit tests.
+    #[must_use]
+    pub fn renewing(self) -> Context {
+        self.context.renewed_by(self.caller)
     }
 
     /// Identifies the request in logs.

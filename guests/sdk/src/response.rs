@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::bindings::innkeeper::engine::types as wit;
-use crate::{Auth, Fault};
+use crate::{Auth, Fault, storage};
 
 /// What a handler returns.
 pub type Answer = Result<Response, Fault>;
@@ -45,6 +45,11 @@ impl Response {
     /// The answer to LIST: `keys`, or 404 when there are none.
     pub fn list(keys: &[String]) -> Answer {
         if keys.is_empty() { Ok(Self::nothing()) } else { Self::data(&json!({ "keys": keys })) }
+    }
+
+    /// The answer to LIST: the names directly below a prefix in the mount's drawer.
+    pub fn names(prefix: &str) -> Answer {
+        Self::list(&storage::names(prefix).collect::<Result<Vec<_>, _>>()?)
     }
 
     /// A login: the host makes a token of it. Only from auth methods, in actions that are [`crate::Action::unauthenticated`].

@@ -98,6 +98,13 @@ impl Iterator for Names<'_> {
     }
 }
 
+/// Drops what was written since the last checkpoint, as the host does when an engine answers with a fault. For unit tests,
+/// on this thread.
+#[cfg(not(target_family = "wasm"))]
+pub fn drop_writes() {
+    native::drop_writes();
+}
+
 /// A drawer in memory, one per thread, for unit tests.
 #[cfg(not(target_family = "wasm"))]
 mod native {
@@ -108,6 +115,8 @@ mod native {
 
     thread_local! {
         static DRAWER: RefCell<BTreeMap<String, Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+        /// The drawer as it was at the last checkpoint.
+        static DURABLE: RefCell<BTreeMap<String, Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
     }
 
     pub(super) fn get(key: &str) -> Result<Option<Vec<u8>>, StorageError> {
@@ -136,6 +145,11 @@ mod native {
     }
 
     pub(super) fn checkpoint() -> Result<(), StorageError> {
+        DURABLE.set(DRAWER.with_borrow(BTreeMap::clone));
         Ok(())
+    }
+
+    pub(super) fn drop_writes() {
+        DRAWER.set(DURABLE.with_borrow(BTreeMap::clone));
     }
 }

@@ -99,7 +99,7 @@ fn place(name: &str) -> Result<String, Fault> {
 }
 
 pub(crate) fn list(_request: &Request) -> Answer {
-    Response::list(&storage::names("keys/").collect::<Result<Vec<_>, _>>()?)
+    Response::names("keys/")
 }
 
 pub(crate) fn write(request: &Request) -> Answer {

@@ -1,7 +1,6 @@
 //! `login`: who proves to know the password gets a token.
 
 use innkeeper_guest::prelude::*;
-use innkeeper_guest::serde_json;
 use serde::{Deserialize, Serialize};
 
 use crate::user::{User, name};
@@ -39,7 +38,7 @@ fn login(request: &Request) -> Answer {
     let user = User::load(&name)?;
     let right = match &user {
         Some(user) => passwords::verify(&password, &user.password_hash),
-        // Takes as long as for somebody who is known.
+        // Takes as long as for somebody whose password was hashed here; hashes of elsewhere have costs of their own.
         None => passwords::hash(&password).map(|_| false),
     };
     let right = match right {
@@ -57,7 +56,7 @@ fn login(request: &Request) -> Answer {
 
 /// A token may be renewed as long as its user is there and has the same policies.
 pub(crate) fn renew(internal: &str) -> Result<TokenWishes, Fault> {
-    let issued: Issued = serde_json::from_str(internal).map_err(|e| Fault::internal(e.to_string()))?;
+    let issued: Issued = Auth::from_internal(internal)?;
     let user = User::load(&issued.username)?.ok_or_else(|| Fault::invalid("user no longer exists, not renewing"))?;
     if user.token.token_policies != issued.policies {
         return Err(Fault::invalid("policies have changed, not renewing"));

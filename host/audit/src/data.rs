@@ -12,7 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::salt::Salt;
 
 /// Most bytes that the data of one entry has in a line. Of more, one hash of the whole is written, and its length.
-pub const DATA_MAX: usize = 1024 * 1024;
+pub(crate) const DATA_MAX: usize = 1024 * 1024;
 
 /// How a device shows data.
 pub(crate) struct Veil<'a> {

@@ -148,8 +148,6 @@ struct ResponseShown<'a> {
     data: Veiled,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<LeaseShown<'a>>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    redirect: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     wrap_info: Option<WrapShown<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -171,8 +169,8 @@ struct WrapShown<'a> {
     token: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     accessor: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    creation_time: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    creation_time: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     creation_path: &'a str,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -368,7 +366,6 @@ impl Device {
             mount: mount(of.mount.as_ref()),
             data,
             secret: Some(answer.lease_id).filter(|id| !id.is_empty()).map(|lease_id| LeaseShown { lease_id }),
-            redirect: answer.redirect,
             wrap_info: answer.wrap.map(|wrap| self.wrap(wrap)),
             warnings: answer.warnings,
             headers,
@@ -380,7 +377,7 @@ impl Device {
             ttl: wrap.ttl,
             token: self.secret(wrap.token.as_ref()),
             accessor: self.accessor(&wrap.accessor),
-            creation_time: wrap.creation_time.map(stamp).unwrap_or_default(),
+            creation_time: &wrap.creation_time,
             creation_path: &wrap.creation_path,
             wrapped_accessor: self.accessor(&wrap.wrapped_accessor),
         }

@@ -26,7 +26,7 @@ pub struct Request<'a> {
     pub data: Data<'a>,
     /// Top-level names of the data that are shown in clear.
     pub clear: &'a [String],
-    /// As sent. Only ever written as a hash.
+    /// As sent. Written as a hash, unless the device has `log_raw`.
     pub client_token: Option<SecretString>,
     /// Names the token without being it.
     pub client_token_accessor: String,
@@ -38,7 +38,7 @@ pub struct Request<'a> {
     pub wrap_ttl: u64,
     /// All headers, names in lower case; only those that are configured are written.
     pub headers: &'a [(String, String)],
-    /// In hexadecimal, when the client showed a certificate.
+    /// In decimal, when the client showed a certificate: it holds its key, and who issued it is the listener's to ask.
     pub client_certificate_serial_number: String,
 }
 
@@ -79,7 +79,7 @@ pub enum Data<'a> {
 /// Who asks, or who was let in by an answer.
 #[derive(Clone, Debug, Default)]
 pub struct Auth {
-    /// Only ever written as a hash.
+    /// Written as a hash, unless the device has `log_raw`.
     pub client_token: Option<SecretString>,
     /// Names the token without being it.
     pub accessor: String,
@@ -129,8 +129,6 @@ pub struct Answer<'a> {
     pub clear: &'a [String],
     /// The lease, if the answer has one.
     pub lease_id: &'a str,
-    /// Where the client is sent.
-    pub redirect: &'a str,
     /// When the answer was wrapped.
     pub wrap: Option<&'a Wrap>,
     /// Shown to the client.
@@ -142,14 +140,14 @@ pub struct Answer<'a> {
 /// An answer that was put into a token of its own.
 #[derive(Debug, Default)]
 pub struct Wrap {
-    /// Only ever written as a hash.
+    /// Written as a hash, unless the device has `log_raw`.
     pub token: Option<SecretString>,
     /// Names that token.
     pub accessor: String,
     /// In seconds.
     pub ttl: u64,
-    /// When it was made.
-    pub creation_time: Option<SystemTime>,
+    /// When it was made, as the client is told.
+    pub creation_time: String,
     /// The path that was asked.
     pub creation_path: String,
     /// The accessor of the token that is inside, if one is.

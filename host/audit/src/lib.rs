@@ -20,11 +20,9 @@ mod salt;
 mod table;
 
 pub use audit::{Audit, Devices};
-pub use data::DATA_MAX;
-pub use device::{DEADLINE, QUEUE_BYTES_MAX, QUEUE_ENTRIES};
 pub use facts::{Answer, Auth, Data, KeyUse, Mount, Namespace, Policy, Request, Wrap};
 pub use recording::Recording;
-pub use table::{DEVICES_MAX, HEADERS_MAX, Header, Shown, Wanted};
+pub use table::{Header, Shown, Wanted};
 
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,9 @@ use crate::options::{Options, Target};
 use crate::salt::SALT_LEN;
 
 /// Most devices.
-pub const DEVICES_MAX: usize = 16;
+pub(crate) const DEVICES_MAX: usize = 16;
 /// Most request headers that entries show.
-pub const HEADERS_MAX: usize = 64;
+pub(crate) const HEADERS_MAX: usize = 64;
 /// Longest description, in bytes.
 const DESCRIPTION_MAX: usize = 1024;
 /// Where the record lies.

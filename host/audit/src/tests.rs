@@ -18,6 +18,8 @@ use serde_json::value::RawValue;
 use storage::Store;
 use storage::memory::Memory;
 
+use crate::device::DEADLINE;
+use crate::table::DEVICES_MAX;
 use crate::*;
 
 /// A node, or several, over one store.

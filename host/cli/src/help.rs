@@ -3,10 +3,11 @@
 use clap::Command;
 
 /// The groups of the first page of help, and what is in them.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Everyday commands", &["read", "write", "patch", "delete", "list", "kv", "pki", "login", "unwrap", "path-help"]),
     ("What a server holds", &["secrets", "auth", "policy", "token", "lease", "namespace", "managed-keys", "audit"]),
     ("Servers", &["server", "status", "operator"]),
+    ("Engines of your own", &["engine"]),
     ("This program", &["print", "completion", "version", "help"]),
 ];
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 
 /// Nobody but its owner reads what is saved.
-const MODE: u32 = 0o600;
+pub(crate) const OWN: u32 = 0o600;
 
 /// `FILE.part`. It is removed when it is dropped before [`Part::finish`].
 pub(crate) struct Part<'a> {
@@ -22,7 +22,7 @@ pub(crate) struct Part<'a> {
 impl<'a> Part<'a> {
     /// Begins anew, over what another try may have left; not over what another one is writing.
     pub(crate) fn open(name: &'a Path, force: bool) -> Result<Self, Error> {
-        Self::open_with(name, force, MODE)
+        Self::open_with(name, force, OWN)
     }
 
     /// The same for a file that others may read too.
@@ -32,7 +32,7 @@ impl<'a> Part<'a> {
         part.push(".part");
         let part = PathBuf::from(part);
         let failed = |error| Error::File { path: part.clone(), error };
-        let options = OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).open(&part);
+        let options = OpenOptions::new().write(true).create(true).truncate(false).mode(OWN).open(&part);
         let file = options.map_err(failed)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(Error::Busy(part)),
@@ -74,6 +74,13 @@ impl Drop for Part<'_> {
             let _ = fs::remove_file(&self.part);
         }
     }
+}
+
+/// A whole file at once.
+pub(crate) fn save(name: &Path, force: bool, mode: u32, bytes: &[u8]) -> Result<(), Error> {
+    let mut part = Part::open_with(name, force, mode)?;
+    part.write(bytes)?;
+    part.finish()
 }
 
 fn free(name: &Path, force: bool) -> Result<(), Error> {

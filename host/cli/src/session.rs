@@ -69,6 +69,18 @@ impl Session<'_> {
         self.show_or_say(&answer, None, done)
     }
 
+    /// Has something done whose answer is for nobody, and says so in any format.
+    pub(crate) fn order(&mut self, ask: Ask, doing: &str, done: &str) -> Result<Exit, Error> {
+        self.client.ask(&ask.for_us()).map_err(|error| error.during(doing))?;
+        self.success(done)
+    }
+
+    /// Writes to a path, and shows what was answered.
+    pub(crate) fn write(&mut self, ask: &Ask, path: &str, field: Option<&str>) -> Result<Exit, Error> {
+        let answer = self.client.ask(ask).map_err(|error| error.during(format!("writing data to {path}")))?;
+        self.show_or_say(&answer, field, &format!("Data written to: {path}"))
+    }
+
     /// Shows an answer, or one field of it.
     pub(crate) fn show(&mut self, answer: &Answer, field: Option<&str>) -> Result<Exit, Error> {
         let body = answer.json()?;
@@ -114,9 +126,20 @@ impl Session<'_> {
         Ok(WELL)
     }
 
+    /// What is there. Nothing at the place that `at` names is an error.
+    pub(crate) fn found(&self, ask: &Ask, doing: &str, at: &str) -> Result<Answer, Error> {
+        let found = self.client.find(ask).map_err(|error| error.during(doing))?;
+        found.ok_or_else(|| Error::Absent(output::one_line(at)))
+    }
+
     /// The data of an answer.
     pub(crate) fn data(&self, ask: Ask, doing: &str) -> Result<Value, Error> {
         self.client.ask(&ask.for_us()).and_then(|answer| answer.data()).map_err(|error| error.during(doing))
+    }
+
+    /// The whole of an answer.
+    pub(crate) fn whole(&self, ask: Ask, doing: &str) -> Result<Value, Error> {
+        self.client.ask(&ask.for_us()).and_then(|answer| answer.json()).map_err(|error| error.during(doing))
     }
 
     /// The fields that the user gave.

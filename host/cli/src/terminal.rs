@@ -84,6 +84,14 @@ impl Terminal {
         Ok(text)
     }
 
+    /// An argument, or standard input where that is `-`; without white space around it.
+    pub(crate) fn given(&mut self, argument: Option<&str>) -> Result<Option<String>, Error> {
+        match argument {
+            Some("-") => Ok(Some(self.input()?.trim().to_owned())),
+            argument => Ok(argument.map(|text| text.trim().to_owned())),
+        }
+    }
+
     /// Asks the person at the terminal for something that nobody else should see.
     pub(crate) fn hidden(&mut self, what: &str) -> Result<SecretString, Error> {
         let given = (self.ask)(&format!("{what} (will be hidden): ")).map_err(|_| {

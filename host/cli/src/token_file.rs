@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::Error;
 use crate::environment::Environment;
-use crate::part::Part;
+use crate::part;
 
 const NAME: &str = ".vault-token";
 /// Largest file that is read for a token, in bytes.
@@ -33,9 +33,7 @@ pub(crate) fn write(environment: &Environment, token: &SecretString) -> Result<(
     let path = path(environment).ok_or_else(|| {
         Error::Usage("there is no home to keep the token in: set HOME, or say -no-store and keep it yourself".into())
     })?;
-    let mut part = Part::open(&path, true)?;
-    part.write(token.expose_secret().as_bytes())?;
-    part.finish()
+    part::save(&path, true, part::OWN, token.expose_secret().as_bytes())
 }
 
 #[cfg(test)]

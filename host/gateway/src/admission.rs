@@ -101,7 +101,7 @@ impl Rooms {
     pub(crate) async fn admit(
         &self,
         known: Option<&Known>,
-        routed: &Routed<'_>,
+        routed: &Routed,
         asked: &Asked<'_>,
         transaction: &mut Transaction,
     ) -> Result<Result<Admitted, Denied>, Fault> {

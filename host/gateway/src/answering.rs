@@ -35,14 +35,14 @@ impl<'a> Answering<'a> {
     /// Whether what a request writes to is there, as the engine says.
     pub(crate) async fn exists(
         &self,
-        (routed, engine): (&Routed<'_>, &Engine<'_>),
+        (routed, engine): (&Routed, &Engine),
         known: Option<&Known>,
         body: &Body,
         transaction: Transaction,
     ) -> Result<(bool, Transaction), Fault> {
         let caller = caller(self.arrival, known.map(Known::principal));
         let (call, _) = self.call(engine, self.arrival.operation, body, caller)?;
-        let grant = self.rooms.grant(&self.errand(&routed.namespace, &engine.mount), transaction);
+        let grant = self.rooms.grant(&self.errand(&routed.namespace, &engine.mount), transaction)?;
         engine.guest.exists(grant, call).await
     }
 
@@ -79,32 +79,33 @@ impl<'a> Answering<'a> {
     /// An answer of an engine. Only an answer gives the transaction back.
     pub(crate) async fn engine(
         &self,
-        (routed, engine): (&Routed<'_>, &Engine<'_>),
+        (routed, engine): (&Routed, &Engine),
         operation: Operation,
         body: &Body,
         admitted: &Admitted,
         mut transaction: Transaction,
     ) -> Result<(Reply, Transaction), Fault> {
         if self.arrival.help {
-            let explained = help::explain(&engine.guest.descriptor, engine.matched.as_ref())?;
+            let explained = help::explain(&engine.guest.descriptor, engine.route())?;
             return Ok((explained, transaction));
         }
         let mount = &engine.mount;
         let (call, action) = self.call(engine, operation, body, caller(self.arrival, admitted.principal()))?;
         mount.expect(&mut transaction)?;
-        let grant = self.rooms.grant(&self.errand(&routed.namespace, mount), transaction);
+        let grant = self.rooms.grant(&self.errand(&routed.namespace, mount), transaction)?;
         let answered = match engine.guest.handle(grant, call).await {
             Ok(answered) => answered,
             Err(refusal) => return Err(login::refused(&self.rooms.store, mount, refusal, now()).await),
         };
         let (mut reply, mut transaction) = (answered.reply, answered.transaction);
         if let Some(lent) = answered.lent {
-            let loan = Loan { mount, path: &routed.path, principal: admitted.principal() };
+            let loan = Loan { mount, tree: self.tree, path: &routed.path, principal: admitted.principal() };
             self.rooms.lend(&mut transaction, &mut reply, lent, &loan).await?;
         }
         if let Some(login) = answered.login {
             let door = Door {
                 rooms: self.rooms,
+                tree: self.tree,
                 namespace: &routed.namespace,
                 mount,
                 path: &routed.path,
@@ -128,7 +129,7 @@ impl<'a> Answering<'a> {
     /// What an engine is asked, and what it says of that.
     fn call<'b>(
         &self,
-        engine: &Engine<'b>,
+        engine: &'b Engine,
         operation: Operation,
         body: &Body,
         caller: Caller,
@@ -159,11 +160,11 @@ impl system::AskMethod for Answering<'_> {
     async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault> {
         let gone = || Fault::invalid("the auth method of the token is gone, not renewing");
         let mount = self.tree.mount_by_id(login.mount).ok_or_else(gone)?;
-        let guest = self.rooms.catalog.of(mount).ok_or_else(gone)?;
         let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
         let transaction = self.rooms.store.begin().await.map_err(stored)?;
-        let grant = self.rooms.grant(&self.errand(namespace, mount), transaction);
-        let (wishes, transaction) = guest.renew_token(grant, &login.internal).await?;
+        let guest = self.rooms.catalog.guest(&transaction, mount).await?;
+        let grant = self.rooms.grant(&self.errand(namespace, mount), transaction)?;
+        let (wishes, transaction) = guest.renew_token(grant, caller(self.arrival, None), &login.internal).await?;
         transaction.commit().await.map_err(stored)?;
         Ok(wishes)
     }

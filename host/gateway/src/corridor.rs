@@ -11,7 +11,8 @@ use keys::{InternalKeys, ManagedKeys};
 use meter::Meter;
 use model::{Fault, Kind, Operation, Reply};
 use outgoing::Outgoing;
-use sandbox::Catalog;
+use plugins::Catalog;
+
 use storage::Store;
 use storage::barrier::Barrier;
 use system::{Front, System};
@@ -20,6 +21,7 @@ use tokio::sync::Mutex;
 
 use crate::Arrival;
 use crate::opening::{Furnish, Open};
+use crate::turns::Turns;
 
 /// How often a request that lost against another is run again before it is given up.
 pub const RERUNS_MAX: u32 = 16;
@@ -56,6 +58,8 @@ pub struct Rooms {
     pub audit: Arc<Audit>,
     /// The engines.
     pub catalog: Catalog,
+    /// How many requests of a mount run at once.
+    pub turns: Turns,
     /// What the host itself answers.
     pub system: System,
     /// Longest time that one request may take.

@@ -10,6 +10,7 @@ use leases::{Lease, Leases, Sweep};
 use model::{Fault, Id, Kind};
 use serde::{Deserialize, Serialize};
 use storage::Drawer;
+use system::System;
 use tenancy::Mount;
 
 use crate::corridor::{Rooms, now, stored};
@@ -81,6 +82,9 @@ impl Rooms {
             if work.is_empty() || !self.claim_reaping(node).await? {
                 return Ok(());
             }
+            if work.recount {
+                tell(self.recount().await, "the count of leases");
+            }
             for sweep in work.sweeps {
                 tell(self.sweep(sweep).await, "a revoked prefix");
             }
@@ -98,6 +102,7 @@ impl Rooms {
             sweeps: Sweep::all(&mut transaction, TURN_MAX).await?,
             mounts: Mount::leaving(&mut transaction, TURN_MAX).await?,
             due: Leases::due(&mut transaction, now(), BATCH).await?,
+            recount: System::demands_recount(&mut transaction).await?,
         };
         // Usually nothing was written.
         transaction.commit().await.map_err(stored)?;
@@ -123,6 +128,14 @@ impl Rooms {
         let taking: Vec<_> = leases.iter().map(|lease| self.take_back(lease)).collect();
         let mut taken = stream::iter(taking).buffer_unordered(AT_ONCE);
         while taken.next().await.is_some() {}
+    }
+
+    /// Counts the next leases after a quota has changed.
+    async fn recount(&self) -> Result<(), Fault> {
+        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let tree = self.tenancy.tree(&mut transaction).await?;
+        self.system.recount(&mut transaction, &tree).await?;
+        transaction.commit().await.map_err(stored)
     }
 
     /// Ends the next leases of a sweep; they are due then.
@@ -166,11 +179,12 @@ struct Work {
     sweeps: Vec<Sweep>,
     mounts: Vec<Mount>,
     due: Vec<Lease>,
+    recount: bool,
 }
 
 impl Work {
     fn is_empty(&self) -> bool {
-        self.sweeps.is_empty() && self.mounts.is_empty() && self.due.is_empty()
+        self.sweeps.is_empty() && self.mounts.is_empty() && self.due.is_empty() && !self.recount
     }
 }
 

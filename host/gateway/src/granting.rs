@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::Fault;
-use sandbox::{Grant, Guest};
+use sandbox::{Grant, Limits};
 use storage::Transaction;
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
@@ -25,16 +25,10 @@ pub(crate) struct Errand<'a> {
 }
 
 impl Rooms {
-    /// The engine that a mount is of.
-    pub(crate) fn guest(&self, mount: &Mount) -> Result<&Arc<Guest>, Fault> {
-        let missing = || Fault::internal(format!("mount {} is of a type that this server lacks", mount.accessor));
-        self.catalog.of(mount).ok_or_else(missing)
-    }
-
-    /// What a guest is given for one entry.
-    pub(crate) fn grant(&self, errand: &Errand<'_>, transaction: Transaction) -> Grant {
+    /// What a guest is given for one entry. A mount that may have no more entries at once is given nothing.
+    pub(crate) fn grant(&self, errand: &Errand<'_>, transaction: Transaction) -> Result<Grant, Fault> {
         let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(errand.mount);
-        Grant {
+        Ok(Grant {
             request_id: errand.id.to_owned(),
             transaction,
             namespace: Arc::clone(errand.namespace),
@@ -45,7 +39,9 @@ impl Rooms {
             managed_keys: errand.recorder.keys(&self.managed_keys),
             internal_keys: self.internal_keys.clone(),
             outgoing: Arc::clone(&self.outgoing),
+            limits: Limits::of(errand.mount),
+            turn: self.turns.take(errand.mount)?,
             deadline: errand.deadline,
-        }
+        })
     }
 }

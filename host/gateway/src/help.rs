@@ -1,21 +1,21 @@
 //! `?help=1`: explains a path of an engine.
 
 use model::{Fault, Reply};
-use sandbox::{Descriptor, FieldKind, Matched};
+use sandbox::{Descriptor, FieldKind, Route};
 use serde_json::json;
 
-pub(crate) fn explain(descriptor: &Descriptor, matched: Option<&Matched<'_>>) -> Result<Reply, Fault> {
+pub(crate) fn explain(descriptor: &Descriptor, route: Option<&Route>) -> Result<Reply, Fault> {
     let mut text = format!("{} {}\n\n{}\n", descriptor.name, descriptor.version, descriptor.about);
-    match matched {
+    match route {
         None => {
             text.push_str("\n## PATHS\n");
             for route in &descriptor.routes {
                 text.push_str(&format!("\n    {}\n        {}\n", route.template, route.about));
             }
         }
-        Some(matched) => {
-            text.push_str(&format!("\n{}\n    {}\n", matched.route.template, matched.route.about));
-            for action in &matched.route.actions {
+        Some(route) => {
+            text.push_str(&format!("\n{}\n    {}\n", route.template, route.about));
+            for action in &route.actions {
                 text.push_str(&format!("\n## {}\n\n{}\n", action.operation.name(), action.about));
                 for field in &action.fields {
                     let default = field.default.as_ref().map_or_else(String::new, |d| format!(", default {d}"));

@@ -9,8 +9,8 @@ use model::{Fault, Id, Kind, LeaseInfo, Payload, Reply, TokenKind};
 use sandbox::Lent;
 use serde_json::value::RawValue;
 use storage::Transaction;
-use system::{Duty, Renewal};
-use tenancy::{Mount, Namespace};
+use system::{Duty, Leasing, Renewal};
+use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
 
 use crate::answering::Answering;
@@ -30,6 +30,7 @@ const AT_ONCE_MAX: usize = 32;
 /// Where something was lent.
 pub(crate) struct Loan<'a> {
     pub(crate) mount: &'a Mount,
+    pub(crate) tree: &'a Tree,
     /// The path below the namespace.
     pub(crate) path: &'a str,
     /// The caller: with its token, the lease ends.
@@ -51,7 +52,7 @@ impl Rooms {
         let end = loan.principal.and_then(end_of_batch).unwrap_or(u64::MAX);
         let ttl = wanted.min(longest).min(end.saturating_sub(now));
         let random = hex::encode(system::random::<16>()?);
-        let lease = Lease::new(NewLease {
+        let mut lease = Lease::new(NewLease {
             namespace: loan.mount.namespace,
             path: loan.path,
             random: &random,
@@ -62,6 +63,8 @@ impl Rooms {
             renewable: lent.renewable,
             max_expires: Some(now.saturating_add(longest).min(end)),
         })?;
+        let leasing = Leasing { tree: loan.tree, namespace: lease.namespace, path: loan.path, exempt: false };
+        lease.counted = self.system.lease_quota(transaction, leasing).await?;
         Leases::insert(transaction, &lease).await?;
         reply.lease = Some(LeaseInfo { id: lease.id, duration: ttl, renewable: lease.renewable });
         Ok(())
@@ -159,12 +162,12 @@ impl Rooms {
             },
         };
         let namespace = &namespace;
-        let guest = self.guest(&mount)?;
+        let guest = self.catalog.guest(&transaction, &mount).await?;
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
         let id = lease_id(&mount);
         let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
         let errand = Errand { id: &id, tree: &tree, namespace, mount: &mount, recorder, deadline };
-        guest.revoke(self.grant(&errand, transaction), lent).await
+        guest.revoke(self.grant(&errand, transaction)?, lent).await
     }
 
     async fn note_failure(&self, lease: &Lease, fault: &Fault) -> Result<(), Fault> {
@@ -201,7 +204,8 @@ impl Rooms {
         let (recorder, deadline) = (&answering.recorder, answering.deadline);
         let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
-        let (lent, mut transaction) = self.guest(mount)?.renew(self.grant(&errand, transaction), lent).await?;
+        let guest = self.catalog.guest(&transaction, mount).await?;
+        let (lent, mut transaction) = guest.renew(self.grant(&errand, transaction)?, lent).await?;
         let (default, longest) = self.system.lease_ttls(mount);
         let now = now();
         let wanted = if lent.ttl == 0 { default } else { lent.ttl };

@@ -23,11 +23,13 @@ mod passage;
 mod recording;
 mod routing;
 mod ticks;
+mod turns;
 mod wrapping;
 
 pub use arrival::{Arrival, LedTo};
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
 pub use opening::Furnish;
+pub use turns::Turns;
 
 /// The check of bodies, for fuzzing.
 #[doc(hidden)]

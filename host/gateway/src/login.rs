@@ -10,14 +10,15 @@ use identity::{Arriving, Directory};
 use model::{Auth, Fault, Id, TokenKind};
 use sandbox::{Login, Refusal, TokenWishes};
 use storage::{Store, Transaction};
-use system::lockout;
-use tenancy::{Mount, Namespace, TokenType};
+use system::{Leasing, lockout};
+use tenancy::{Mount, Namespace, TokenType, Tree};
 
 use crate::corridor::Rooms;
 
 /// Where a login happens.
 pub(crate) struct Door<'a> {
     pub(crate) rooms: &'a Rooms,
+    pub(crate) tree: &'a Tree,
     pub(crate) namespace: &'a Arc<Namespace>,
     pub(crate) mount: &'a Arc<Mount>,
     /// The request's, below the namespace.
@@ -44,7 +45,10 @@ impl Door<'_> {
         }
         let entity = self.entity(&login, transaction).await?;
         let (new, warnings) = self.token(login, entity)?;
-        let (token, principal) = self.rooms.tokens.create(transaction, NewToken { bound_cidrs, ..new }).await?;
+        let leasing = Leasing { tree: self.tree, namespace: self.namespace.id, path: &new.path, exempt: false };
+        let counted = self.rooms.system.lease_quota(transaction, leasing).await?;
+        let new = NewToken { bound_cidrs, counted, ..new };
+        let (token, principal) = self.rooms.tokens.create(transaction, new).await?;
         let facts = match entity {
             Some(entity) => Directory::of(self.namespace.id).facts(transaction, entity).await?,
             None => None,

@@ -123,7 +123,7 @@ impl Rooms {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         let tree = self.tenancy.tree(&mut transaction).await?;
         let known = self.identify(arrival, &tree, &mut transaction).await?;
-        let routed = self.route(arrival, known.as_ref(), &tree);
+        let routed = self.route(arrival, known.as_ref(), &tree, &transaction).await;
         if !std::mem::replace(&mut journey.weighed, true) {
             let namespace = routed.as_ref().ok().map(|routed| &routed.namespace.path);
             self.quota(arrival, namespace, &mut transaction).await?;
@@ -155,7 +155,7 @@ impl Rooms {
         &self,
         ground: &Ground<'_>,
         facts: &Facts<'_>,
-        routed: &Routed<'_>,
+        routed: &Routed,
         known: Option<&Known>,
         mut transaction: Transaction,
     ) -> Result<Decided, Fault> {
@@ -183,7 +183,7 @@ impl Rooms {
     async fn answer(
         &self,
         answering: Answering<'_>,
-        routed: &Routed<'_>,
+        routed: &Routed,
         decided: Decided,
         upload: &mut Option<Stream>,
         journey: &mut Journey,

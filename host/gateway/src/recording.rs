@@ -10,10 +10,13 @@ use async_trait::async_trait;
 use audit::{Answer, Audit, Auth, Data, Devices, KeyUse, Policy, Recording, Request, Wrap};
 use keys::{Hash, ManagedKeys, Sealing, Used, Witness};
 use model::{Fault, MountClass, Operation, Payload, Reply};
+use num_bigint::BigInt;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 use crate::admission::Known;
 use crate::corridor::Gateway;
@@ -85,7 +88,6 @@ pub(crate) async fn close(recorder: &Recorder, answer: Result<&Reply, &Fault>) -
         data: answered(&reply.payload),
         clear: &recorder.clear,
         lease_id: reply.lease.as_ref().map_or("", |lease| &lease.id),
-        redirect: "",
         wrap: wrap.as_ref(),
         warnings: &reply.warnings,
         headers: &reply.headers,
@@ -117,7 +119,7 @@ fn put_away(info: &model::WrapInfo) -> Wrap {
         token: Some(info.token.clone()),
         accessor: info.accessor.clone(),
         ttl: info.ttl,
-        creation_time: None,
+        creation_time: info.creation_time.clone(),
         creation_path: info.creation_path.clone(),
         wrapped_accessor: info.wrapped_accessor.clone().unwrap_or_default(),
     }
@@ -205,7 +207,7 @@ impl Witness for Recorder {
 
 impl<'a> Facts<'a> {
     /// What is known before anything is decided.
-    pub(crate) fn new(arrival: &'a Arrival, known: Option<&'a Known>, routed: Option<&Routed<'_>>) -> Self {
+    pub(crate) fn new(arrival: &'a Arrival, known: Option<&'a Known>, routed: Option<&Routed>) -> Self {
         let target = match routed.map(|routed| &routed.answerer) {
             None => At::Nowhere,
             Some(Answerer::Guest(engine)) => At::Mount(Arc::clone(&engine.mount)),
@@ -259,7 +261,7 @@ impl<'a> Facts<'a> {
             remote_port: arrival.peer.port(),
             wrap_ttl: arrival.wrap_ttl.map_or(0, |ttl| ttl.as_secs()),
             headers: &arrival.headers,
-            client_certificate_serial_number: String::new(),
+            client_certificate_serial_number: arrival.client_certificate.as_deref().map(serial).unwrap_or_default(),
         }
     }
 
@@ -283,6 +285,13 @@ impl<'a> Facts<'a> {
             remaining_uses: who.num_uses,
         })
     }
+}
+
+/// The serial number of a certificate, in decimal as auditors know it; empty where it cannot be read.
+fn serial(der: &[u8]) -> String {
+    let read = Certificate::from_der(der).ok();
+    let number = |read: &Certificate| BigInt::from_signed_bytes_be(read.tbs_certificate().serial_number().as_bytes());
+    read.as_ref().map(|read| number(read).to_string()).unwrap_or_default()
 }
 
 /// The part of a namespace that a native path is in.

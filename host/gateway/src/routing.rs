@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use access::Demands;
 use model::{Fault, Kind, NamespacePath, Operation};
-use sandbox::{Action, Guest, Matched};
+use sandbox::{Action, Guest, Matched, Route};
+use storage::Transaction;
 use system::System;
 use tenancy::{Mount, Namespace, Target, Tree};
 
@@ -13,46 +14,51 @@ use crate::admission::Known;
 use crate::corridor::Rooms;
 
 /// Where a request leads.
-pub(crate) struct Routed<'a> {
+pub(crate) struct Routed {
     /// The namespace that it is in.
     pub(crate) namespace: Arc<Namespace>,
     /// The path below the namespace.
     pub(crate) path: String,
     /// What answers there.
-    pub(crate) answerer: Answerer<'a>,
+    pub(crate) answerer: Answerer,
     /// What that demands of whoever asks.
     pub(crate) demands: Demands,
 }
 
 /// What answers at a path.
-pub(crate) enum Answerer<'a> {
+pub(crate) enum Answerer {
     Host(system::Matched),
-    Guest(Engine<'a>),
+    Guest(Engine),
 }
 
 /// An engine at its mount.
-pub(crate) struct Engine<'a> {
-    pub(crate) guest: &'a Guest,
+pub(crate) struct Engine {
+    pub(crate) guest: Arc<Guest>,
     pub(crate) mount: Arc<Mount>,
     /// The route below the mount; `None`: the engine has none there.
-    pub(crate) matched: Option<Matched<'a>>,
+    pub(crate) matched: Option<Matched>,
 }
 
-impl<'a> Engine<'a> {
+impl Engine {
+    /// The route below the mount, as the engine describes it.
+    pub(crate) fn route(&self) -> Option<&Route> {
+        self.guest.descriptor.routes.get(self.matched.as_ref()?.index)
+    }
+
     /// What the engine does there for an operation, if it does anything.
-    pub(crate) fn action(&self, operation: Operation) -> Option<&'a Action> {
-        self.matched.as_ref()?.route.action(operation)
+    pub(crate) fn action(&self, operation: Operation) -> Option<&Action> {
+        self.route()?.action(operation)
     }
 }
 
-impl Routed<'_> {
+impl Routed {
     /// Whether it is answered though the API of its namespace is locked.
     pub(crate) fn unlocks(&self) -> bool {
         matches!(&self.answerer, Answerer::Host(matched) if matched.unlocks())
     }
 
     /// The engine that must be asked, before it is decided whether the request goes on, if what it writes to is there.
-    pub(crate) fn asks_first(&self, arrival: &Arrival) -> Option<&Engine<'_>> {
+    pub(crate) fn asks_first(&self, arrival: &Arrival) -> Option<&Engine> {
         let Answerer::Guest(engine) = &self.answerer else { return None };
         let asks = engine.action(arrival.operation).is_some_and(|action| action.existence_check);
         (asks && !arrival.help).then_some(engine)
@@ -67,7 +73,13 @@ impl Routed<'_> {
 
 impl Rooms {
     /// Reads the path. What a token asks about itself is answered in the namespace that the token is of.
-    pub(crate) fn route(&self, arrival: &Arrival, known: Option<&Known>, tree: &Tree) -> Result<Routed<'_>, Fault> {
+    pub(crate) async fn route(
+        &self,
+        arrival: &Arrival,
+        known: Option<&Known>,
+        tree: &Tree,
+        transaction: &Transaction,
+    ) -> Result<Routed, Fault> {
         let header = if System::is_everywhere(&arrival.path) {
             known.map_or_else(NamespacePath::root, |known| known.home().path.clone())
         } else {
@@ -90,16 +102,22 @@ impl Rooms {
             Target::Cubbyhole => host(self.system.find_cubbyhole(&place.rest)),
             Target::Mount(mount) => {
                 arrival.led_to.tell(&mount.kind);
-                self.engine(arrival, mount, &place.rest)?
+                self.engine(transaction, (arrival.operation, mount), &place.rest).await?
             }
         };
         Ok(Routed { namespace, path, answerer, demands })
     }
 
-    fn engine(&self, arrival: &Arrival, mount: Arc<Mount>, rest: &str) -> Result<(Answerer<'_>, Demands), Fault> {
-        let guest = self.guest(&mount)?;
-        let engine = Engine { guest, matched: guest.descriptor.find(rest.trim_matches('/')), mount };
-        let demands = engine.action(arrival.operation).map_or_else(Demands::default, |action| Demands {
+    async fn engine(
+        &self,
+        transaction: &Transaction,
+        (operation, mount): (Operation, Arc<Mount>),
+        rest: &str,
+    ) -> Result<(Answerer, Demands), Fault> {
+        let guest = self.catalog.guest(transaction, &mount).await?;
+        let matched = guest.descriptor.find(rest.trim_matches('/'));
+        let engine = Engine { guest, mount, matched };
+        let demands = engine.action(operation).map_or_else(Demands::default, |action| Demands {
             unauthenticated: action.unauthenticated,
             sudo: action.sudo,
         });
@@ -107,6 +125,6 @@ impl Rooms {
     }
 }
 
-fn host((matched, demands): (system::Matched, Demands)) -> (Answerer<'static>, Demands) {
+fn host((matched, demands): (system::Matched, Demands)) -> (Answerer, Demands) {
     (Answerer::Host(matched), demands)
 }

@@ -61,10 +61,19 @@ impl Rooms {
         let tree = self.tenancy.tree(&mut transaction).await?;
         drop(transaction);
         for mount in tree.all_mounts() {
-            let Some(guest) = self.catalog.of(mount).filter(|guest| guest.descriptor.wants_tick) else {
-                continue;
-            };
             if later.contains_key(&mount.id) {
+                continue;
+            }
+            // Components that were registered are loaded here too, so that no request waits for that.
+            let guest = match self.engine_of(mount).await {
+                Ok(guest) => guest,
+                Err(error) => {
+                    tracing::error!(mount = mount.accessor, %error, "the engine of a mount is not loaded");
+                    later.insert(mount.id, Instant::now() + Duration::from_secs(EVERY));
+                    continue;
+                }
+            };
+            if !guest.descriptor.wants_tick {
                 continue;
             }
             let claimed = self.claim(mount).await;
@@ -80,11 +89,18 @@ impl Rooms {
                 Err(error) if error.kind == Kind::Conflict => continue,
                 Err(error) => return Err(error),
             }
-            if let Err(error) = self.work(&tree, guest, mount).await {
+            if let Err(error) = self.work(&tree, &guest, mount).await {
                 tracing::warn!(mount = mount.accessor, %error, "an engine's periodic work failed; it is tried when it is due again");
             }
         }
         Ok(())
+    }
+
+    async fn engine_of(&self, mount: &Mount) -> Result<Arc<Guest>, Fault> {
+        match self.catalog.at_hand(mount) {
+            Some(guest) => Ok(guest),
+            None => self.catalog.guest(&self.store.begin().await.map_err(stored)?, mount).await,
+        }
     }
 
     /// Takes a mount's work for the next while, if it is due; if not, says in how many seconds it will be.
@@ -110,7 +126,7 @@ impl Rooms {
         let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
         let deadline = Instant::now() + self.request_time.min(Duration::from_secs(EVERY));
         let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
-        guest.tick(self.grant(&errand, transaction)).await?.commit().await.map_err(stored)
+        guest.tick(self.grant(&errand, transaction)?).await?.commit().await.map_err(stored)
     }
 }
 

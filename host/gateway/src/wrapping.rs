@@ -17,7 +17,7 @@ impl Answering<'_> {
         transaction: &mut Transaction,
     ) -> Result<Reply, Fault> {
         let (Some(ttl), Some((namespace, path))) = (self.arrival.wrap_ttl, at) else { return Ok(reply) };
-        let wish = Wish { ttl, namespace, path, request: &self.arrival.id, now: now() };
+        let wish = Wish { ttl, tree: self.tree, namespace, path, request: &self.arrival.id, now: now() };
         self.rooms.system.wrap(transaction, reply, wish).await
     }
 }

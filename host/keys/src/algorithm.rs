@@ -358,9 +358,18 @@ impl Usage {
 pub struct Usages(u8);
 
 impl Usages {
+    /// Every usage.
+    pub const ALL: Self = Self(u8::MAX);
+
     /// Whether this usage is in the set.
     pub const fn contains(self, usage: Usage) -> bool {
         self.0 & usage.bit() != 0
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// The usages in the set, in the order of [`Usage::ALL`].

@@ -57,6 +57,14 @@ pub enum Error {
         /// What is lacking.
         usage: Usage,
     },
+    /// The mount has the key for other usages.
+    #[error("managed key {key:?} is lent without the usage {}", usage.name())]
+    UsageNotLent {
+        /// The key's name.
+        key: String,
+        /// What is lacking.
+        usage: Usage,
+    },
     /// The token or KMS has no such key.
     #[error("the key is not in its token")]
     Absent,
@@ -145,7 +153,8 @@ impl Error {
     pub fn of(self, key: &str) -> Self {
         match self {
             named @ (Self::NotInNamespace(_) | Self::NotGranted(_) | Self::LibraryClosed { .. }) => named,
-            named @ (Self::UsageDenied { .. } | Self::Of { .. } | Self::Storage(_)) => named,
+            named @ (Self::UsageDenied { .. } | Self::UsageNotLent { .. }) => named,
+            named @ (Self::Of { .. } | Self::Storage(_)) => named,
             other => Self::Of { key: key.to_owned(), source: Box::new(other) },
         }
     }
@@ -155,7 +164,7 @@ impl Error {
         match self {
             Self::NotInNamespace(_) | Self::Absent | Self::NoSuchKey => Reason::NotFound,
             Self::NotGranted(_) | Self::LibraryClosed { .. } => Reason::NotGranted,
-            Self::UsageDenied { .. } => Reason::UsageDenied,
+            Self::UsageDenied { .. } | Self::UsageNotLent { .. } => Reason::UsageDenied,
             Self::Unsupported(_) | Self::UnsupportedScheme { .. } => Reason::Unsupported,
             Self::Unusable(_) | Self::Replaced | Self::Forbidden(_) => Reason::Unavailable,
             Self::Invalid(_) | Self::Present => Reason::Invalid,
@@ -223,6 +232,10 @@ impl Error {
             Self::UsageDenied { key, usage } => {
                 format!("managed key {key:?} may not be used to {}: its usages do not include it", usage.name())
             }
+            Self::UsageNotLent { key, usage } => format!(
+                "managed key {key:?} is lent to this mount, but not to {}: powers.managed_key_usages does not include it",
+                usage.name()
+            ),
             Self::Absent => "key not found: it is not in its token or KMS, and allow_generate_key is not set".into(),
             Self::Present => {
                 "the key is there already; it is not made again, and only allow_replace_key with replace = \

@@ -137,6 +137,12 @@ pub(crate) fn irrevocable(lease: &Lease) -> String {
     format!("{IRREVOCABLE}{}/{}", lease.namespace, short(lease))
 }
 
+/// Which of so many parts a lease falls on, always the same one.
+pub(crate) fn part(lease: &Lease, parts: u8) -> u8 {
+    let whole = digest::digest(&digest::SHA256, record(lease.namespace, &lease.id).as_bytes());
+    whole.as_ref().last().map_or(0, |byte| byte % parts.max(1))
+}
+
 fn hash(text: &str, bytes: usize) -> String {
     let whole = digest::digest(&digest::SHA256, text.as_bytes());
     hex::encode(&whole.as_ref()[..bytes])

@@ -56,6 +56,10 @@ pub struct Lease {
     /// It is forgotten even if it cannot be taken back.
     #[serde(default)]
     pub forced: bool,
+    /// The [`crate::Counter`] that it counts in: for leases that are not kept yet. Of one that is kept, only
+    /// [`crate::Leases::count_in`] changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Id>,
 }
 
 /// What a lease is of.
@@ -125,6 +129,7 @@ impl Lease {
             retry_at: None,
             revoked: false,
             forced: false,
+            counted: None,
         };
         lease.check()?;
         Ok(lease)

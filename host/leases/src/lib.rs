@@ -7,6 +7,7 @@
 //! [`Lease`], [`Held`], [`Leases`]. **Errors:** [`Error`].
 #![forbid(unsafe_code)]
 
+mod counter;
 mod error;
 mod keys;
 mod lease;
@@ -15,6 +16,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub use counter::Counter;
 pub use error::Error;
 pub use keys::{ID_MAX, namespace_of};
 pub use lease::{Held, Lease, NewLease};

@@ -4,7 +4,7 @@ use model::Id;
 use storage::{Drawer, Transaction};
 
 use crate::keys::{self, EXPIRY, IRREVOCABLE, MOUNT, TOKEN};
-use crate::{Error, Held, ID_MAX, Lease};
+use crate::{Counter, Error, Held, ID_MAX, Lease};
 
 /// Most leases that one question answers.
 pub const PAGE_MAX: usize = 1000;
@@ -47,7 +47,7 @@ impl Leases {
     }
 
     /// Keeps a lease as it is now, new or changed. One that was revoked stays so, whatever else changes: nobody renews it
-    /// while it waits to be taken back.
+    /// while it waits to be taken back. It goes on counting where it counts.
     pub async fn write(transaction: &mut Transaction, lease: &Lease) -> Result<(), Error> {
         let key = keys::record(lease.namespace, &lease.id);
         let before: Option<Lease> = transaction.get_json(&drawer(), &key).await?;
@@ -55,6 +55,11 @@ impl Leases {
         if let Some(before) = before.as_ref().filter(|before| before.revoked) {
             (lease.revoked, lease.expires) = (true, before.expires);
             lease.forced |= before.forced;
+        }
+        match (&before, lease.counted) {
+            (Some(before), _) => lease.counted = before.counted,
+            (None, Some(counter)) => Counter(counter).take(transaction, &lease).await?,
+            (None, None) => {}
         }
         let was = before.as_ref().map(indexes).unwrap_or_default();
         let is = indexes(&lease);
@@ -74,7 +79,46 @@ impl Leases {
         for index in indexes(&stored) {
             transaction.delete(&drawer(), &index)?;
         }
+        if let Some(counter) = stored.counted {
+            Counter(counter).release(transaction, &stored).await?;
+        }
         Ok(transaction.delete(&drawer(), &key)?)
+    }
+
+    /// Lets a lease that is kept count in this counter, or in none, instead of where it counts.
+    pub async fn count_in(transaction: &mut Transaction, lease: &Lease, counter: Option<Id>) -> Result<(), Error> {
+        let key = keys::record(lease.namespace, &lease.id);
+        let Some(mut stored) = transaction.get_json::<Lease>(&drawer(), &key).await? else { return Ok(()) };
+        if stored.counted == counter {
+            return Ok(());
+        }
+        if let Some(before) = stored.counted {
+            Counter(before).release_afterwards(transaction).await?;
+        }
+        if let Some(counter) = counter {
+            Counter(counter).take_afterwards(transaction).await?;
+        }
+        stored.counted = counter;
+        Ok(transaction.put_json(&drawer(), &key, &stored)?)
+    }
+
+    /// Leases whose ids begin with this path of a namespace, or all of the store, at most `limit` of them and those behind
+    /// the place where an earlier look ended; and where this one ended, if there may be more. Some may be of other paths.
+    pub async fn walk(
+        transaction: &Transaction,
+        within: Option<(Id, &str)>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Lease>, Option<String>), Error> {
+        let folder = match within {
+            Some((namespace, path)) => keys::folder(namespace, path),
+            None => keys::AT.to_owned(),
+        };
+        let limit = limit.clamp(1, PAGE_MAX);
+        let page = transaction.peek_page(&drawer(), &folder, after, limit).await?;
+        let next = page.last().filter(|_| page.len() == limit).map(|(key, _)| key.clone());
+        let leases = page.iter().map(|(key, bytes)| parsed(key, bytes)).collect::<Result<_, _>>()?;
+        Ok((leases, next))
     }
 
     /// Leases that are due, the longest due first, at most `limit` of them. Does not expect them to be the same at

@@ -4,7 +4,7 @@ use model::Id;
 use storage::memory::Memory;
 use storage::{Store, Transaction};
 
-use crate::{Held, Lease, Leases, NewLease, Sweep};
+use crate::{Counter, Held, Lease, Leases, NewLease, Sweep};
 
 const NOON: u64 = 1_800_000_000;
 
@@ -235,4 +235,92 @@ fn a_lease_that_ended_is_over_and_shows_nothing_of_what_the_engine_keeps() {
     assert!(kept.is_over(NOON));
     kept.held = Held::Secret { mount: mount(), internal: r#"{"password":"s3cret"}"#.into(), ttl: 0 };
     assert!(!format!("{kept:?}").contains("s3cret"));
+}
+
+const COUNTER: Counter = Counter(Id::nil());
+
+fn counted(n: u64) -> Lease {
+    Lease { counted: Some(COUNTER.0), ..lease(Id::nil(), "pki/issue/web", n, Some(NOON)) }
+}
+
+async fn count(store: &Store) -> u64 {
+    COUNTER.count(&begin(store).await).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_counter_counts_the_leases_that_note_it_until_they_are_forgotten() {
+    let store = Store::new(Memory::new());
+    let mut tx = begin(&store).await;
+    COUNTER.open(&mut tx).unwrap();
+    tx.commit().await.unwrap();
+    let kept: Vec<Lease> = (0..40).map(counted).collect();
+    keep(&store, &kept).await;
+    keep(&store, &[lease(Id::nil(), "pki/issue/web", 99, None)]).await;
+    assert_eq!(count(&store).await, 40);
+    let mut tx = begin(&store).await;
+    // Whoever renews need not know where a lease counts.
+    let renewed = Lease { counted: None, renewed: Some(NOON), ..kept[0].clone() };
+    Leases::write(&mut tx, &renewed).await.unwrap();
+    for gone in &kept[..10] {
+        Leases::remove(&mut tx, gone).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(count(&store).await, 30);
+    let mut tx = begin(&store).await;
+    COUNTER.close(&mut tx).unwrap();
+    Leases::remove(&mut tx, &kept[20]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(count(&store).await, 0, "what noted a counter that is gone counts nowhere");
+}
+
+#[tokio::test]
+async fn leases_that_are_there_already_are_counted_page_by_page_and_each_once() {
+    let store = Store::new(Memory::new());
+    let there = Id::from_random([3; 16]);
+    let mut kept: Vec<Lease> = (0..25).map(|n| lease(Id::nil(), "pki/issue/web", n, Some(NOON))).collect();
+    kept.push(lease(there, "pki/issue/web", 30, Some(NOON)));
+    keep(&store, &kept).await;
+    let mut tx = begin(&store).await;
+    COUNTER.open(&mut tx).unwrap();
+    let (mut after, mut pages) = (None, 0);
+    loop {
+        let within = Some((Id::nil(), "pki/issue"));
+        let (page, next) = Leases::walk(&tx, within, after.as_deref(), 10).await.unwrap();
+        for lease in &page {
+            Leases::count_in(&mut tx, lease, Some(COUNTER.0)).await.unwrap();
+            Leases::count_in(&mut tx, lease, Some(COUNTER.0)).await.unwrap();
+        }
+        pages += 1;
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    tx.commit().await.unwrap();
+    assert_eq!((pages, count(&store).await), (3, 25));
+    let mut tx = begin(&store).await;
+    assert_eq!(Leases::walk(&tx, None, None, 100).await.unwrap().0.len(), 26, "of all namespaces");
+    for gone in &kept[..25] {
+        Leases::remove(&mut tx, gone).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(count(&store).await, 0);
+}
+
+#[tokio::test]
+async fn the_last_room_is_given_to_one_of_two_that_ask_at_once() {
+    let store = Store::new(Memory::new());
+    let mut tx = begin(&store).await;
+    COUNTER.open(&mut tx).unwrap();
+    tx.commit().await.unwrap();
+    keep(&store, &[counted(0), counted(1)]).await;
+    let (mut one, mut two) = (begin(&store).await, begin(&store).await);
+    for (tx, n) in [(&mut one, 2), (&mut two, 3)] {
+        assert!(COUNTER.has_room(tx, 3).await.unwrap());
+        Leases::insert(tx, &counted(n)).await.unwrap();
+    }
+    one.commit().await.unwrap();
+    assert!(matches!(two.commit().await, Err(storage::Error::Conflict)));
+    let mut again = begin(&store).await;
+    assert!(!COUNTER.has_room(&mut again, 3).await.unwrap());
 }

@@ -6,6 +6,7 @@
 //! **Errors:** none: what cannot be counted is not worth failing a request.
 #![forbid(unsafe_code)]
 
+mod guests;
 mod under_way;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use guests::{Bound, Used};
 pub use under_way::{Request, UnderWay};
 
 /// The media type of what [`Meter::text`] says.
@@ -37,7 +39,8 @@ struct Inner {
     connections: Gauge,
     commits: Family<Outcome, Counter>,
     guests: Family<Entered, Counter>,
-    keys: Family<Used, Counter>,
+    use_of_guests: guests::Guests,
+    keys: Family<KeyUse, Counter>,
     refused: Counter,
     entries: Family<Kind, Gauge>,
 }
@@ -67,7 +70,7 @@ struct Entered {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Used {
+struct KeyUse {
     provider: &'static str,
     act: &'static str,
     outcome: &'static str,
@@ -119,6 +122,7 @@ impl Default for Meter {
             connections: Gauge::default(),
             commits: Family::default(),
             guests: Family::default(),
+            use_of_guests: guests::Guests::default(),
             keys: Family::default(),
             refused: Counter::default(),
             entries: Family::default(),
@@ -132,6 +136,7 @@ impl Default for Meter {
         registry.register("connections", "Connections that are open", inner.connections.clone());
         registry.register("storage_commits", "Transactions that were to be written", inner.commits.clone());
         registry.register("engine_calls", "Entries into engines", inner.guests.clone());
+        inner.use_of_guests.register(&mut registry);
         registry.register("key_uses", "Uses of managed keys", inner.keys.clone());
         registry.register("quota_refusals", "Requests that a quota refused", inner.refused.clone());
         registry.register("entries", "How many there are of a kind", inner.entries.clone());
@@ -180,8 +185,9 @@ impl Meter {
         self.0.commits.get_or_create(&Outcome { outcome }).inc();
     }
 
-    /// An engine was entered.
-    pub fn entered(&self, engine: &str, entry: Entry) {
+    /// An engine was entered, and used so much.
+    pub fn entered(&self, engine: &str, entry: Entry, used: &Used) {
+        self.0.use_of_guests.count(engine, used);
         let outcome = match entry {
             Entry::Answered => "answered",
             Entry::Refused => "refused",
@@ -193,7 +199,7 @@ impl Meter {
 
     /// A managed key of this type of provider was used, and how that ended.
     pub fn used(&self, provider: &'static str, act: &'static str, outcome: &'static str) {
-        self.0.keys.get_or_create(&Used { provider, act, outcome }).inc();
+        self.0.keys.get_or_create(&KeyUse { provider, act, outcome }).inc();
     }
 
     /// A quota refused a request.
@@ -238,7 +244,9 @@ mod tests {
         meter.answered(Operation::Read, "pki", 200, Duration::from_millis(2));
         meter.answered(Operation::Read, "", 403, Duration::from_millis(2));
         meter.committed(Commit::Lost);
-        meter.entered("pki", Entry::Trapped);
+        let used =
+            Used { busy: Duration::from_millis(2), memory: 3 << 20, bounds: vec![Bound::Memory], ..Used::default() };
+        meter.entered("pki", Entry::Trapped, &used);
         meter.used("pkcs11", "sign", "done");
         meter.entries("mounts", 3);
         let text = meter.text();
@@ -250,6 +258,11 @@ mod tests {
             "innkeeper_connections 1",
             "innkeeper_storage_commits_total{outcome=\"conflict\"} 1",
             "innkeeper_engine_calls_total{engine=\"pki\",outcome=\"trapped\"} 1",
+            "innkeeper_engine_busy_seconds_bucket{engine=\"pki\",le=\"0.001\"} 0",
+            "innkeeper_engine_busy_seconds_bucket{engine=\"pki\",le=\"0.01\"} 1",
+            "innkeeper_engine_waiting_seconds_count{engine=\"pki\"} 1",
+            "innkeeper_engine_memory_bytes_bucket{engine=\"pki\",le=\"4.194304e+06\"} 1",
+            "innkeeper_engine_refusals_total{engine=\"pki\",bound=\"memory\"} 1",
             "innkeeper_key_uses_total{provider=\"pkcs11\",act=\"sign\",outcome=\"done\"} 1",
             "innkeeper_entries{kind=\"mounts\"} 3",
         ] {

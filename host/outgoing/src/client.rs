@@ -98,9 +98,15 @@ impl Outgoing {
         Self { allowed: Arc::new(allowed), places: Semaphore::new(AT_ONCE_MAX), clients: Cache::new(CLIENTS_MAX) }
     }
 
-    /// Asks, and waits for the whole answer, until the deadline at most.
-    pub async fn send(&self, question: Question, deadline: Instant) -> Result<Answer, Failure> {
-        let url = self.permitted(&question.url)?;
+    /// Asks, and waits for the whole answer, until the deadline at most. `hosts`: whom whoever asks may ask, of those that
+    /// the operator allows; none: all of them.
+    pub async fn send(
+        &self,
+        question: Question,
+        hosts: Option<&Allowed>,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        let url = self.permitted(&question.url, hosts)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let headers = headers(&question.headers)?;
         if question.body.len() > ANSWER_MAX {
@@ -123,7 +129,7 @@ impl Outgoing {
     }
 
     /// Reads a URL and refuses what leads anywhere but to an allowed host.
-    fn permitted(&self, text: &str) -> Result<Url, Failure> {
+    fn permitted(&self, text: &str, hosts: Option<&Allowed>) -> Result<Url, Failure> {
         if text.len() > URL_MAX {
             return Err(Failure::invalid("url: at most 2048 bytes"));
         }
@@ -140,6 +146,10 @@ impl Outgoing {
         }
         let port = url.port_or_known_default().unwrap_or_default();
         let why = || format!("{host}:{port} is not in http_out.allow of the server's configuration");
+        if hosts.is_some_and(|hosts| hosts.find(host, port).is_none()) {
+            let why = format!("{host}:{port} is not among the hosts that this mount was granted (powers.http_out)");
+            return Err(Failure::new(Reason::NotAllowed, why));
+        }
         let by = self.allowed.find(host, port).ok_or_else(|| Failure::new(Reason::NotAllowed, why()))?;
         let inside = address.is_some_and(|address| !is_public(address));
         if inside && by == By::Wildcard {

@@ -1,11 +1,14 @@
 //! What a guest says of itself, checked.
 
+use http::HeaderName;
 use matchit::Router;
 use model::{MountClass, Operation};
 
 use crate::bindings::exports::innkeeper::engine::engine as wit;
 use crate::error::LoadError;
-use crate::limits::{ABOUT_MAX, CAPTURES_MAX, FIELDS_MAX, HEADERS_MAX, ROUTES_MAX, TEMPLATE_MAX};
+use crate::limits::{
+    ABOUT_MAX, ACTIONS_MAX, CAPTURES_MAX, FIELDS_MAX, HEADER_NAME_MAX, HEADERS_MAX, ROUTES_MAX, TEMPLATE_MAX,
+};
 use crate::services::convert;
 
 pub use crate::bindings::exports::innkeeper::engine::engine::FieldKind;
@@ -72,22 +75,19 @@ pub struct Field {
 }
 
 /// A route that a path matched.
-pub struct Matched<'a> {
+pub struct Matched {
     /// Its index in the descriptor.
     pub index: usize,
-    /// The route.
-    pub route: &'a Route,
     /// Captured parts of the path.
     pub captures: Vec<(String, String)>,
 }
 
 impl Descriptor {
     /// The route that a path below the mount matches. Paths come without a leading or trailing `/`.
-    pub fn find(&self, path: &str) -> Option<Matched<'_>> {
+    pub fn find(&self, path: &str) -> Option<Matched> {
         let found = self.router.at(path).ok()?;
         let captures = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let route = self.routes.get(*found.value)?;
-        Some(Matched { index: *found.value, route, captures })
+        Some(Matched { index: *found.value, captures })
     }
 
     pub(crate) fn check(raw: wit::Descriptor) -> Result<Self, LoadError> {
@@ -95,14 +95,15 @@ impl Descriptor {
             && raw.name.starts_with(|c: char| c.is_ascii_lowercase())
             && raw.name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
         refuse_unless(name_ok, "name: must be [a-z][a-z0-9-]{0,62}")?;
-        refuse_unless(!raw.version.is_empty() && raw.version.len() <= 64, "version: must have 1 to 64 bytes")?;
-        refuse_unless(raw.about.len() <= ABOUT_MAX, "about: at most 2048 bytes")?;
+        let version_ok = raw.version.len() <= 64 && semver::Version::parse(&raw.version).is_ok();
+        refuse_unless(version_ok, "version: must be a semantic version of at most 64 bytes, as 1.2.3")?;
+        refuse_unless(explains(&raw.about), "about: at most 2048 bytes without control characters")?;
         refuse_unless(raw.routes.len() <= ROUTES_MAX, "routes: at most 512")?;
         let mut router = Router::new();
         let mut routes = Vec::with_capacity(raw.routes.len());
         for (index, route) in raw.routes.into_iter().enumerate() {
             let route = check_route(route)?;
-            let clash = |e| LoadError::Descriptor(format!("route {:?}: {e}", route.template));
+            let clash = |e| LoadError::descriptor(&format!("route {:?}: {e}", route.template));
             router.insert(route.template.clone(), index).map_err(clash)?;
             routes.push(route);
         }
@@ -128,18 +129,22 @@ fn check_route(raw: wit::Route) -> Result<Route, LoadError> {
     refuse_unless(template.len() <= TEMPLATE_MAX, "a template has more than 256 bytes")?;
     refuse_unless(!template.starts_with('/') && !template.ends_with('/'), "a template begins or ends with '/'")?;
     refuse_unless(template.matches('{').count() <= CAPTURES_MAX, "a template has more than 8 captures")?;
-    refuse_unless(raw.about.len() <= ABOUT_MAX, "about of a route: at most 2048 bytes")?;
-    refuse_unless(raw.actions.len() <= 5, "a route has more than one action per operation")?;
-    let actions = raw.actions.into_iter().map(check_action).collect::<Result<_, _>>()?;
+    refuse_unless(plain(&template), "a template has control characters")?;
+    refuse_unless(explains(&raw.about), "about of a route: at most 2048 bytes without control characters")?;
+    let actions = raw.actions.into_iter().take(ACTIONS_MAX + 1).map(check_action).collect::<Result<Vec<_>, _>>()?;
+    let once = |(at, action): (usize, &Action)| actions[..at].iter().all(|other| other.operation != action.operation);
+    refuse_unless(actions.iter().enumerate().all(once), "a route has more than one action per operation")?;
     Ok(Route { template, about: raw.about, actions })
 }
 
 fn check_action(raw: wit::Action) -> Result<Action, LoadError> {
     let operation = convert::operation_from(raw.operation);
     refuse_unless(operation != Operation::Create, "an action is declared as create: declare update")?;
-    refuse_unless(raw.about.len() <= ABOUT_MAX, "about of an action: at most 2048 bytes")?;
+    refuse_unless(explains(&raw.about), "about of an action: at most 2048 bytes without control characters")?;
     refuse_unless(raw.fields.len() <= FIELDS_MAX, "an action has more than 128 fields")?;
     refuse_unless(raw.response_headers.len() <= HEADERS_MAX, "an action declares more than 16 response headers")?;
+    let name_ok = |name: &String| name.len() <= HEADER_NAME_MAX && HeaderName::from_bytes(name.as_bytes()).is_ok();
+    refuse_unless(raw.response_headers.iter().all(name_ok), "a declared response header is no name of a header")?;
     let existence_ok = !raw.existence_check || operation == Operation::Update;
     refuse_unless(existence_ok, "an existence check is only for update")?;
     let fields = raw.fields.into_iter().map(check_field).collect::<Result<_, _>>()?;
@@ -156,12 +161,23 @@ fn check_action(raw: wit::Action) -> Result<Action, LoadError> {
 }
 
 fn check_field(raw: wit::Field) -> Result<Field, LoadError> {
-    refuse_unless(!raw.name.is_empty() && raw.name.len() <= 128, "a field's name must have 1 to 128 bytes")?;
-    refuse_unless(raw.about.len() <= ABOUT_MAX, "about of a field: at most 2048 bytes")?;
-    refuse_unless(raw.default.as_ref().is_none_or(|d| d.len() <= 256), "default of a field: at most 256 bytes")?;
+    let name_ok = !raw.name.is_empty() && raw.name.len() <= 128 && plain(&raw.name);
+    refuse_unless(name_ok, "a field's name must have 1 to 128 bytes without control characters")?;
+    refuse_unless(explains(&raw.about), "about of a field: at most 2048 bytes without control characters")?;
+    let default_ok = raw.default.as_ref().is_none_or(|default| default.len() <= 256 && plain(default));
+    refuse_unless(default_ok, "default of a field: at most 256 bytes without control characters")?;
     Ok(Field { name: raw.name, kind: raw.kind, about: raw.about, required: raw.required, default: raw.default })
 }
 
+/// An explanation is shown in help texts and OpenAPI, and may have lines; nothing else that a terminal would obey.
+fn explains(text: &str) -> bool {
+    text.len() <= ABOUT_MAX && text.chars().all(|c| c == '\n' || !c.is_control())
+}
+
+fn plain(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
 fn refuse_unless(fine: bool, why: &str) -> Result<(), LoadError> {
-    if fine { Ok(()) } else { Err(LoadError::Descriptor(why.to_owned())) }
+    if fine { Ok(()) } else { Err(LoadError::descriptor(why)) }
 }

@@ -1,16 +1,22 @@
 //! The engine that all guests share, and its clock.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::MountClass;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::runtime::Handle;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
+use crate::aside::{self, Aside};
 use crate::bindings::innkeeper::engine::{clock, http_out, keys, log, passwords, random, storage, types};
 use crate::error::LoadError;
 use crate::guest::Guest;
 use crate::limits::TICK;
+use crate::services::wasi;
+use crate::shape;
 use crate::state::State;
 use crate::tuning;
 
@@ -21,6 +27,14 @@ pub struct Sandbox {
     linker: Linker<State>,
     /// The same with what only auth methods may.
     auth_linker: Linker<State>,
+    /// The same two with WASI, for components of other toolchains.
+    foreign: [Linker<State>; 2],
+    /// What native code must have been compiled with, in hex.
+    settings: String,
+    /// Where guests go on that take long.
+    aside: Aside,
+    /// Where components are compiled.
+    compilers: ThreadPool,
     stop: Arc<AtomicBool>,
 }
 
@@ -32,7 +46,11 @@ impl Sandbox {
         let linker = shared(&engine).map_err(unreadable)?;
         let mut auth_linker = linker.clone();
         passwords::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
-        http_out::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
+        let mut foreign = [linker.clone(), auth_linker.clone()];
+        for linker in &mut foreign {
+            wasi::add_to_linker(linker).map_err(unreadable)?;
+        }
+        let settings = settings(&engine);
         let stop = Arc::new(AtomicBool::new(false));
         let (ticking, stopped) = (engine.clone(), Arc::clone(&stop));
         let clock = move || {
@@ -45,7 +63,13 @@ impl Sandbox {
             .name("guest-clock".into())
             .spawn(clock)
             .map_err(|e| LoadError::Unreadable(e.to_string()))?;
-        Ok(Self { engine, linker, auth_linker, stop })
+        let aside = Aside::new().map_err(|e| LoadError::Unreadable(e.to_string()))?;
+        let compilers = ThreadPoolBuilder::new()
+            .thread_name(|_| "guest-compiler".into())
+            .start_handler(|_| aside::yield_to_others())
+            .build()
+            .map_err(|e| LoadError::Unreadable(e.to_string()))?;
+        Ok(Self { engine, linker, auth_linker, foreign, settings, aside, compilers, stop })
     }
 
     /// Loads a guest from code that was compiled while this very program was built.
@@ -60,27 +84,54 @@ impl Sandbox {
         self.admit(&component).await
     }
 
+    /// Compiles a component to native code for [`Self::load_precompiled`], if its shape bounds what that takes. Takes the
+    /// time of all cores that nobody else wants, for up to seconds: not for a thread of the async runtime.
+    pub fn compile(&self, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+        shape::check(component)?;
+        self.compilers.install(|| self.engine.precompile_component(component)).map_err(unreadable)
+    }
+
     /// Compiles and loads a guest from a component. Takes a moment: not for a request's way.
     pub async fn load(&self, component: &[u8]) -> Result<Guest, LoadError> {
+        shape::check(component)?;
         let component = Component::new(&self.engine, component).map_err(unreadable)?;
         self.admit(&component).await
     }
 
+    /// What native code must have been compiled with to be loaded here: the engine's version and settings, as a number in
+    /// hex.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    fn handle(&self) -> Result<Handle, LoadError> {
+        self.aside.handle().ok_or_else(|| LoadError::silent("the server is about to end"))
+    }
+
     /// Checks what a component imports and what it says of itself.
     async fn admit(&self, component: &Component) -> Result<Guest, LoadError> {
-        let mut of_auth_methods = None;
+        let (mut of_auth_methods, mut of_wasi, mut imports) = (None, false, Vec::new());
         for (import, _) in component.component_type().imports(&self.engine) {
-            if !import.starts_with(CONTRACT) {
-                return Err(LoadError::ForeignImport(import.to_owned()));
+            imports.push(import.to_owned());
+            let foreign = WASI.iter().any(|package| import.starts_with(package));
+            of_wasi |= foreign;
+            if !foreign && !import.starts_with(CONTRACT) {
+                return Err(LoadError::foreign(import));
             }
             if AUTH_METHODS_ONLY.iter().any(|interface| import.starts_with(interface)) {
                 of_auth_methods = Some(import.to_owned());
             }
         }
-        let linker = if of_auth_methods.is_some() { &self.auth_linker } else { &self.linker };
-        let guest = Guest::describe(&self.engine, linker, component).await?;
+        let [foreign, foreign_auth] = &self.foreign;
+        let linker = match (of_auth_methods.is_some(), of_wasi) {
+            (false, false) => &self.linker,
+            (true, false) => &self.auth_linker,
+            (false, true) => foreign,
+            (true, true) => foreign_auth,
+        };
+        let guest = Guest::describe((&self.engine, self.handle()?), linker, component, imports).await?;
         match of_auth_methods {
-            Some(import) if guest.descriptor.class == MountClass::Secret => Err(LoadError::ForeignImport(import)),
+            Some(import) if guest.descriptor.class == MountClass::Secret => Err(LoadError::foreign(&import)),
             _ => Ok(guest),
         }
     }
@@ -95,13 +146,16 @@ fn shared(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     random::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    http_out::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     Ok(linker)
 }
 
 /// What every permitted import begins with.
 const CONTRACT: &str = "innkeeper:engine/";
+/// What components of other toolchains import beside it. There is nothing behind it: see `services/wasi.rs`.
+const WASI: [&str; 6] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 /// What only auth methods may import.
-const AUTH_METHODS_ONLY: [&str; 2] = ["innkeeper:engine/passwords@", "innkeeper:engine/http-out@"];
+const AUTH_METHODS_ONLY: [&str; 1] = ["innkeeper:engine/passwords@"];
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
@@ -109,6 +163,12 @@ impl Drop for Sandbox {
     }
 }
 
+fn settings(engine: &Engine) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 fn unreadable(error: wasmtime::Error) -> LoadError {
-    LoadError::Unreadable(format!("{error:#}"))
+    LoadError::unreadable(format!("{error:#}"))
 }

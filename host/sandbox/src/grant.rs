@@ -1,13 +1,18 @@
 //! What one entry into a guest is given.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use keys::{InternalKeys, ManagedKeys};
-use model::{Id, NamespacePath, Operation};
-use outgoing::Outgoing;
+use keys::{InternalKeys, ManagedKeys, Usage, Usages};
+use model::{Id, MountClass, NamespacePath, Operation};
+use outgoing::{Allowed, Outgoing};
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+
+use crate::limits::{CPU_MAX, LOG_LINES_MAX};
+use crate::tuning::MEMORY_MAX;
 
 /// The powers of one entry, minted by the corridor for one request. Without it no guest runs.
 pub struct Grant {
@@ -29,10 +34,59 @@ pub struct Grant {
     pub managed_keys: ManagedKeys,
     /// The keys of mounts. Those in the mount's own drawer can be used.
     pub internal_keys: InternalKeys,
-    /// Asks other servers, for auth methods: those that the operator allows.
+    /// Asks other servers: those that the operator allows.
     pub outgoing: Arc<Outgoing>,
+    /// How much the guest may use.
+    pub limits: Limits,
+    /// Its turn, where the mount has so many at once.
+    pub turn: Option<OwnedSemaphorePermit>,
     /// When the guest is ended.
     pub deadline: Instant,
+}
+
+/// How much a guest may use in one entry.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Which hosts it may ask, of those that the operator allows; `None`: all of those.
+    pub http_out: Option<Allowed>,
+    /// What it may do with managed keys, of what each key is for.
+    pub usages: Usages,
+    /// Linear memory, in bytes; at most [`crate::MEMORY_MAX`].
+    pub memory: usize,
+    /// Time of a processor; at most [`crate::CPU_MAX`].
+    pub cpu: Duration,
+    /// Lines of the log; at most [`crate::LOG_LINES_MAX`].
+    pub log_lines: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { http_out: None, usages: Usages::ALL, memory: MEMORY_MAX, cpu: CPU_MAX, log_lines: LOG_LINES_MAX }
+    }
+}
+
+impl Limits {
+    /// The limits of a mount. Entries that cannot be read were never written by this server: they grant nothing.
+    pub fn of(mount: &Mount) -> Self {
+        let (powers, most) = (&mount.config.powers, Self::default());
+        let number = |said: Option<u64>| said.map(|said| usize::try_from(said).unwrap_or(usize::MAX));
+        let hosts = match (&powers.http_out, mount.class) {
+            (Some(hosts), _) => Some(hosts.as_slice()),
+            (None, MountClass::Secret) => Some(&[][..]),
+            (None, MountClass::Auth) => None,
+        };
+        let allowed = |hosts: &[String]| Allowed::new(hosts.iter().map(String::as_str)).unwrap_or_default();
+        let usages = |names: &Vec<String>| names.iter().filter_map(|name| Usage::parse(name)).collect();
+        Self {
+            http_out: hosts.map(allowed),
+            usages: powers.managed_key_usages.as_ref().map_or(most.usages, usages),
+            memory: number(powers.memory_max).map_or(most.memory, |memory| memory.min(most.memory)),
+            cpu: powers.cpu_time_max.map_or(most.cpu, |cpu| Duration::from_millis(cpu).min(most.cpu)),
+            log_lines: number(powers.log_lines_max)
+                .and_then(|lines| u32::try_from(lines).ok())
+                .map_or(most.log_lines, |lines| lines.min(most.log_lines)),
+        }
+    }
 }
 
 /// One request for a guest.

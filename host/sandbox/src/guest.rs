@@ -1,20 +1,21 @@
 //! Loaded guests.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use meter::Meter;
-use model::MountClass;
-use tenancy::Mount;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, Trap};
 
+use crate::aside;
 use crate::bindings::AuthMethodPre;
+use crate::bindings::exports::innkeeper::engine::engine as wit;
 use crate::descriptor::Descriptor;
 use crate::error::LoadError;
-use crate::state::State;
+use crate::limits::CROSSING_MAX;
+use crate::state::{Ended, State};
 
 /// How long a guest may take to describe itself.
 const DESCRIBE_MAX: Duration = Duration::from_secs(2);
@@ -23,37 +24,13 @@ const DESCRIBE_MAX: Duration = Duration::from_secs(2);
 pub struct Guest {
     /// What it says of itself.
     pub descriptor: Descriptor,
+    /// The interfaces that it imports, as the component names them.
+    pub imports: Vec<String>,
     pub(crate) instance: AuthMethodPre<State>,
     pub(crate) engine: Engine,
+    /// Where it goes on if it takes long.
+    pub(crate) aside: Handle,
     pub(crate) meter: Meter,
-}
-
-/// The guests that mounts can be made of, by what they are and their names.
-#[derive(Clone, Default)]
-pub struct Catalog(Arc<BTreeMap<(MountClass, String), Arc<Guest>>>);
-
-impl Catalog {
-    /// A catalog of these guests. Of two of one sort with one name the later stays.
-    pub fn new(guests: impl IntoIterator<Item = Guest>) -> Self {
-        let named =
-            guests.into_iter().map(|guest| ((guest.descriptor.class, guest.descriptor.name.clone()), Arc::new(guest)));
-        Self(Arc::new(named.collect()))
-    }
-
-    /// The guest of this sort with this name.
-    pub fn get(&self, class: MountClass, name: &str) -> Option<&Arc<Guest>> {
-        self.0.get(&(class, name.to_owned()))
-    }
-
-    /// The guest that a mount is made of.
-    pub fn of(&self, mount: &Mount) -> Option<&Arc<Guest>> {
-        self.get(mount.class, &mount.kind)
-    }
-
-    /// The names of one sort, in order.
-    pub fn names(&self, class: MountClass) -> impl Iterator<Item = &str> {
-        self.0.keys().filter(move |(sort, _)| *sort == class).map(|(_, name)| name.as_str())
-    }
 }
 
 impl Guest {
@@ -64,17 +41,50 @@ impl Guest {
     }
 
     pub(crate) async fn describe(
-        engine: &Engine,
+        (engine, aside): (&Engine, Handle),
         linker: &Linker<State>,
         component: &Component,
+        imports: Vec<String>,
     ) -> Result<Self, LoadError> {
-        let misfit = |e: wasmtime::Error| LoadError::Misfit(format!("{e:#}"));
+        let misfit = |e: wasmtime::Error| LoadError::misfit(&format!("{e:#}"));
         let pre = linker.instantiate_pre(component).map_err(misfit)?;
         let instance = AuthMethodPre::new(pre).map_err(misfit)?;
-        let mut store = store(engine, State::new(None, Instant::now() + DESCRIBE_MAX));
-        let running = instance.instantiate_async(&mut store).await.map_err(misfit)?;
-        let raw = running.innkeeper_engine_engine().call_describe(&mut store).await.map_err(misfit)?;
-        Ok(Self { descriptor: Descriptor::check(raw)?, instance, engine: engine.clone(), meter: Meter::default() })
+        let first = said(engine, &aside, instance.clone()).await?;
+        let again = said(engine, &aside, instance.clone()).await?;
+        // Requests carry indexes of routes: what it says must be what it goes on saying.
+        if format!("{first:?}") != format!("{again:?}") {
+            return Err(LoadError::descriptor("it says something else each time it is asked"));
+        }
+        let (descriptor, engine, meter) = (Descriptor::check(first)?, engine.clone(), Meter::default());
+        Ok(Self { descriptor, imports, instance, engine, aside, meter })
+    }
+}
+
+/// What a guest says of itself, in an instance of its own without any powers.
+async fn said(engine: &Engine, aside: &Handle, instance: AuthMethodPre<State>) -> Result<wit::Descriptor, LoadError> {
+    let deadline = Instant::now() + DESCRIBE_MAX;
+    let mut store = store(engine, State::new(None, deadline));
+    let long = Arc::clone(&store.data().long);
+    let asked = async move {
+        let running = instance.instantiate_async(&mut store).await?;
+        running.innkeeper_engine_engine().call_describe(&mut store).await
+    };
+    // Ticks end what computes, and this what waits.
+    let asked = tokio::time::timeout_at(deadline, asked);
+    match aside::run(aside, &long, asked).await {
+        Some(Ok(Ok(said))) => Ok(said),
+        Some(Ok(Err(error))) => Err(LoadError::silent(&why(&error))),
+        Some(Err(_elapsed)) => Err(LoadError::silent(&Ended::Deadline.to_string())),
+        None => Err(LoadError::silent("the server is about to end")),
+    }
+}
+
+/// Why it said nothing, without the places in its code.
+fn why(error: &wasmtime::Error) -> String {
+    match (error.downcast_ref::<Ended>(), error.downcast_ref::<Trap>()) {
+        (Some(ended), _) => ended.to_string(),
+        (_, Some(trap)) => trap.to_string(),
+        (None, None) => error.root_cause().to_string(),
     }
 }
 
@@ -83,6 +93,7 @@ impl Guest {
 pub(crate) fn store(engine: &Engine, state: State) -> Store<State> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
+    store.set_hostcall_fuel(CROSSING_MAX);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(State::tick);
     store

@@ -1,6 +1,10 @@
 //! One entry into a guest: in with a grant, out with an outcome.
 
-use meter::Entry;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use meter::{Bound, Entry, Used};
 use model::{Fault, Kind, MountClass, Reply};
 use serde_json::value::RawValue;
 use storage::Transaction;
@@ -8,28 +12,33 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 use wasmtime::Store;
 
+use crate::aside;
+use crate::bindings::exports::innkeeper::engine::engine::Guest as Exports;
 use crate::bindings::innkeeper::engine::types as wit;
-use crate::grant::{Call, Grant, Lent};
+use crate::grant::{Call, Caller, Grant, Lent};
 use crate::guest::{Guest, store};
 use crate::limits::{BODY_MAX, HEADERS_MAX, LEASE_INTERNAL_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
 use crate::login::{Attempt, Login, TokenWishes};
 use crate::services::convert;
 use crate::state::{Ended, State};
 
+/// A call of one export, under way.
+type Called<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, wit::Fault>>> + Send + 'a>>;
+
+/// How a call ended, if it ended in time.
+type Ending<T> = Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>;
+
 impl Guest {
     /// Answers a request in a fresh instance. Only an answer gives the transaction back, with the writes that wait in
     /// it: after a fault or a trap there is nothing left that could be committed.
     pub async fn handle(&self, grant: Grant, call: Call) -> Result<Answered, Refusal> {
-        let deadline = grant.deadline;
         let may_log_in = self.may_log_in(&call);
         let request = request(&grant, call);
-        let mount_type = self.descriptor.name.clone();
-        let mut store = store(&self.engine, State::new(Some(grant), deadline));
-        let entry = async {
-            let guest = self.instance.instantiate_async(&mut store).await?;
-            guest.innkeeper_engine_engine().call_handle(&mut store, &request).await
-        };
-        let (response, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store)?;
+        // Not what the guest calls itself: that is whatever it likes.
+        let mount_type = grant.mount.kind.clone();
+        let entry =
+            self.enter(grant, |engine, store| Box::pin(async move { engine.call_handle(store, &request).await }));
+        let (response, state) = entry.await?;
         Ok(answered(response, mount_type, may_log_in, state)?)
     }
 
@@ -40,89 +49,112 @@ impl Guest {
 
     /// Asks whether what a request writes to is already there.
     pub async fn exists(&self, grant: Grant, call: Call) -> Result<(bool, Transaction), Fault> {
-        let deadline = grant.deadline;
         let request = request(&grant, call);
-        let mut store = store(&self.engine, State::new(Some(grant), deadline));
-        let entry = async {
-            let guest = self.instance.instantiate_async(&mut store).await?;
-            guest.innkeeper_engine_engine().call_exists(&mut store, &request).await
-        };
-        let (exists, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        let entry =
+            self.enter(grant, |engine, store| Box::pin(async move { engine.call_exists(store, &request).await }));
+        let (exists, state) = entry.await.map_err(|refusal| refusal.fault)?;
         Ok((exists, transaction(state)?))
     }
 
     /// Lets the guest do its periodic work for a mount. Like an answer, only success gives the transaction back.
     pub async fn tick(&self, grant: Grant) -> Result<Transaction, Fault> {
-        let deadline = grant.deadline;
         let context = context(&grant);
-        let mut store = store(&self.engine, State::new(Some(grant), deadline));
-        let entry = async {
-            let guest = self.instance.instantiate_async(&mut store).await?;
-            guest.innkeeper_engine_engine().call_tick(&mut store, &context).await
-        };
-        let ((), state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+        let entry = self.enter(grant, |engine, store| Box::pin(async move { engine.call_tick(store, &context).await }));
+        let ((), state) = entry.await.map_err(|refusal| refusal.fault)?;
         transaction(state)
     }
 
     /// Lets the guest take back what it lent. Only success gives the transaction back.
     pub async fn revoke(&self, grant: Grant, lent: Lent) -> Result<Transaction, Fault> {
-        let deadline = grant.deadline;
-        let context = context(&grant);
-        let lease = wit::Lease::from(lent);
-        let mut store = store(&self.engine, State::new(Some(grant), deadline));
-        let entry = async {
-            let guest = self.instance.instantiate_async(&mut store).await?;
-            guest.innkeeper_engine_engine().call_revoke(&mut store, &context, &lease).await
-        };
-        let ((), state) =
-            self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        let (context, lease) = (context(&grant), wit::Lease::from(lent));
+        let entry = self
+            .enter(grant, |engine, store| Box::pin(async move { engine.call_revoke(store, &context, &lease).await }));
+        let ((), state) = entry.await.map_err(|refusal| refusal.fault)?;
         transaction(state)
     }
 
     /// Lets the guest extend what it lent, for as long as `lent` asks; the answer says for how long it does.
     pub async fn renew(&self, grant: Grant, lent: Lent) -> Result<(Lent, Transaction), Fault> {
-        let deadline = grant.deadline;
-        let context = context(&grant);
-        let lease = wit::Lease::from(lent);
-        let mut store = store(&self.engine, State::new(Some(grant), deadline));
-        let entry = async {
-            let guest = self.instance.instantiate_async(&mut store).await?;
-            guest.innkeeper_engine_engine().call_renew(&mut store, &context, &lease).await
-        };
-        let (lease, state) =
-            self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|refusal| refusal.fault)?;
+        let (context, lease) = (context(&grant), wit::Lease::from(lent));
+        let entry = self
+            .enter(grant, |engine, store| Box::pin(async move { engine.call_renew(store, &context, &lease).await }));
+        let (lease, state) = entry.await.map_err(|refusal| refusal.fault)?;
         Ok((lent_by(lease).map_err(out_of_bounds)?, transaction(state)?))
     }
 
     /// Asks an auth method whether the token of a login may be renewed, and for how long. `internal` is what the login
-    /// answered.
-    pub async fn renew_token(&self, grant: Grant, internal: &str) -> Result<(TokenWishes, Transaction), Fault> {
-        let deadline = grant.deadline;
-        let context = context(&grant);
-        let mut store = store(&self.engine, State::new(Some(grant), deadline));
-        let entry = async {
-            let guest = self.instance.instantiate_async(&mut store).await?;
-            guest.innkeeper_engine_engine().call_renew_token(&mut store, &context, internal).await
-        };
-        let (wishes, state) = self.left(tokio::time::timeout_at(deadline, entry).await, store).map_err(|r| r.fault)?;
+    /// answered, `caller` who asks for the renewal.
+    pub async fn renew_token(
+        &self,
+        grant: Grant,
+        caller: Caller,
+        internal: &str,
+    ) -> Result<(TokenWishes, Transaction), Fault> {
+        let (context, caller, internal) = (context(&grant), wit::Caller::from(caller), internal.to_owned());
+        let entry = self.enter(grant, |engine, store| {
+            Box::pin(async move { engine.call_renew_token(store, &context, &caller, &internal).await })
+        });
+        let (wishes, state) = entry.await.map_err(|refusal| refusal.fault)?;
         Ok((TokenWishes::check(wishes).map_err(out_of_bounds)?, transaction(state)?))
+    }
+
+    /// One entry: calls an export in a fresh instance, until the grant's deadline. What computes for long goes on aside.
+    async fn enter<T: Send + 'static>(
+        &self,
+        grant: Grant,
+        call: impl for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> Called<'a, T> + Send + 'static,
+    ) -> Result<(T, State), Refusal> {
+        let (deadline, kind) = (grant.deadline, grant.mount.kind.clone());
+        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let (instance, long) = (self.instance.clone(), Arc::clone(&store.data().long));
+        let entry = async move {
+            let called = async {
+                let guest = instance.instantiate_async(&mut store).await?;
+                call(guest.innkeeper_engine_engine(), &mut store).await
+            };
+            let (ending, busy, all) = aside::timed(tokio::time::timeout_at(deadline, called)).await;
+            (ending, busy, all, store.into_data())
+        };
+        let ended = aside::run(&self.aside, &long, entry).await;
+        let (ending, busy, all, state) = ended.ok_or_else(|| Fault::internal("the server is about to end"))?;
+        self.left(&kind, ending, (busy, all), state)
     }
 
     /// How an entry ended: with the guest's own result and the state it left, or with a fault.
     fn left<T>(
         &self,
-        result: Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>,
-        store: Store<State>,
+        kind: &str,
+        ending: Ending<T>,
+        (busy, all): (Duration, Duration),
+        mut state: State,
     ) -> Result<(T, State), Refusal> {
-        let state = store.into_data();
+        state.tell_printed();
         state.tell_dropped_lines();
-        let (entry, left) = match result {
-            Ok(Ok(Ok(value))) => (Entry::Answered, Ok((value, state))),
-            Ok(Ok(Err(fault))) => (Entry::Refused, Err(refused(fault))),
-            Ok(Err(trap)) => (Entry::Trapped, Err(trapped(&trap, &state).into())),
-            Err(_elapsed) => (Entry::Late, Err(ended(&Ended::Deadline).into())),
+        let mut used = Used { busy, waiting: all.saturating_sub(busy), memory: state.memory, bounds: Vec::new() };
+        let (entry, left) = match ending {
+            Ok(Ok(Ok(value))) => {
+                used.bounds = std::mem::take(&mut state.bounds);
+                (Entry::Answered, Ok((value, state)))
+            }
+            Ok(Ok(Err(fault))) => {
+                used.bounds = state.bounds;
+                (Entry::Refused, Err(refused(fault)))
+            }
+            Ok(Err(trap)) => {
+                if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
+                    state.met(Bound::Instances);
+                }
+                let fault = trapped(&trap, &state);
+                used.bounds = state.bounds;
+                (Entry::Trapped, Err(fault.into()))
+            }
+            Err(_elapsed) => {
+                state.met(Bound::Deadline);
+                used.bounds = state.bounds;
+                (Entry::Late, Err(ended(&Ended::Deadline).into()))
+            }
         };
-        self.meter.entered(&self.descriptor.name, entry);
+        self.meter.entered(kind, entry, &used);
         left
     }
 }
@@ -182,13 +214,7 @@ fn request(grant: &Grant, call: Call) -> wit::Request {
         body: call.body,
         raw: call.raw.map(|raw| wit::RawBody { content_type: raw.content_type, bytes: raw.bytes }),
         headers: call.headers,
-        caller: wit::Caller {
-            entity_id: call.caller.entity_id,
-            display_name: call.caller.display_name,
-            metadata: call.caller.metadata,
-            client_certificate: call.caller.client_certificate,
-            remote_address: call.caller.remote_address,
-        },
+        caller: call.caller.into(),
     }
 }
 
@@ -223,6 +249,18 @@ fn lent_by(lease: wit::Lease) -> Result<Lent, &'static str> {
         renewable: lease.renewable,
         internal: Box::<str>::from(internal).into(),
     })
+}
+
+impl From<Caller> for wit::Caller {
+    fn from(caller: Caller) -> Self {
+        Self {
+            entity_id: caller.entity_id,
+            display_name: caller.display_name,
+            metadata: caller.metadata,
+            client_certificate: caller.client_certificate,
+            remote_address: caller.remote_address,
+        }
+    }
 }
 
 impl From<Lent> for wit::Lease {
@@ -306,7 +344,7 @@ fn refused(refusal: wit::Fault) -> Refusal {
         kind: convert::kind(refusal.kind),
         messages: refusal.messages.into_iter().take(MESSAGES_MAX).map(cut).collect(),
         detail: refusal.detail.map(cut),
-        retry_after: refusal.retry_after.map(|seconds| std::time::Duration::from_secs(seconds.into())),
+        retry_after: refusal.retry_after.map(|seconds| Duration::from_secs(seconds.into())),
     };
     Refusal { fault, attempt: refusal.attempt.filter(|_| counts).and_then(Attempt::check) }
 }
@@ -315,7 +353,7 @@ fn refused(refusal: wit::Fault) -> Refusal {
 fn trapped(trap: &wasmtime::Error, state: &State) -> Fault {
     if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
         return Fault::new(Kind::Unavailable, "too many requests are being answered at once")
-            .retry_after(std::time::Duration::from_secs(1));
+            .retry_after(Duration::from_secs(1));
     }
     if let Some(reason) = trap.downcast_ref::<Ended>() {
         return ended(reason);

@@ -6,6 +6,7 @@
 //! [`Guest`], [`Descriptor`], [`Grant`]. **Errors:** [`LoadError`] when a component is refused; an engine's own refusal
 //! and a trap are both a [`model::Fault`], and leave nothing written.
 
+mod aside;
 mod bindings;
 mod descriptor;
 mod engine;
@@ -16,14 +17,16 @@ mod invoke;
 mod limits;
 mod login;
 mod services;
+mod shape;
 mod state;
 pub mod tuning;
 
 pub use descriptor::{Action, Descriptor, Field, FieldKind, Matched, Route};
 pub use engine::Sandbox;
 pub use error::LoadError;
-pub use grant::{Call, Caller, Grant, Lent, RawBody};
-pub use guest::{Catalog, Guest};
+pub use grant::{Call, Caller, Grant, Lent, Limits, RawBody};
+pub use guest::Guest;
 pub use invoke::{Answered, Refusal};
 pub use limits::*;
 pub use login::{Attempt, Login, TokenKind, TokenWishes};
+pub use tuning::MEMORY_MAX;

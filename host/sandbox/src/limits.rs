@@ -24,6 +24,10 @@ pub const LOG_FIELDS_MAX: usize = 16;
 pub const LOG_NAME_MAX: usize = 128;
 /// Longest value of a field of a log line, in bytes; longer is cut.
 pub const LOG_VALUE_MAX: usize = 1024;
+/// Most bytes that one entry may print, by WASI's standard output and error; the rest is let go.
+pub const PRINTED_MAX: usize = 8 << 10;
+/// Most resources of all sorts that live at once in one instance: handles, streams, timers.
+pub const RESOURCES_MAX: usize = 1024;
 /// Most key handles that live at once in one instance.
 pub const HANDLES_MAX: usize = 64;
 /// Most questions to other servers in one entry into a guest.
@@ -32,12 +36,29 @@ pub const HTTP_CALLS_MAX: u32 = 8;
 pub const RSA_KEYS_MAX: u32 = 4;
 /// What a guest has left of its time when a call to a key's home runs out of time, so that it can say so itself.
 pub const ANSWER_TIME: Duration = Duration::from_secs(1);
+/// Most that a guest hands over in one crossing to the host, in bytes as the host keeps it: many strings may lie in the same
+/// place of a guest's memory, and the host would copy each.
+pub const CROSSING_MAX: usize = 32 << 20;
+/// Largest function of a component, in bytes of its code: what the compiler takes grows faster than it.
+pub const FUNCTION_MAX: usize = 1 << 20;
+/// Most functions of a component.
+pub const FUNCTIONS_MAX: usize = 200_000;
+/// Most code of a component, in bytes: an engine in Python has some 15 MiB.
+pub const CODE_MAX: usize = 32 << 20;
+/// Most core modules of a component; [`crate::tuning`] bounds how many of them live.
+pub const MODULES_MAX: usize = 64;
+/// Most components and core modules within a component.
+pub const PARTS_MAX: usize = 256;
+/// How deep components may lie within each other.
+pub const NESTING_MAX: usize = 8;
 /// Most routes of one guest.
 pub const ROUTES_MAX: usize = 512;
 /// Longest route template, in bytes.
 pub const TEMPLATE_MAX: usize = 256;
 /// Most captures in one template.
 pub const CAPTURES_MAX: usize = 8;
+/// Most actions of one route: one per operation, create and update being one.
+pub const ACTIONS_MAX: usize = 5;
 /// Most fields of one action.
 pub const FIELDS_MAX: usize = 128;
 /// Longest explanation in a descriptor, in bytes.
@@ -50,6 +71,8 @@ pub const MESSAGES_MAX: usize = 16;
 pub const WARNINGS_MAX: usize = 64;
 /// Most response headers of an answer.
 pub const HEADERS_MAX: usize = 16;
+/// Longest name of a response header, in bytes.
+pub const HEADER_NAME_MAX: usize = 128;
 /// Largest text that an engine keeps with a lease, in bytes.
 pub const LEASE_INTERNAL_MAX: usize = 64 << 10;
 /// Most table elements of one instance.

@@ -1,14 +1,19 @@
 //! What the host keeps beside one guest instance.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use meter::Bound;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
+use wasmtime_wasi::WasiCtx;
 
-use crate::grant::Grant;
-use crate::limits::{ANSWER_TIME, CPU_MAX, TABLE_ELEMENTS_MAX, TICK};
-use crate::tuning::MEMORY_MAX;
+use crate::aside::LONG_TICKS;
+use crate::grant::{Grant, Limits};
+use crate::limits::{ANSWER_TIME, RESOURCES_MAX, TABLE_ELEMENTS_MAX, TICK};
+use crate::services::wasi::Printed;
 
 /// The data of a store: the grant, the handles, and what was used of the limits.
 pub(crate) struct State {
@@ -24,29 +29,49 @@ pub(crate) struct State {
     pub(crate) log_lines: u32,
     /// Set when memory was refused, so that the trap that follows can be explained.
     pub(crate) memory_refused: bool,
+    /// What WASI knows of the guest, once it asks.
+    pub(crate) wasi: Option<Box<WasiCtx>>,
+    /// What it printed.
+    pub(crate) printed: Printed,
+    /// Set once it computes for long.
+    pub(crate) long: Arc<AtomicBool>,
+    /// Most linear memory that it had, in bytes.
+    pub(crate) memory: usize,
+    /// The bounds that it ran into, each once.
+    pub(crate) bounds: Vec<Bound>,
     ticks: u32,
     deadline: Instant,
 }
 
+/// What a guest may use that describes itself: it asks nobody, and has no keys.
+static DESCRIBING: LazyLock<Limits> = LazyLock::new(Limits::default);
+
 /// Why the host ended a guest.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
-    #[error("the guest used more than {CPU_MAX:?} of processor time")]
-    Cpu,
+    #[error("the guest used more than {0:?} of processor time")]
+    Cpu(Duration),
     #[error("the guest did not answer before the request's deadline")]
     Deadline,
 }
 
 impl State {
     pub(crate) fn new(grant: Option<Grant>, deadline: Instant) -> Self {
+        let mut handles = ResourceTable::new();
+        handles.set_max_capacity(RESOURCES_MAX);
         Self {
             grant,
-            handles: ResourceTable::new(),
+            handles,
             handle_count: 0,
             rsa_keys: 0,
             http_calls: 0,
             log_lines: 0,
             memory_refused: false,
+            wasi: None,
+            printed: Printed::default(),
+            long: Arc::default(),
+            memory: 0,
+            bounds: Vec::new(),
             ticks: 0,
             deadline,
         }
@@ -56,13 +81,31 @@ impl State {
     pub(crate) fn tick(mut store: StoreContextMut<'_, Self>) -> wasmtime::Result<UpdateDeadline> {
         let state = store.data_mut();
         state.ticks = state.ticks.saturating_add(1);
-        if TICK.saturating_mul(state.ticks) > CPU_MAX {
-            return Err(wasmtime::Error::new(Ended::Cpu));
+        let most = state.limits().cpu;
+        if state.ticks >= LONG_TICKS {
+            state.long.store(true, Ordering::Relaxed);
+        }
+        if TICK.saturating_mul(state.ticks) > most {
+            state.met(Bound::Processor);
+            return Err(wasmtime::Error::new(Ended::Cpu(most)));
         }
         if Instant::now() >= state.deadline {
+            state.met(Bound::Deadline);
             return Err(wasmtime::Error::new(Ended::Deadline));
         }
         Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// Notes that it ran into a bound.
+    pub(crate) fn met(&mut self, bound: Bound) {
+        if !self.bounds.contains(&bound) {
+            self.bounds.push(bound);
+        }
+    }
+
+    /// How much the guest may use.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.grant.as_ref().map_or(&DESCRIBING, |grant| &grant.limits)
     }
 
     /// Counts a core's time that the host spent for the guest. The guest's own ticks stand still meanwhile; parts of a
@@ -80,12 +123,21 @@ impl State {
 
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired <= MEMORY_MAX;
+        let fits = desired <= self.limits().memory;
         self.memory_refused |= !fits;
+        if fits {
+            self.memory = self.memory.max(desired);
+        } else {
+            self.met(Bound::Memory);
+        }
         Ok(fits)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+        let fits = desired <= TABLE_ELEMENTS_MAX;
+        if !fits {
+            self.met(Bound::Table);
+        }
+        Ok(fits)
     }
 }

@@ -21,6 +21,9 @@ pub enum Command {
     /// What people ask a running server.
     #[command(flatten)]
     Client(Box<cli::Command>),
+    /// For people who write engines: projects, components, tests of them.
+    #[command(subcommand)]
+    Engine(crate::engine::Engine),
     /// Prints the version.
     Version,
 }
@@ -73,7 +76,7 @@ mod tests {
         let all = ["innkeeper", "server"].iter().chain(options).map(OsString::from);
         match Arguments::try_parse_from(normalise(all)).unwrap().command {
             Command::Server(server) => server,
-            Command::Version | Command::Client(_) => unreachable!(),
+            Command::Version | Command::Engine(_) | Command::Client(_) => unreachable!(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Puts the rooms together.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,12 +8,13 @@ use access::Tokens;
 use access::policy::Acl;
 use async_trait::async_trait;
 use audit::Audit;
-use gateway::{Furnish, Gateway, Rooms};
+use gateway::{Furnish, Gateway, Rooms, Turns};
 use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use meter::Meter;
 use model::Fault;
 use outgoing::Outgoing;
-use sandbox::{Catalog, Guest, Sandbox};
+use plugins::{Catalog, Compiled, Directory};
+use sandbox::{Guest, Sandbox};
 use seal::{Lock, Wrapper};
 use storage::barrier::Barrier;
 use storage::{Driver, Store};
@@ -21,6 +23,7 @@ use tenancy::Tenancy;
 use tokio::task::JoinSet;
 
 use crate::config::{self, Config};
+use crate::log;
 use crate::observed::Observed;
 
 /// Longest time that one request may take.
@@ -37,7 +40,7 @@ pub struct House {
     /// The corridor.
     pub gateway: Arc<Gateway>,
     /// Runs the guests; when it is dropped their clock stops.
-    pub sandbox: Sandbox,
+    pub sandbox: Arc<Sandbox>,
     lock: Arc<Lock>,
     pkcs11: Arc<pkcs11::Driver>,
 }
@@ -96,10 +99,10 @@ impl House {
 
 /// Puts a house together over a store, sealed. `more` are guests beside the built-in ones.
 pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) -> Result<House, Fault> {
-    let sandbox = Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?;
+    let sandbox = Arc::new(Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?);
     let meter = Meter::default();
     let guests = guests(&sandbox, more).await?;
-    let catalog = Catalog::new(guests.into_iter().map(|guest| guest.observed(meter.clone())));
+    let catalog = Catalog::new(Arc::clone(&sandbox), guests, folders(config)?, meter.clone());
     let info = Info {
         reported_version: config.reported_version.clone(),
         cluster_name: config.cluster_name.clone(),
@@ -165,8 +168,14 @@ async fn furnish(
     let snapshots = Snapshots::new(Arc::clone(barrier.below()), std::env::temp_dir(), reopen);
     let rooms = (Arc::clone(&barrier), Arc::clone(&tokens));
     let audit = Arc::new(Audit::new());
+    let version = info.reported_version.clone();
     let system = System::new(info, rooms, catalog.clone(), managed_keys.clone(), Arc::clone(&audit), snapshots)?;
     let system = system.observed(meter).configured(configured);
+    let system = match log::loggers() {
+        Some(loggers) => system.logging(loggers),
+        None => system,
+    };
+    system::note_version(&store, &version, now()).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(sweep(store.clone()));
     tasks.spawn(keep_count(store.clone(), Arc::clone(&barrier)));
@@ -183,6 +192,7 @@ async fn furnish(
         outgoing,
         audit,
         catalog,
+        turns: Turns::default(),
         system,
         request_time: REQUEST_TIME,
         tasks,
@@ -216,6 +226,21 @@ fn settings(config: &Config) -> Vec<(String, pkcs11::Settings)> {
 
 fn library(stanza: &config::Library) -> Library {
     Library { name: stanza.name.clone(), path: stanza.path.clone(), namespaces: stanza.namespaces.clone() }
+}
+
+/// The folder that components are read from, and the one that their native code is kept in.
+fn folders(config: &Config) -> Result<(Option<Directory>, Option<Compiled>), Fault> {
+    fn open<T>(
+        key: &str,
+        path: Option<&PathBuf>,
+        open: impl Fn(&Path) -> std::io::Result<T>,
+    ) -> Result<Option<T>, Fault> {
+        let failed = |error: std::io::Error| Fault::internal(format!("{key}: {error}"));
+        path.map(|path| open(path).map_err(failed)).transpose()
+    }
+    let directory = open("plugin_directory", config.plugin_directory.as_ref(), Directory::open)?;
+    let compiled = open("plugin_cache_directory", config.plugin_cache_directory.as_ref(), Compiled::open)?;
+    Ok((directory, compiled))
 }
 
 #[allow(unsafe_code, reason = "the built-in guests were precompiled by this build and are part of this binary")]

@@ -25,16 +25,8 @@ const FILE_MAX: u64 = 1 << 20;
 /// The version that clients are told unless configured: they unlock managed keys and namespaces by it.
 pub const REPORTED_VERSION: &str = "1.21.0+ent";
 /// Keys that are understood elsewhere and mean nothing here.
-const IGNORED: [&str; 8] = [
-    "disable_mlock",
-    "ui",
-    "api_addr",
-    "cluster_addr",
-    "pid_file",
-    "plugin_directory",
-    "raw_storage_endpoint",
-    "telemetry",
-];
+const IGNORED: [&str; 7] =
+    ["disable_mlock", "ui", "api_addr", "cluster_addr", "pid_file", "raw_storage_endpoint", "telemetry"];
 
 /// What the server is told.
 #[derive(Clone, Debug)]
@@ -47,6 +39,10 @@ pub struct Config {
     pub managed_keys: ManagedKeys,
     /// The hosts that auth methods may ask: none, unless named.
     pub http_out: Allowed,
+    /// The folder that registered components are read from.
+    pub plugin_directory: Option<PathBuf>,
+    /// The folder that native code of registered components is kept in.
+    pub plugin_cache_directory: Option<PathBuf>,
     /// Where everything is kept.
     pub storage: Storage,
     /// Whether that was said.
@@ -99,6 +95,8 @@ impl Default for Config {
             libraries: Vec::new(),
             managed_keys: ManagedKeys::default(),
             http_out: Allowed::default(),
+            plugin_directory: None,
+            plugin_cache_directory: None,
             storage: Storage::Memory,
             storage_given: false,
             seal: None,
@@ -204,6 +202,10 @@ impl Reader<'_> {
                 "http_out" => self.http_out(&value)?,
                 "storage" | "backend" => self.storage(&value)?,
                 "seal" => self.seal(&value)?,
+                "plugin_directory" => self.config.plugin_directory = self.folder("plugin_directory", &value)?,
+                "plugin_cache_directory" => {
+                    self.config.plugin_cache_directory = self.folder("plugin_cache_directory", &value)?
+                }
                 "log_level" => {
                     self.config.log_level =
                         self.one_of("log_level", &value, &["trace", "debug", "info", "warn", "error"])?
@@ -243,6 +245,14 @@ impl Reader<'_> {
             Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
             _ => Err(self.wrong(key, "must be text")),
         }
+    }
+
+    fn folder(&self, key: &str, value: &Value) -> Result<Option<PathBuf>, Error> {
+        let path = PathBuf::from(self.text(key, value)?);
+        if path.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        if path.is_absolute() { Ok(Some(path)) } else { Err(self.wrong(key, "must be an absolute path of a folder")) }
     }
 
     fn one_of(&self, key: &str, value: &Value, allowed: &[&str]) -> Result<String, Error> {

@@ -8,6 +8,7 @@
 pub mod args;
 pub mod compose;
 pub mod config;
+pub mod engine;
 pub mod hardening;
 pub mod http;
 pub mod listener;

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Server(options) => run(&options),
+        Command::Engine(command) => return server::engine::run(&command),
         Command::Client(command) => return cli::run(&command, Arguments::command),
     };
     match result {

@@ -22,7 +22,7 @@ const fn path(path: &'static str, does: &'static [Does]) -> Documented {
 const MOUNT: &str = "type! description config:o options:o local:b seal_wrap:b external_entropy_access:b plugin_version";
 const TUNING: &str = "description default_lease_ttl:d max_lease_ttl:d options:o listing_visibility plugin_version \
                       allowed_managed_keys:l allowed_response_headers:l passthrough_request_headers:l \
-                      audit_non_hmac_request_keys:l audit_non_hmac_response_keys:l force_no_cache:b";
+                      audit_non_hmac_request_keys:l audit_non_hmac_response_keys:l force_no_cache:b powers:o";
 const REKEY: &str = "secret_shares:n secret_threshold:n pgp_keys:l backup:b require_verification:b";
 const INIT: &str = "secret_shares:n secret_threshold:n pgp_keys:l root_token_pgp_key recovery_shares:n \
                     recovery_threshold:n recovery_pgp_keys:l";
@@ -112,6 +112,16 @@ pub(crate) const ALL: &[Documented] = &[
         ],
     ),
     path("sys/config/state/sanitized", &[(Read, "Shows what the server was configured with, without secrets.", "")]),
+    path("sys/config/ui/headers", &[(List, "Names the headers of a user interface.", "")]),
+    path(
+        "sys/config/ui/headers/{name}",
+        &[
+            (Read, "Shows a header of a user interface.", "multivalue:b"),
+            (Update, "Writes a header of a user interface.", "values:l!"),
+            (Delete, "Removes a header of a user interface.", ""),
+        ],
+    ),
+    path("sys/experiments", &[(Read, "Names the experiments that could be enabled.", "")]),
     path("sys/external-keys/configs", &[(List, "Names the configs: providers that keys share.", "")]),
     path(
         "sys/external-keys/configs/{config}",
@@ -146,6 +156,7 @@ pub(crate) const ALL: &[Documented] = &[
         ],
     ),
     path("sys/generate-root/update", &[(Update, "Gives a share for a root token.", SHARE)]),
+    path("sys/ha-status", &[(Read, "Shows the node that answers.", "")]),
     path("sys/health", &[(Read, "Says by its status how the node is.", "")]),
     path("sys/host-info", &[(Read, "Describes the machine that the node runs on.", "")]),
     path("sys/in-flight-req", &[(Read, "Shows the requests of this node that are not answered yet.", "")]),
@@ -154,9 +165,11 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/internal/specs/openapi",
         &[(Read, "Describes the paths of a namespace as OpenAPI.", "generic_mount_paths:b")],
     ),
+    path("sys/internal/ui/feature-flags", &[(Read, "Names the features that are switched on.", "")]),
     path("sys/internal/ui/mounts", &[(Read, "Shows the mounts that the caller may see.", "")]),
     path("sys/internal/ui/mounts/{path}", &[(Read, "Shows the mount that a path leads to.", "")]),
     path("sys/internal/ui/namespaces", &[(Read, "Names the namespaces directly below.", "")]),
+    path("sys/internal/ui/resultant-acl", &[(Read, "Shows what the caller's policies say together.", "")]),
     path("sys/key-status", &[(Read, "Shows the barrier's key: its number and age.", "")]),
     path("sys/leader", &[(Read, "Says who leads the cluster.", "")]),
     path("sys/leases", &[(List, "Names the leases that were given up.", "type")]),
@@ -172,6 +185,22 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/leases/tidy", &[(Update, "Clears leases up; there is nothing to clear up.", "")]),
     path("sys/locked-users", &[(Read, "Shows who is locked out of which auth method.", "mount_accessor")]),
     path("sys/locked-users/{mount_accessor}/unlock/{alias}", &[(Update, "Lets somebody in again.", "")]),
+    path(
+        "sys/loggers",
+        &[
+            (Read, "Shows how much this node logs.", ""),
+            (Update, "Changes how much this node logs.", "level!"),
+            (Delete, "Lets this node log as it is configured.", ""),
+        ],
+    ),
+    path(
+        "sys/loggers/{name}",
+        &[
+            (Read, "Shows how much a room of this node logs.", ""),
+            (Update, "Changes how much a room of this node logs.", "level!"),
+            (Delete, "Lets a room of this node log as it is configured.", ""),
+        ],
+    ),
     path("sys/managed-keys/health", &[(Read, "Says how the providers of all keys are.", "after limit:n")]),
     path("sys/managed-keys/{type}", &[(List, "Names the keys of a type.", "after limit:n")]),
     path(
@@ -210,6 +239,33 @@ pub(crate) const ALL: &[Documented] = &[
             (Delete, "Removes an empty namespace.", ""),
         ],
     ),
+    path("sys/plugins/catalog", &[(Read, "Shows the plugins that mounts can be made of.", "")]),
+    path("sys/plugins/catalog/{type}", &[(List, "Names the plugins of one sort.", "")]),
+    path(
+        "sys/plugins/catalog/{type}/{name}",
+        &[
+            (Read, "Shows a plugin: what it imports, its digest and its size.", "version"),
+            (Update, "Registers a component by its digest.", "sha256! command component version runtime"),
+            (Delete, "Removes a plugin that nothing runs.", "version"),
+        ],
+    ),
+    path("sys/plugins/pins", &[(Read, "Shows the pinned versions.", "")]),
+    path(
+        "sys/plugins/pins/{type}/{name}",
+        &[
+            (Read, "Shows the version that mounts get which name none.", ""),
+            (Update, "Pins a version.", "version!"),
+            (Delete, "Removes a pin.", ""),
+        ],
+    ),
+    path(
+        "sys/plugins/reload/backend",
+        &[(Update, "Lets mounts run what the catalog has now.", "plugin mounts:l scope")],
+    ),
+    path(
+        "sys/plugins/reload/{type}/{name}",
+        &[(Update, "Lets the mounts of a plugin run what the catalog has.", "scope")],
+    ),
     path("sys/policies/acl", &[(List, "Names the policies.", ""), (Read, "Names the policies.", "")]),
     path("sys/policies/acl/{name}", POLICY),
     path("sys/policies/password", &[(List, "Names the rules for passwords.", "")]),
@@ -229,6 +285,15 @@ pub(crate) const ALL: &[Documented] = &[
         &[
             (Read, "Shows what holds for all quotas.", ""),
             (Update, "Says what holds for all quotas.", "rate_limit_exempt_paths:l"),
+        ],
+    ),
+    path("sys/quotas/lease-count", &[(List, "Names the quotas of leases.", "")]),
+    path(
+        "sys/quotas/lease-count/{name}",
+        &[
+            (Read, "Shows a quota, and how many leases count for it.", ""),
+            (Update, "Limits how many leases there may be below a path.", "max_leases:n! path inheritable:b"),
+            (Delete, "Removes a quota.", ""),
         ],
     ),
     path("sys/quotas/rate-limit", &[(List, "Names the quotas of requests.", "")]),
@@ -253,6 +318,8 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/remount/status/{id}", &[(Read, "Says how far a move is.", "")]),
     path("sys/renew", &[(Update, "Extends a lease.", "lease_id! increment:d")]),
     path("sys/renew/{lease_id}", &[(Update, "Extends a lease.", "increment:d")]),
+    path("sys/replication/status", &[(Read, "Says that nothing is replicated.", "")]),
+    path("sys/replication/{sort}/status", &[(Read, "Says that nothing is replicated.", "")]),
     path("sys/revoke", &[(Update, "Takes a lease back.", "lease_id! sync:b")]),
     path("sys/revoke-force/{prefix}", &[(Update, "Forgets the leases below a path, taken back or not.", "")]),
     path("sys/revoke-prefix/{prefix}", &[(Update, "Takes the leases below a path back.", "sync:b")]),
@@ -263,6 +330,7 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/rotate/keyring/config", ROTATING),
     path("sys/seal", &[(Update, "Seals the node.", "")]),
     path("sys/seal-status", &[(Read, "Says whether the node is sealed.", "")]),
+    path("sys/step-down", &[(Update, "Steps down; there is nothing to step down from.", "")]),
     path("sys/storage/raft/snapshot", SNAPSHOT),
     path("sys/storage/raft/snapshot-force", &[(Update, "Replaces everything that is kept by a snapshot.", "")]),
     path("sys/storage/snapshot", SNAPSHOT),
@@ -271,6 +339,7 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/tools/random", &[(Update, "Gives random bytes.", "bytes:n format source")]),
     path("sys/tools/random/{bytes}", &[(Update, "Gives random bytes.", "format source")]),
     path("sys/unseal", &[(Update, "Gives a share of the unseal key.", "key reset:b migrate:b")]),
+    path("sys/version-history", &[(List, "Shows the versions that the store was opened by.", "")]),
     path("sys/wrapping/lookup", &[(Update, "Shows what is known of a wrapping.", "token"), (Read, "The same.", "")]),
     path("sys/wrapping/rewrap", &[(Update, "Wraps what is wrapped anew.", "token")]),
     path("sys/wrapping/unwrap", &[(Update, "Gives what is wrapped, once.", "token")]),

@@ -16,12 +16,17 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Reply, Fault> {
         "timestamp": rfc3339(call.now)?,
         "cpu": { "count": std::thread::available_parallelism().map(usize::from).unwrap_or_default() },
         "host": {
-            "hostname": kernel("sys/kernel/hostname").trim(), "os": std::env::consts::OS,
+            "hostname": hostname(), "os": std::env::consts::OS,
             "kernelArch": std::env::consts::ARCH, "kernelVersion": kernel("sys/kernel/osrelease").trim(),
             "uptime": uptime.map(|seconds| seconds as u64),
         },
         "memory": { "total": bytes("MemTotal:"), "available": bytes("MemAvailable:"), "free": bytes("MemFree:") },
     }))
+}
+
+/// What this machine calls itself.
+pub(crate) fn hostname() -> String {
+    kernel("sys/kernel/hostname").trim().to_owned()
 }
 
 /// What the kernel says, without any disk; empty where it does not.

@@ -10,7 +10,7 @@ use tenancy::{Mount, Namespace};
 use crate::{Call, fresh_id, params, rfc3339, unsupported};
 
 /// Leases that one request ends itself; a sweep behind it ends the others.
-const END_MAX: usize = 500;
+pub(crate) const END_MAX: usize = 500;
 /// Most names in one listing, and most leases in one list.
 const LISTED_MAX: usize = 10_000;
 /// Names and leases that are read at once.

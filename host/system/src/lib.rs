@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod builtin;
 mod capabilities;
+mod catalog;
 mod cluster;
 mod config_state;
 mod cors;
@@ -23,17 +24,22 @@ mod host_info;
 mod identity;
 mod leases;
 pub mod lockout;
+mod loggers;
 mod managed_keys;
 mod metrics;
 mod mounts;
 mod namespaces;
+mod nodes;
 mod openapi;
 mod params;
 mod password_policies;
+mod pins;
 mod policies;
+mod powers;
 mod preflight;
 mod quotas;
 mod rekey;
+mod reload;
 mod remount;
 mod rotate;
 mod routes;
@@ -42,6 +48,9 @@ mod spool;
 mod status;
 mod token;
 mod tools;
+mod ui;
+mod ui_headers;
+mod version_history;
 mod wrapping;
 
 use std::sync::Arc;
@@ -55,7 +64,8 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use keys::{ManagedKeys, Witness};
 use meter::Meter;
 use model::{Fault, Id, Kind, MountClass, Operation, Reply, Stream};
-use sandbox::{Catalog, TokenWishes};
+use plugins::Catalog;
+use sandbox::TokenWishes;
 use seal::rekey::Target;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -69,11 +79,13 @@ pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use cors::{CrossOrigin, cross_origin};
 pub use front::{Answer, Founded, Front, Question};
+pub use loggers::Loggers;
 pub use metrics::text as metrics_text;
-pub use quotas::Asking;
 use quotas::Quotas;
+pub use quotas::{Asking, Leasing};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
+pub use version_history::note_version;
 pub use wrapping::Wish;
 
 /// System-wide time to live where neither mount nor request names one: 768 hours.
@@ -118,6 +130,7 @@ pub struct System {
     meter: Meter,
     quotas: Quotas,
     configured: Value,
+    loggers: Option<Arc<dyn Loggers>>,
 }
 
 /// One request for the host itself.
@@ -191,6 +204,7 @@ impl System {
             meter,
             quotas,
             configured,
+            loggers: None,
         })
     }
 
@@ -204,6 +218,18 @@ impl System {
     #[must_use]
     pub fn configured(self, configured: Value) -> Self {
         Self { configured, ..self }
+    }
+
+    /// The same, with a log whose levels can be changed.
+    #[must_use]
+    pub fn logging(self, loggers: Arc<dyn Loggers>) -> Self {
+        Self { loggers: Some(loggers), ..self }
+    }
+
+    /// The log, if it can be changed.
+    fn loggers(&self) -> Result<&dyn Loggers, Fault> {
+        let fixed = || Fault::new(Kind::NotFound, "the log of this process cannot be changed");
+        self.loggers.as_deref().ok_or_else(fixed)
     }
 
     /// What people may do, for whoever decides.
@@ -300,13 +326,31 @@ impl System {
             Endpoint::Mount => mounts::one(self, call, MountClass::Secret, at).await,
             Endpoint::LockedUsers => lockout::list(call).await,
             Endpoint::LockedUser => lockout::unlock(call, at).await,
-            Endpoint::Remount => remount::start(call).await,
+            Endpoint::Pin => pins::one(call, at).await,
+            Endpoint::Pins => pins::all(call).await,
+            Endpoint::Plugin => catalog::at(self, call, at).await,
+            Endpoint::Plugins => catalog::all(self, call).await,
+            Endpoint::ReloadMounts => reload::backend(self, call).await,
+            Endpoint::ReloadPlugin => reload::plugin(self, call, at).await,
+            Endpoint::Remount => remount::start(&managed_keys, call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::InFlight => metrics::in_flight(self, &call),
             Endpoint::Metrics => metrics::metrics(self, &call),
             Endpoint::Quotas => quotas::at(self, call, at).await,
             Endpoint::ConfigState => config_state::read(self, &call),
             Endpoint::Cors => cors::at(call).await,
+            Endpoint::Loggers => loggers::all(self, &call),
+            Endpoint::Logger => loggers::one(self, &call, at),
+            Endpoint::UiHeaders => ui_headers::all(call).await,
+            Endpoint::UiHeader => ui_headers::one(call, at).await,
+            Endpoint::ResultantAcl => ui::resultant_acl(&call),
+            Endpoint::FeatureFlags => ui::feature_flags(&call),
+            Endpoint::VersionHistory => version_history::list(call).await,
+            Endpoint::HaStatus => nodes::ha_status(self, &call),
+            Endpoint::StepDown => nodes::step_down(&call),
+            Endpoint::Replication => nodes::replication(&call, None),
+            Endpoint::ReplicationOf => nodes::replication(&call, Some(at)),
+            Endpoint::Experiments => nodes::experiments(&call),
             Endpoint::HostInfo => host_info::read(&call),
             Endpoint::OpenApi => openapi::document(self, &call),
             Endpoint::Namespaces => namespaces::all(&call),
@@ -332,7 +376,7 @@ impl System {
             Endpoint::LeaseTidy => leases::tidy(&call),
             Endpoint::Wrap => wrapping::wrap(&call),
             Endpoint::Unwrap => wrapping::unwrap(&self.tokens, call).await,
-            Endpoint::Rewrap => wrapping::rewrap(&self.tokens, call).await,
+            Endpoint::Rewrap => wrapping::rewrap(self, call).await,
             Endpoint::WrappingLookup => wrapping::lookup(&self.tokens, call).await,
             Endpoint::ToolsHash => tools::hash(&call, at),
             Endpoint::ToolsRandom => tools::random(&call, at),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tenancy::{AUTH, ListingVisibility, Mount, MountConfig};
 
 use crate::builtin::{self, Builtin};
-use crate::{Call, Info, System, auth, fresh_id, leases, params, unsupported};
+use crate::{Call, Info, System, auth, fresh_id, leases, params, powers, unsupported};
 
 /// Most entries in one list of a mount's configuration.
 const LIST_MAX: usize = 256;
@@ -104,14 +104,17 @@ pub(crate) async fn one(system: &System, mut call: Call<'_>, class: MountClass, 
 
 async fn enable(system: &System, call: Call<'_>, at: At) -> Result<Reply, Fault> {
     let (kind, version) = kind(&call.body)?;
-    let guest = system.catalog.get(at.class, kind).ok_or_else(|| unknown(system, at.class, kind))?;
-    let mut mount = Mount::of(at.class, fresh_id()?, call.namespace.id, at.whole, &guest.descriptor.name);
+    let wanted = params::text(&call.body, "plugin_version")?.unwrap_or_default();
+    let running = system.choose(call.transaction, at.class, kind, wanted).await?;
+    let mut mount = Mount::of(at.class, fresh_id()?, call.namespace.id, at.whole, kind);
+    mount.running = running;
+    mount.config.plugin_version = wanted.to_owned();
+    system.catalog.guest(call.transaction, &mount).await?;
     mount.local = params::flag(&call.body, "local")?.unwrap_or(false);
     mount.seal_wrap = params::flag(&call.body, "seal_wrap")?.unwrap_or(false);
     // Every engine already draws on the host's one generator: nothing more to give, so it is only checked.
     params::flag(&call.body, "external_entropy_access")?;
     describe(&mut mount, &call.body)?;
-    pin(system, &mut mount, &call.body)?;
     if let Some(version) = version {
         mount.options.insert("version".into(), version.into());
     }
@@ -139,26 +142,15 @@ fn kind(body: &Map<String, Value>) -> Result<(&str, Option<&'static str>), Fault
     }
 }
 
-fn unknown(system: &System, class: MountClass, kind: &str) -> Fault {
-    let known = system.catalog.names(class).collect::<Vec<_>>().join(", ");
-    Fault::invalid(format!("plugin not found in the catalog: {kind} (type: there are {known})"))
-}
-
-/// Takes the version of the engine that a mount asks for. There is one version of each: any other would not run.
-fn pin(system: &System, mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
-    let Some(wanted) = params::text(body, "plugin_version")? else { return Ok(()) };
-    let running = system.catalog.of(mount).map_or("", |guest| guest.descriptor.version.as_str());
-    if !wanted.is_empty() && wanted.trim_start_matches('v') != running {
-        return Err(Fault::invalid(format!(
-            "plugin_version: version is not in the catalog; {} has v{running}",
-            mount.kind
-        )));
-    }
-    mount.config.plugin_version = wanted.to_owned();
+/// Takes the version of the engine that a mount asks for. It runs once the mount is reloaded.
+async fn ask_version(system: &System, call: &mut Call<'_>, mount: &mut Mount) -> Result<(), Fault> {
+    let Some(wanted) = params::text(&call.body, "plugin_version")?.map(str::to_owned) else { return Ok(()) };
+    system.choose(call.transaction, mount.class, &mount.kind, &wanted).await?;
+    mount.config.plugin_version = wanted;
     Ok(())
 }
 
-async fn tune(system: &System, call: Call<'_>, at: &At) -> Result<Reply, Fault> {
+async fn tune(system: &System, mut call: Call<'_>, at: &At) -> Result<Reply, Fault> {
     if let Some(builtin) = at.builtin() {
         let stays = || format!("{} is part of every namespace: it cannot be tuned", at.shown);
         return match call.operation {
@@ -174,7 +166,7 @@ async fn tune(system: &System, call: Call<'_>, at: &At) -> Result<Reply, Fault> 
             let mut changed = Mount::clone(&mount);
             mount.expect(call.transaction)?;
             describe(&mut changed, &call.body)?;
-            pin(system, &mut changed, &call.body)?;
+            ask_version(system, &mut call, &mut changed).await?;
             configure(&mut changed, &call.body, &system.info)?;
             changed.write(call.transaction).await?;
             Ok(Reply::nothing())
@@ -209,6 +201,7 @@ fn describe(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
 fn configure(mount: &mut Mount, body: &Map<String, Value>, info: &Info) -> Result<(), Fault> {
     auth::configure(mount, body)?;
     let config = &mut mount.config;
+    powers::take(&mut config.powers, body)?;
     if let Some(ttl) = params::seconds(body, "default_lease_ttl")? {
         config.default_lease_ttl = ttl;
     }
@@ -258,7 +251,11 @@ pub(crate) fn effective(config: &MountConfig, info: &Info) -> (u64, u64) {
 /// A mount as `sys/mounts` shows it.
 pub(crate) fn show(system: &System, mount: &Mount) -> Value {
     let mut config = tuned(&system.info, mount);
-    let running = system.catalog.of(mount).map(|guest| format!("v{}", guest.descriptor.version));
+    let running = match &mount.running {
+        Some(running) if !running.version.is_empty() => Some(running.version.clone()),
+        _ => system.catalog.at_hand(mount).map(|guest| format!("v{}", guest.descriptor.version)),
+    };
+    let sha256 = mount.running.as_ref().map_or("", |running| running.sha256.as_str());
     if let Value::Object(fields) = &mut config {
         fields.remove("description");
         fields.remove("options");
@@ -272,7 +269,7 @@ pub(crate) fn show(system: &System, mount: &Mount) -> Value {
         "options": if mount.options.is_empty() { Value::Null } else { json!(mount.options) }, "config": config,
         "local": mount.local, "seal_wrap": mount.seal_wrap, "external_entropy_access": false,
         "plugin_version": mount.config.plugin_version, "running_plugin_version": running.unwrap_or_default(),
-        "running_sha256": "", "deprecation_status": "",
+        "running_sha256": sha256, "deprecation_status": "",
     })
 }
 
@@ -302,6 +299,9 @@ fn tuned(info: &Info, mount: &Mount) -> Value {
         }
         if !mount.options.is_empty() {
             fields.insert("options".into(), json!(mount.options));
+        }
+        if !config.powers.is_default() {
+            fields.insert("powers".into(), powers::shown(&config.powers));
         }
         if !config.plugin_version.is_empty() {
             fields.insert("plugin_version".into(), json!(config.plugin_version));

@@ -2,6 +2,7 @@
 //! say of themselves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{Fault, MountClass, Operation, Reply};
 use sandbox::{Action, Descriptor, FieldKind};
@@ -26,8 +27,12 @@ pub(crate) fn document(system: &System, call: &Call<'_>) -> Result<Reply, Fault>
     for documented in documented::ALL {
         native(system, &mut paths, documented);
     }
-    let mounts: Vec<_> = call.tree.mounts(call.namespace.id).collect();
-    let routes = |mount: &Mount| system.catalog.of(mount).map_or(0, |guest| guest.descriptor.routes.len());
+    // Only the mounts that the caller may see, as `sys/internal/ui/mounts` shows them.
+    let acl = call.admitted.acl();
+    let seen =
+        |mount: &&Arc<Mount>| acl.is_some_and(|acl| acl.reaches(&format!("{}{}", call.namespace.path, mount.path)));
+    let mounts: Vec<_> = call.tree.mounts(call.namespace.id).filter(seen).collect();
+    let routes = |mount: &Mount| system.catalog.at_hand(mount).map_or(0, |guest| guest.descriptor.routes.len());
     let all: usize = mounts.iter().map(|mount| routes(mount)).sum();
     if generic || all > PATHS_MAX {
         let kinds: BTreeMap<&str, &Mount> = mounts.iter().map(|mount| (mount.kind.as_str(), &***mount)).collect();
@@ -193,7 +198,7 @@ fn native(system: &System, paths: &mut Paths, documented: &documented::Documente
 }
 
 fn engine(system: &System, paths: &mut Paths, mount: &Mount, at: &str, default: Option<(&str, &str)>) {
-    let Some(guest) = system.catalog.of(mount) else { return };
+    let Some(guest) = system.catalog.at_hand(mount) else { return };
     let Descriptor { routes, .. } = &guest.descriptor;
     for route in routes {
         let path = format!("{at}/{}", route.template);

@@ -1,18 +1,23 @@
-//! `sys/remount`: gives a mount another path in the same namespace. Its keys and data hang on its id and stay.
+//! `sys/remount`: gives a mount another path, in the same namespace or in another one. Its keys and data hang on its id and
+//! stay; what it lent ends.
 
-use model::{Fault, MountClass, MountPath, NamespacePath, Operation, Reply};
+use std::sync::Arc;
+
+use keys::ManagedKeys;
+use leases::Sweep;
+use model::{Fault, MountClass, MountPath, Operation, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use storage::Drawer;
-use tenancy::Mount;
+use tenancy::{Mount, Namespace};
 
-use crate::{Call, builtin, fresh_id, mounts, params, unsupported};
+use crate::{Call, Duty, builtin, fresh_id, leases as native, params, unsupported};
 
 /// How many moves of a namespace are remembered for `sys/remount/status`.
 const MOVES_KEPT: usize = 64;
 const MOVES: &str = "moves";
 
-/// A move that was made.
+/// A move that was made, with paths from the namespace that it was asked in.
 #[derive(Serialize, Deserialize)]
 struct Move {
     id: String,
@@ -20,32 +25,86 @@ struct Move {
     to: MountPath,
 }
 
-pub(crate) async fn start(call: Call<'_>) -> Result<Reply, Fault> {
+/// Where a mount is, or is to be.
+struct Place {
+    namespace: Arc<Namespace>,
+    /// Below the namespace.
+    path: MountPath,
+    /// As it was asked for.
+    asked: MountPath,
+}
+
+pub(crate) async fn start(keys: &ManagedKeys, mut call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
-    let (from, to) = (path(&call, "from")?, path(&call, "to")?);
-    if builtin::find(MountClass::Secret, from.as_str()).is_some() {
-        return Err(Fault::invalid(format!("from: cannot remount {from}: it is part of every namespace")));
+    let (from, to) = (place(&call, "from")?, place(&call, "to")?);
+    if builtin::find(MountClass::Secret, from.path.as_str()).is_some() {
+        return Err(Fault::invalid(format!("from: cannot remount {}: it is part of every namespace", from.asked)));
     }
-    if from == to {
-        return Err(Fault::invalid(format!("to: path is already in use at {to}")));
+    let elsewhere = from.namespace.id != to.namespace.id;
+    if !elsewhere && from.path == to.path {
+        return Err(Fault::invalid(format!("to: path is already in use at {}", to.asked)));
     }
-    let mount = mounts::find(&call, &from).ok_or_else(|| tenancy::Error::NoMount(from.clone()))?;
+    let found = call.tree.mount_above(from.namespace.id, from.path.as_str());
+    let found = found.map(|(mount, _)| mount).filter(|mount| mount.path == from.path);
+    let mount = found.ok_or_else(|| tenancy::Error::NoMount(from.asked.clone()))?;
+    if elsewhere {
+        same_keys(keys, &mut call, &mount, (&from, &to)).await?;
+    }
     let mut moved = Mount::clone(&mount);
     mount.expect(call.transaction)?;
-    moved.path = to.clone();
+    (moved.namespace, moved.path) = (to.namespace.id, to.path);
     moved.place(call.transaction, call.tree).await?;
+    end_leases(&mut call, &mount).await?;
     let id = fresh_id()?.to_string();
     let drawer = drawer(&call);
     let mut moves: Vec<Move> =
         call.transaction.get_json(&drawer, MOVES).await.map_err(crate::stored)?.unwrap_or_default();
-    moves.push(Move { id: id.clone(), from, to });
+    moves.push(Move { id: id.clone(), from: from.asked, to: to.asked });
     moves.drain(..moves.len().saturating_sub(MOVES_KEPT));
     call.transaction.put_json(&drawer, MOVES, &moves).map_err(crate::stored)?;
     let data = Map::from_iter([("migration_id".to_owned(), json!(id))]);
     let warning = format!("The mount has moved with its keys and data. Its status is at sys/remount/status/{id}");
     Ok(Reply::flattened(data).warning(warning))
+}
+
+/// What a mount lent ends with the move, in the move's own transaction: the tokens of an auth method, the secrets of an
+/// engine, which takes them back wherever it is by then.
+async fn end_leases(call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
+    let force = mount.class == MountClass::Auth;
+    let mut sweep = Sweep::new(fresh_id()?, mount.namespace, mount.path.as_str(), force, call.now);
+    let leases = sweep.step(call.transaction, call.now, native::END_MAX).await?;
+    *call.duty = Some(Duty::TakeBack { leases, sync: false });
+    Ok(())
+}
+
+/// Refuses to take a mount away from a managed key that it lists, and to lend it another of the same name: who has keys
+/// in the other namespace has granted nothing.
+async fn same_keys(
+    keys: &ManagedKeys,
+    call: &mut Call<'_>,
+    mount: &Mount,
+    (from, to): (&Place, &Place),
+) -> Result<(), Fault> {
+    let (above_here, above_there) = (above(call, from), above(call, to));
+    for name in &mount.config.allowed_managed_keys {
+        let here = keys.seen_from(call.transaction, from.namespace.id, &above_here, name).await?;
+        let there = keys.seen_from(call.transaction, to.namespace.id, &above_there, name).await?;
+        if there.is_none() || here != there {
+            return Err(Fault::invalid(format!(
+                "from: {} may use the managed key {name:?}, which is not in the namespace {:?}: remove it from \
+                 allowed_managed_keys first",
+                from.asked,
+                to.namespace.path.as_str(),
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn above(call: &Call<'_>, place: &Place) -> Vec<model::Id> {
+    call.tree.above(&place.namespace.path).into_iter().map(|(id, _)| id).collect()
 }
 
 /// `sys/remount/status/:id`. A move is part of the request that asked for it, so one that is known has succeeded.
@@ -61,19 +120,15 @@ pub(crate) async fn status(call: Call<'_>, id: &str) -> Result<Reply, Fault> {
     }))
 }
 
-/// Reads a path of the request's own namespace. One that begins with a namespace below it leads out of it: data, keys
-/// and grants of a mount are its namespace's and do not follow it elsewhere.
-fn path(call: &Call<'_>, field: &str) -> Result<MountPath, Fault> {
+/// Reads a path that leads to a mount of the request's namespace or of one below it.
+fn place(call: &Call<'_>, field: &str) -> Result<Place, Fault> {
     let text = params::text(&call.body, field)?.unwrap_or_default();
-    let path = MountPath::parse(text).map_err(|e| Fault::invalid(format!("{field}: {e}")))?;
-    let first = path.as_str().split('/').next().unwrap_or_default();
-    let below = NamespacePath::parse(first).ok().map(|first| call.namespace.path.join(&first));
-    if below.is_some_and(|below| call.tree.namespace(&below).is_some()) {
-        let why = "a mount cannot be moved to or from another namespace, since its keys and data belong to its own; \
-                   name the namespace in X-Vault-Namespace and move it inside";
-        return Err(Fault::invalid(format!("{field}: {why}")));
-    }
-    Ok(path)
+    let wrong = |e: model::Invalid| Fault::invalid(format!("{field}: {e}"));
+    let asked = MountPath::parse(text).map_err(wrong)?;
+    let (namespace, path) = call.tree.descend(&call.namespace, asked.as_str());
+    call.tree.expect_unlocked(namespace)?;
+    let path = MountPath::parse(path).map_err(wrong)?;
+    Ok(Place { namespace: Arc::clone(namespace), path, asked: asked.clone() })
 }
 
 fn drawer(call: &Call<'_>) -> Drawer {

@@ -21,11 +21,14 @@ pub(crate) enum Endpoint {
     Capabilities(Whose),
     Cubbyhole,
     Cors,
+    Experiments,
     ExternalKeys,
+    FeatureFlags,
     GenerateRoot,
     GenerateRootUpdate,
     Identity,
     ConfigState,
+    HaStatus,
     HostInfo,
     InFlight,
     KeyStatus,
@@ -39,6 +42,8 @@ pub(crate) enum Endpoint {
     Leases,
     LockedUser,
     LockedUsers,
+    Logger,
+    Loggers,
     ManagedKeys,
     Metrics,
     Mount,
@@ -51,27 +56,40 @@ pub(crate) enum Endpoint {
     Quotas,
     PasswordPolicies,
     PasswordPolicy,
+    Pin,
+    Pins,
+    Plugin,
+    Plugins,
     Policies(Dialect),
     Policy(Dialect),
     Rekey,
     RekeyBackup,
     RekeyRecovery,
     RekeyRecoveryBackup,
+    ReloadMounts,
+    ReloadPlugin,
     Remount,
     RemountStatus,
+    Replication,
+    ReplicationOf,
+    ResultantAcl,
     Rewrap,
     Rotate,
     RotateConfig,
     Seal,
     Snapshot,
     SnapshotForce,
+    StepDown,
     Token(At),
     ToolsHash,
     ToolsRandom,
+    UiHeader,
+    UiHeaders,
     UiMount,
     UiMounts,
     UiNamespaces,
     Unwrap,
+    VersionHistory,
     Wrap,
     WrappingLookup,
 }
@@ -88,20 +106,34 @@ impl Endpoint {
                 | Self::AuditHeader
                 | Self::AuditHeaders
                 | Self::Cors
+                | Self::Experiments
                 | Self::GenerateRoot
                 | Self::GenerateRootUpdate
+                | Self::HaStatus
                 | Self::HostInfo
                 | Self::InFlight
                 | Self::KeyStatus
+                | Self::Logger
+                | Self::Loggers
                 | Self::Metrics
+                | Self::Pin
+                | Self::Pins
+                | Self::Plugin
+                | Self::Plugins
                 | Self::Quotas
                 | Self::Rekey
                 | Self::RekeyBackup
                 | Self::RekeyRecovery
                 | Self::RekeyRecoveryBackup
+                | Self::Replication
+                | Self::ReplicationOf
                 | Self::Rotate
                 | Self::RotateConfig
                 | Self::Seal
+                | Self::StepDown
+                | Self::UiHeader
+                | Self::UiHeaders
+                | Self::VersionHistory
         )
     }
 }
@@ -146,6 +178,12 @@ impl Routes {
             ("auth/{*path}", Endpoint::AuthMethod, SUDO),
             ("locked-users", Endpoint::LockedUsers, TOKEN),
             ("locked-users/{*path}", Endpoint::LockedUser, TOKEN),
+            ("plugins/catalog", Endpoint::Plugins, TOKEN),
+            ("plugins/catalog/{*path}", Endpoint::Plugin, SUDO),
+            ("plugins/pins", Endpoint::Pins, TOKEN),
+            ("plugins/pins/{*path}", Endpoint::Pin, SUDO),
+            ("plugins/reload/backend", Endpoint::ReloadMounts, SUDO),
+            ("plugins/reload/{*path}", Endpoint::ReloadPlugin, SUDO),
             ("remount", Endpoint::Remount, SUDO),
             ("remount/status/{id}", Endpoint::RemountStatus, TOKEN),
             ("namespaces", Endpoint::Namespaces, TOKEN),
@@ -169,6 +207,16 @@ impl Routes {
             ("storage/raft/snapshot-force", Endpoint::SnapshotForce, SUDO),
             ("config/cors", Endpoint::Cors, SUDO),
             ("config/state/sanitized", Endpoint::ConfigState, SUDO),
+            ("config/ui/headers", Endpoint::UiHeaders, SUDO),
+            ("config/ui/headers/{name}", Endpoint::UiHeader, SUDO),
+            ("experiments", Endpoint::Experiments, TOKEN),
+            ("ha-status", Endpoint::HaStatus, TOKEN),
+            ("loggers", Endpoint::Loggers, TOKEN),
+            ("loggers/{name}", Endpoint::Logger, TOKEN),
+            ("replication/status", Endpoint::Replication, OPEN),
+            ("replication/{sort}/status", Endpoint::ReplicationOf, OPEN),
+            ("step-down", Endpoint::StepDown, SUDO),
+            ("version-history", Endpoint::VersionHistory, TOKEN),
             ("host-info", Endpoint::HostInfo, SUDO),
             ("in-flight-req", Endpoint::InFlight, SUDO),
             ("metrics", Endpoint::Metrics, TOKEN),
@@ -199,6 +247,8 @@ impl Routes {
             ("tools/hash/{*path}", Endpoint::ToolsHash, TOKEN),
             ("tools/random", Endpoint::ToolsRandom, TOKEN),
             ("tools/random/{*path}", Endpoint::ToolsRandom, TOKEN),
+            ("internal/ui/feature-flags", Endpoint::FeatureFlags, OPEN),
+            ("internal/ui/resultant-acl", Endpoint::ResultantAcl, TOKEN),
             ("internal/ui/mounts", Endpoint::UiMounts, OPEN),
             ("internal/ui/mounts/{*path}", Endpoint::UiMount, OPEN),
         ];

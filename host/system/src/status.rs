@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{Info, unsupported};
 
 /// The day of this version. A constant, so that equal sources make equal binaries.
-const RELEASED: &str = "2026-11-24T00:00:00Z";
+pub(crate) const RELEASED: &str = "2026-11-24T00:00:00Z";
 /// What a probe may choose its own status for.
 const CODES: [&str; 6] =
     ["activecode", "standbycode", "drsecondarycode", "performancestandbycode", "sealedcode", "uninitcode"];

@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use storage::{Drawer, Transaction, VALUE_MAX};
+use tenancy::Tree;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::token::find;
-use crate::{Call, System, params, rfc3339, stored, unsupported};
+use crate::{Call, Leasing, System, params, rfc3339, stored, unsupported};
 
 /// The one policy of wrapping tokens.
 const POLICY: &str = "response-wrapping";
@@ -24,10 +25,12 @@ const RESPONSE: &str = "response";
 const INFO: &str = "wrapinfo";
 
 /// The wish that an answer is wrapped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Wish<'a> {
     /// For how long.
     pub ttl: Duration,
+    /// All namespaces.
+    pub tree: &'a Tree,
     /// The namespace of the request.
     pub namespace: Id,
     /// The path of the request inside it.
@@ -87,7 +90,7 @@ impl System {
             creation_path: wish.path.to_owned(),
             wrapped_accessor: reply.auth.map(|auth| auth.accessor),
         };
-        put_away(&self.tokens, transaction, &kept, info).await
+        put_away(self, transaction, wish.tree, (&kept, info)).await
     }
 }
 
@@ -115,8 +118,15 @@ fn envelope(reply: &Reply, request: &str) -> Result<Option<Kept>, Fault> {
     text.map(|response| Some(Kept { response })).map_err(|error| Fault::internal(error.to_string()))
 }
 
-async fn put_away(tokens: &Tokens, transaction: &mut Transaction, kept: &Kept, info: Info) -> Result<Reply, Fault> {
+async fn put_away(
+    system: &System,
+    transaction: &mut Transaction,
+    tree: &Tree,
+    (kept, info): (&Kept, Info),
+) -> Result<Reply, Fault> {
+    let leasing = Leasing { tree, namespace: info.namespace, path: &info.creation_path, exempt: false };
     let new = NewToken {
+        counted: system.lease_quota(transaction, leasing).await?,
         namespace: Some(info.namespace),
         policies: vec![POLICY.to_owned()],
         path: info.creation_path.clone(),
@@ -127,7 +137,7 @@ async fn put_away(tokens: &Tokens, transaction: &mut Transaction, kept: &Kept, i
         explicit_max_ttl: info.creation_ttl,
         ..NewToken::default()
     };
-    let (token, principal) = tokens.create(transaction, new).await?;
+    let (token, principal) = system.tokens.create(transaction, new).await?;
     let drawer = cubbyhole(principal.key());
     let bytes = serde_json::to_vec(kept).map_err(|error| Fault::internal(error.to_string()))?;
     if bytes.len() > VALUE_MAX {
@@ -170,14 +180,14 @@ pub(crate) async fn unwrap(tokens: &Tokens, mut call: Call<'_>) -> Result<Reply,
 }
 
 /// `sys/wrapping/rewrap`: the same answer under a new token, for as long as it was wrapped at first.
-pub(crate) async fn rewrap(tokens: &Tokens, mut call: Call<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn rewrap(system: &System, mut call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
-    let wrapped = open(tokens, &mut call).await?;
-    end(tokens, call.transaction, &wrapped.principal).await?;
+    let wrapped = open(&system.tokens, &mut call).await?;
+    end(&system.tokens, call.transaction, &wrapped.principal).await?;
     let info = Info { creation_time: call.now, ..wrapped.info };
-    put_away(tokens, call.transaction, &wrapped.kept, info).await
+    put_away(system, call.transaction, call.tree, (&wrapped.kept, info)).await
 }
 
 /// `sys/wrapping/lookup`: what is said of it, without using it up.

@@ -13,15 +13,17 @@ mod cache;
 mod error;
 mod mount;
 mod namespace;
+mod powers;
 mod sweep;
 mod tree;
 
 pub use cache::{Tenancy, found};
 pub use error::Error;
 pub use mount::{
-    AUTH, ListingVisibility, Mount, MountConfig, TokenType, UserLockout, drawer as mount_drawer, host_drawer,
+    AUTH, ListingVisibility, Mount, MountConfig, Running, TokenType, UserLockout, drawer as mount_drawer, host_drawer,
     keys_drawer,
 };
 pub use namespace::{Namespace, drawer as namespace_drawer};
+pub use powers::Powers;
 pub use sweep::sweep;
 pub use tree::{Place, Target, Tree};

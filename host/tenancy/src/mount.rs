@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use storage::{Drawer, Transaction};
 
 use crate::cache::{self, Note};
-use crate::{Error, Tree};
+use crate::{Error, Powers, Tree};
 
 /// First segments that no secrets engine may have.
 const RESERVED: [&str; 5] = ["sys/", AUTH, "cubbyhole/", "identity/", "audit/"];
@@ -40,6 +40,9 @@ pub struct Mount {
     pub path: MountPath,
     /// The name of the engine.
     pub kind: String,
+    /// The registered component that it runs; none for a built-in engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Running>,
     /// What operators noted.
     pub description: String,
     /// For the engine, for instance `version`.
@@ -53,6 +56,15 @@ pub struct Mount {
     /// Storage's version of this record when it was read.
     #[serde(skip)]
     pub(crate) version: u64,
+}
+
+/// A registered component that a mount runs. It changes only when the mount is reloaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// The version that it is registered with, with a `v`; empty for none.
+    pub version: String,
+    /// SHA-256 of the component, in lower-case hex.
+    pub sha256: String,
 }
 
 /// What can be tuned on a mount. Times in seconds; 0 means the system's default.
@@ -79,6 +91,9 @@ pub struct MountConfig {
     pub force_no_cache: bool,
     /// The engine's version that was asked for.
     pub plugin_version: String,
+    /// What the engine may use beside its own drawer.
+    #[serde(skip_serializing_if = "Powers::is_default")]
+    pub powers: Powers,
     /// What tokens logins get; for auth methods.
     pub token_type: TokenType,
     /// How often logins may fail; for auth methods.
@@ -198,6 +213,7 @@ impl Mount {
             class,
             path,
             kind: kind.to_owned(),
+            running: None,
             description: String::new(),
             options: BTreeMap::new(),
             config: MountConfig::default(),

@@ -56,15 +56,8 @@ impl Tree {
     /// Reads a path: first the namespace (the header's, then as many segments of the path as name namespaces below
     /// it), then what is mounted there.
     pub fn resolve(&self, header: &NamespacePath, path: &str) -> Result<Place, Error> {
-        let live = |namespace: &&Arc<Namespace>| !namespace.tainted;
-        let mut namespace = self.namespace(header).filter(live).ok_or_else(|| Error::NoNamespace(header.clone()))?;
-        let mut rest = path;
-        while let Some(slash) = rest.find('/') {
-            let below = format!("{}{}", namespace.path.as_str(), &rest[..=slash]);
-            let Some(deeper) = self.namespaces.get(below.as_str()).filter(live) else { break };
-            namespace = deeper;
-            rest = &rest[slash + 1..];
-        }
+        let found = self.namespace(header).filter(live).ok_or_else(|| Error::NoNamespace(header.clone()))?;
+        let (namespace, rest) = self.descend(found, path);
         let (namespace, path) = (Arc::clone(namespace), rest.to_owned());
         let native = [
             ("sys/", Target::System),
@@ -85,6 +78,18 @@ impl Tree {
             }
             None => Err(Error::NoRoute(path)),
         }
+    }
+
+    /// The namespace that a path leads into from another one, as deep as there are any, and the path below it.
+    pub fn descend<'a>(&'a self, from: &'a Arc<Namespace>, path: &'a str) -> (&'a Arc<Namespace>, &'a str) {
+        let (mut namespace, mut rest) = (from, path);
+        while let Some(slash) = rest.find('/') {
+            let below = format!("{}{}", namespace.path.as_str(), &rest[..=slash]);
+            let Some(deeper) = self.namespaces.get(below.as_str()).filter(live) else { break };
+            namespace = deeper;
+            rest = &rest[slash + 1..];
+        }
+        (namespace, rest)
     }
 
     /// The mount that a path of this namespace leads to, and the path below it.
@@ -221,6 +226,11 @@ impl Tree {
         transaction.get(&cache::drawer(), "version").await?;
         Ok(())
     }
+}
+
+/// Whether anything leads to a namespace.
+fn live(namespace: &&Arc<Namespace>) -> bool {
+    !namespace.tainted
 }
 
 /// The path below a prefix that ends in `/`; the prefix without its `/` is the place itself.

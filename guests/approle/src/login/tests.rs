@@ -84,6 +84,14 @@ fn what_is_missing_is_named_and_what_is_wrong_is_not() {
 }
 
 #[test]
+fn a_login_without_a_secret_does_not_learn_whether_there_is_such_a_role() {
+    let id = with_role(json!({}));
+    let [known, unknown] = [id.as_str(), "nobody"].map(|id| log_in(id, &json!("")).map(drop).unwrap_err());
+    assert_eq!(known, unknown);
+    assert_eq!(unknown.messages, ["missing secret_id"]);
+}
+
+#[test]
 fn a_secret_is_used_up_after_as_many_logins_as_it_was_given() {
     let id = with_role(json!({"secret_id_num_uses": 2}));
     let secret = fresh_secret(json!({}));
@@ -118,6 +126,35 @@ fn a_secret_that_has_ended_lets_nobody_in_and_is_cleared_away() {
     for folder in ["secret/", "accessor/", "expires/"] {
         assert_eq!(storage::names(folder).count(), 0, "{folder}");
     }
+}
+
+#[test]
+fn a_chosen_secret_that_has_ended_is_chosen_again_and_stays_when_the_old_one_is_cleared_away() {
+    let id = with_role(json!({}));
+    let chosen = |ttl: u64| data(ask("POST", "role/r/custom-secret-id", json!({"secret_id": "mine", "ttl": ttl})));
+    let old = chosen(1);
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert_eq!(said(log_in(&id, &json!("mine"))), WRONG);
+    let new = chosen(3600);
+    let accessor = json!({ "secret_id_accessor": old["secret_id_accessor"] });
+    assert_eq!(kind(ask("POST", "role/r/secret-id-accessor/lookup", accessor)), FaultKind::NotFound);
+    assert!(ask("POST", "tidy/secret-id", json!({})).is_ok());
+    assert!(log_in(&id, &json!("mine")).is_ok());
+    let listed = data(ask("LIST", "role/r/secret-id", json!({})));
+    assert_eq!(listed["keys"], json!([new["secret_id_accessor"]]));
+    assert_eq!(storage::names("expires/").count(), 1);
+}
+
+#[test]
+fn an_end_that_is_not_that_of_the_secret_at_its_place_removes_nothing_but_itself() {
+    let id = with_role(json!({}));
+    let secret = fresh_secret(json!({"ttl": 3600}));
+    let second = storage::names("expires/").next().unwrap().unwrap();
+    let name = storage::names(&format!("expires/{second}")).next().unwrap().unwrap();
+    storage::put(&format!("expires/000000000001/{name}"), b"of another").unwrap();
+    assert!(ask("POST", "tidy/secret-id", json!({})).is_ok());
+    assert!(log_in(&id, &secret["secret_id"]).is_ok());
+    assert_eq!(storage::names("expires/").count(), 1);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use innkeeper_guest::serde_json::Value;
 
 use super::Signed;
 use super::wish::FormWish;
-use crate::text::{pem, serial};
+use crate::text::serial;
 use crate::x509::certificate;
 use crate::x509::key::KeyShape;
+use formats::pem;
 
 /// How certificates are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use innkeeper_guest::prelude::*;
 
 use super::wish::NamesWish;
 use crate::records::Role;
-use crate::text::glob;
 use crate::x509::name::{self, Subject};
 use crate::x509::names::{Names, OtherText};
 use crate::x509::request;
+use formats::glob;
 
 /// Most names of one kind in one certificate.
 const NAMES_MAX: usize = 1000;

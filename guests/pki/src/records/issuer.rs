@@ -8,8 +8,8 @@ use innkeeper_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{CrlState, Defaults, ISSUER_NAMES, KeyLink, KeyRecord, Urls, load, names, save};
-use crate::text::pem;
 use crate::x509::certificate::{self, Facts};
+use formats::pem;
 
 /// Most issuers of one mount: chains are recomputed over all of them.
 const ISSUERS_MAX: usize = 200;

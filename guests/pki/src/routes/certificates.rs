@@ -4,9 +4,10 @@ use innkeeper_guest::prelude::*;
 
 use super::{PEM_CHAIN, PKIX_CERT, PageWish, page_of};
 use crate::records::{CrlState, Issuer, Revoked, Stored};
+use crate::text::serial;
 use crate::text::time::rfc3339;
-use crate::text::{pem, serial};
 use crate::x509::certificate;
+use formats::pem;
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new(

@@ -5,7 +5,7 @@ use innkeeper_guest::prelude::*;
 use super::{PEM_FILE, PKIX_CRL};
 use crate::issue::crl::rebuild_all;
 use crate::records::{CrlState, Issuer};
-use crate::text::pem;
+use formats::pem;
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new(

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::issue::crl;
 use crate::records::{Issuer, KeyRecord, adopt, new_id};
-use crate::text::pem;
 use crate::x509::certificate;
 use crate::x509::key::PublicKey;
+use formats::pem;
 
 /// Longest bundle that is looked at.
 const BUNDLE_MAX: usize = 1 << 20;

@@ -9,9 +9,9 @@ use crate::issue::form::PrivateKey;
 use crate::issue::key_source::{KeySource, Obtained};
 use crate::issue::profile::ca_names;
 use crate::issue::wish::{FormWish, KeyWish, NamesWish, SignatureWish, SubjectWish};
-use crate::text::pem;
 use crate::x509::certificate::assemble;
 use crate::x509::{algorithm, extensions, request};
+use formats::pem;
 
 body! {
     /// What a request may ask for besides.

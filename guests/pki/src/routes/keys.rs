@@ -9,7 +9,8 @@ use crate::issue::form::Form;
 use crate::issue::key_source::KeySource;
 use crate::issue::wish::{FormWish, KeyWish};
 use crate::records::{Home, Issuer, KeyDefaults, KeyRecord, adopt};
-use crate::text::{pem, serial};
+use crate::text::serial;
+use formats::pem;
 
 body! {
     /// A key from outside.

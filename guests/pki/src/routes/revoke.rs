@@ -4,10 +4,11 @@ use innkeeper_guest::prelude::*;
 
 use crate::issue::crl;
 use crate::records::{Issuer, Revoked, Stored};
+use crate::text::serial;
 use crate::text::time::rfc3339;
-use crate::text::{pem, serial};
 use crate::x509::certificate::{self, Facts};
 use crate::x509::key::PublicKey;
+use formats::pem;
 
 body! {
     /// Which certificate.

@@ -9,8 +9,8 @@ use crate::issue::wish::{
 };
 use crate::issue::{Authority, constraints, validity};
 use crate::records::Issuer;
-use crate::text::pem;
 use crate::x509::request;
+use formats::pem;
 
 body! {
     /// How the request and the issuer are followed.

@@ -13,7 +13,7 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 use super::key::{KeyProblem, PublicKey, RSA_TOO_SHORT};
 use super::names::Names;
 use super::{algorithm, encoding};
-use crate::text::pem;
+use formats::pem;
 
 /// The attribute that holds the extensions asked for (RFC 2985 section 5.4.2).
 const EXTENSION_REQUEST: const_oid::ObjectIdentifier = const_oid::db::rfc5912::ID_EXTENSION_REQ;

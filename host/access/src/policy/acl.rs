@@ -80,6 +80,26 @@ pub struct Acl {
     expires: Option<u64>,
 }
 
+/// What an [`Acl`] says at one pattern.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The pattern, with its namespace in front and without a `*` at the end that [`Scope::Below`] says.
+    pub path: String,
+    /// Where it holds.
+    pub scope: Scope,
+    /// What may be done there; `deny` alone for nothing.
+    pub capabilities: Vec<&'static str>,
+}
+
+/// Where a pattern holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// At this path and no other.
+    Exact,
+    /// At what begins so, or, where there are `+`, at what fits.
+    Below,
+}
+
 #[derive(Debug)]
 struct Rule {
     permissions: Arc<Permissions>,
@@ -228,6 +248,17 @@ impl Acl {
             || self.prefixes.any_below(path, permits)
             || self.segments.any_below(path, permits)
             || self.exact.iter().any(|(exact, rule)| exact.starts_with(path) && permits(*rule))
+    }
+
+    /// All that it says, pattern by pattern; nothing for root.
+    pub fn said(&self) -> impl Iterator<Item = Said> {
+        let exact = self.exact.iter().map(|(path, rule)| (path.to_string(), Scope::Exact, *rule));
+        let prefixes = self.prefixes.all().map(|(path, rule)| (path.to_owned(), Scope::Below, rule));
+        let segments = self.segments.all().map(|(path, rule)| (path, Scope::Below, rule));
+        exact.chain(prefixes).chain(segments).filter_map(|(path, scope, rule)| {
+            let capabilities = self.rules.get(rule)?.permissions.capabilities.names();
+            Some(Said { path, scope, capabilities })
+        })
     }
 
     /// The one rule for a path.

@@ -26,7 +26,7 @@ mod kept_tests;
 #[cfg(test)]
 mod model_check;
 
-pub use acl::{Acl, Granting, Question, Source, Verdict};
+pub use acl::{Acl, Granting, Question, Said, Scope, Source, Verdict};
 pub use kept::{Policies, Shown};
 pub use parse::{Malformed, Policy};
 pub use subject::{Alias, Group, Subject};

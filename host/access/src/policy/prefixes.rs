@@ -33,6 +33,11 @@ impl Prefixes {
         self.0.is_empty()
     }
 
+    /// All of them with their rules, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.0.iter().map(|entry| (&*entry.text, entry.rule))
+    }
+
     /// The longest prefix that a text begins with, and its rule.
     ///
     /// The last prefix that does not come after the text in order either is that prefix, or begins with it: whatever

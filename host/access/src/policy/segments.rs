@@ -99,6 +99,11 @@ impl Segments {
         tree
     }
 
+    /// All patterns as they were written, with their rules.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (String, usize)> {
+        self.patterns.iter().map(|known| (format!("{}{}", known.text, if known.glob { "*" } else { "" }), known.rule))
+    }
+
     /// The node after all segments of a pattern.
     fn grow(&mut self, segments: &str) -> usize {
         let mut node = 0;

@@ -65,6 +65,8 @@ pub struct NewToken {
     pub kind: TokenKind,
     /// The login that it comes of.
     pub login: Option<Login>,
+    /// The counter of leases that its lease counts in.
+    pub counted: Option<Id>,
 }
 
 impl Tokens {
@@ -87,7 +89,7 @@ impl Tokens {
             Some(id) => id,
             None => secret::service(namespace)?,
         };
-        let principal = self.keep(transaction, &token, record).await?;
+        let principal = self.keep(transaction, &token, record, new.counted).await?;
         Ok((token, principal))
     }
 
@@ -132,6 +134,7 @@ impl Tokens {
         transaction: &mut Transaction,
         token: &SecretString,
         record: Record,
+        counted: Option<Id>,
     ) -> Result<Principal, Fault> {
         let key = self.key(token);
         let at = format!("hash/{key}");
@@ -146,7 +149,7 @@ impl Tokens {
         if record.uses_given > 0 {
             uses::give(transaction, &key, record.uses_given)?;
         }
-        lent::keep(transaction, &key, &record).await?;
+        lent::keep(transaction, &key, &record, counted).await?;
         let num_uses = record.uses_given;
         Ok(Principal::new(key, record, num_uses))
     }

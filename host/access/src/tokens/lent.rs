@@ -1,7 +1,7 @@
 //! The leases of tokens: what ends by itself is kept in the order in which it ends.
 
 use leases::{Held, Lease, Leases, NewLease};
-use model::{Fault, TokenKind};
+use model::{Fault, Id, TokenKind};
 use storage::Transaction;
 
 use super::Record;
@@ -25,10 +25,16 @@ fn lease(key: &str, record: &Record) -> Result<Option<Lease>, Fault> {
     Ok(Some(lease))
 }
 
-/// Keeps the lease of a token that is new, or was renewed.
-pub(super) async fn keep(transaction: &mut Transaction, key: &str, record: &Record) -> Result<(), Fault> {
+/// Keeps the lease of a token that is new, or was renewed. A new one counts in this counter.
+pub(super) async fn keep(
+    transaction: &mut Transaction,
+    key: &str,
+    record: &Record,
+    counted: Option<Id>,
+) -> Result<(), Fault> {
     if let Some(mut lease) = lease(key, record)? {
         lease.renewed = record.last_renewal;
+        lease.counted = counted;
         Leases::write(transaction, &lease).await?;
     }
     Ok(())

@@ -30,7 +30,7 @@ impl Tokens {
         record.expire_time = Some(now.saturating_add(given.ttl));
         record.last_renewal = Some(now);
         transaction.put_json(&drawer(), &format!("hash/{}", principal.key()), &record).map_err(broken)?;
-        lent::keep(transaction, principal.key(), &record).await?;
+        lent::keep(transaction, principal.key(), &record, None).await?;
         Ok((Principal::new(principal.key().to_owned(), record, principal.num_uses), given.warnings))
     }
 }

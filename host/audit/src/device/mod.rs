@@ -13,8 +13,7 @@ use model::Fault;
 use crate::options::{Format, Options, Target};
 use crate::salt::Salt;
 use crate::table::Record;
-pub use writer::{DEADLINE, QUEUE_BYTES_MAX, QUEUE_ENTRIES};
-pub(crate) use writer::{Pending, Writer};
+pub(crate) use writer::{DEADLINE, Pending, Writer};
 
 /// What a device's thread writes to. Its calls may block: only that thread makes them.
 pub(crate) trait Sink: Send {

@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use super::Sink;
 
 /// How long an entry may take to be written.
-pub const DEADLINE: Duration = Duration::from_secs(2);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
 /// Most entries that wait for one device.
-pub const QUEUE_ENTRIES: usize = 1024;
+const QUEUE_ENTRIES: usize = 1024;
 /// Most bytes that wait for one device. One entry always fits.
-pub const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Most entries that are written before those who wait for them are told.
 const TOGETHER_MAX: usize = 64;
 

@@ -12,8 +12,10 @@ use std::time::Duration;
 use backon::{BlockingRetryable, ExponentialBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderName, HeaderValue, Method, Request, header, request};
 use ureq::tls::TlsConfig;
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
@@ -112,15 +114,8 @@ impl Ask {
 impl Client {
     pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
         let tls = tls::config(&settings)?;
-        let config = Agent::config_builder()
-            .tls_config(tls.clone())
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .allow_non_standard_methods(true)
-            .timeout_connect(Some(CONNECT_MAX))
-            .timeout_global(Some(settings.timeout))
-            .build();
-        let agent = url::agent(config, &settings)?;
+        let config = config(&tls).allow_non_standard_methods(true).timeout_global(Some(settings.timeout));
+        let agent = url::agent(config.build(), &settings)?;
         Ok(Self { settings, tls, agent })
     }
 
@@ -176,22 +171,32 @@ impl Client {
         }
         let status = received.status().as_u16();
         let retry_after = seconds(received.headers().get(header::RETRY_AFTER));
-        let shown = url::shown(&address);
         let body = received.body_mut().with_config().limit(ANSWER_SIZE_MAX).read_to_vec();
         let body = body.map_err(|error| self.unreachable(&error))?;
         let answer = Answer::new(body);
         if (200..300).contains(&status) || (status == 404 && answer.says_something()) {
             return Ok(answer);
         }
-        Err(Error::Refused(Box::new(Refusal {
-            method: ask.method.to_string(),
-            url: shown,
+        Err(self.refused(&ask.method, &address, status, &answer, retry_after))
+    }
+
+    fn refused(
+        &self,
+        method: &Method,
+        address: &str,
+        status: u16,
+        answer: &Answer,
+        retry_after: Option<Duration>,
+    ) -> Error {
+        Error::Refused(Box::new(Refusal {
+            method: method.to_string(),
+            url: url::shown(address),
             namespace: self.settings.namespace.clone(),
             status,
             errors: answer.errors(),
             retry_after,
             without_token: self.settings.token.is_none(),
-        })))
+        }))
     }
 
     fn send(&self, ask: &Ask, address: &str) -> Result<ureq::http::Response<Body>, Error> {
@@ -237,6 +242,12 @@ impl Client {
     fn unreachable(&self, error: &ureq::Error) -> Error {
         Error::Unreachable { address: url::shown(&self.settings.address), reason: error.to_string() }
     }
+}
+
+/// What all connections have in common.
+fn config(tls: &TlsConfig) -> ConfigBuilder<AgentScope> {
+    let config = Agent::config_builder().tls_config(tls.clone()).http_status_as_error(false).max_redirects(0);
+    config.timeout_connect(Some(CONNECT_MAX))
 }
 
 /// Whether trying again may help.

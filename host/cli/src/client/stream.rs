@@ -8,8 +8,8 @@ use ureq::http::{Method, Response};
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, SendBody};
 
-use super::{Answer, CONNECT_MAX, Client, url};
-use crate::error::{Error, Refusal};
+use super::{Answer, CONNECT_MAX, Client, config, url};
+use crate::Error;
 
 /// Longest time that a server may say nothing while it sends, or take nothing while it is sent to.
 const SILENCE_MAX: Duration = Duration::from_secs(150);
@@ -26,7 +26,7 @@ impl Client {
         let agent = self.patient(|config| config.timeout_per_read(Some(SILENCE_MAX)))?;
         let address = url::asked(self.settings(), path, &[]);
         let request = self.request(Method::GET, &address, true)?.body(()).map_err(|error| self.unusable(&error))?;
-        self.streamed("GET", &address, agent.run(request))
+        self.streamed(&Method::GET, &address, agent.run(request))
     }
 
     /// Sends something long, once the server has agreed to take it.
@@ -40,17 +40,16 @@ impl Client {
         let request = request.header("Expect", "100-continue").header("Content-Length", size);
         let request = request.header("Content-Type", "application/octet-stream");
         let request = request.body(SendBody::from_reader(&mut body)).map_err(|error| self.unusable(&error))?;
-        self.streamed("POST", &address, agent.run(request)).map(drop)
+        self.streamed(&Method::POST, &address, agent.run(request)).map(drop)
     }
 
     fn patient(&self, with: impl FnOnce(Config) -> Config) -> Result<Agent, Error> {
-        let config = Agent::config_builder().tls_config(self.tls.clone()).http_status_as_error(false).max_redirects(0);
-        url::agent(with(config.timeout_connect(Some(CONNECT_MAX))).build(), self.settings())
+        url::agent(with(config(&self.tls)).build(), self.settings())
     }
 
     fn streamed(
         &self,
-        method: &str,
+        method: &Method,
         address: &str,
         answer: Result<Response<Body>, ureq::Error>,
     ) -> Result<Response<Body>, Error> {
@@ -60,14 +59,6 @@ impl Client {
             return Ok(answer);
         }
         let body = answer.body_mut().with_config().limit(ERROR_MAX).read_to_vec().unwrap_or_default();
-        Err(Error::Refused(Box::new(Refusal {
-            method: method.to_owned(),
-            url: url::shown(address),
-            namespace: self.settings().namespace.clone(),
-            status,
-            errors: Answer::new(body).errors(),
-            retry_after: None,
-            without_token: self.settings().token.is_none(),
-        })))
+        Err(self.refused(method, address, status, &Answer::new(body), None))
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use crate::Error;
 use crate::connection::Settings;
+use crate::{Error, input};
 
 /// Largest file of certificates that is read, in bytes.
 const FILE_MAX: u64 = 16 << 20;
@@ -56,7 +56,7 @@ fn below(folder: &Path) -> Result<Vec<Certificate<'static>>, Error> {
 
 fn identity(certificate: &Path, key: &Path) -> Result<ClientCert, Error> {
     let chain = certificates(certificate, "-client-cert (VAULT_CLIENT_CERT)")?;
-    let pem = zeroize::Zeroizing::new(read(key)?);
+    let pem = zeroize::Zeroizing::new(input::file(key, FILE_MAX)?);
     let key = PrivateKey::from_pem(&pem).map_err(|_| {
         let path = key.display();
         Error::Usage(format!("-client-key (VAULT_CLIENT_KEY) {path} holds no private key in PEM"))
@@ -65,7 +65,7 @@ fn identity(certificate: &Path, key: &Path) -> Result<ClientCert, Error> {
 }
 
 fn certificates(path: &Path, option: &str) -> Result<Vec<Certificate<'static>>, Error> {
-    let pem = read(path)?;
+    let pem = input::file(path, FILE_MAX)?;
     let found = parse_pem(&pem).filter_map(|item| match item {
         Ok(PemItem::Certificate(certificate)) => Some(certificate),
         _ => None,
@@ -75,8 +75,4 @@ fn certificates(path: &Path, option: &str) -> Result<Vec<Certificate<'static>>, 
         return Err(Error::Usage(format!("{option} {} holds no certificate in PEM", path.display())));
     }
     Ok(found)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    crate::input::file(path, FILE_MAX)
 }

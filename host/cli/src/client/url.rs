@@ -73,16 +73,19 @@ pub(crate) fn redirected(from: &str, location: &str) -> Result<String, Error> {
 fn named(settings: &Settings) -> Option<String> {
     let name = settings.server_name.as_ref()?;
     let uri: Uri = settings.address.parse().ok()?;
-    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Some(format!("{}://{name}{port}{}", uri.scheme_str()?, uri.path().trim_end_matches('/')))
+    Some(format!("{}://{name}{}{}", uri.scheme_str()?, port(&uri), uri.path().trim_end_matches('/')))
 }
 
 /// The address itself stays what the server is told, whatever its certificate is named.
 pub(crate) fn host_header(settings: &Settings) -> Option<String> {
     settings.server_name.as_ref()?;
     let uri: Uri = settings.address.parse().ok()?;
-    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Some(format!("{}{port}", uri.host()?))
+    Some(format!("{}{}", uri.host()?, port(&uri)))
+}
+
+/// The port with its colon, if one is named.
+fn port(uri: &Uri) -> String {
+    uri.port().map(|port| format!(":{port}")).unwrap_or_default()
 }
 
 /// An agent that connects to the address, whatever name it asks for.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::output::{table, words};
+use crate::output::{objects, words};
 use crate::session::{Act, Asking, Exit, NOT_SO, Run, Session, put, trimmed};
 use crate::terminal::Terminal;
 
@@ -61,9 +61,9 @@ impl Act for Enable {
             return Err(Error::Usage("the options cannot be sent".into()));
         };
         put(&mut fields, "description", self.description.clone());
-        let ask = Ask::put(&format!("sys/audit/{path}"), &Value::Object(fields)).for_us();
-        session.client.ask(&ask).map_err(|error| error.during("enabling audit device"))?;
-        session.success(&format!("Enabled the {} audit device at: {path}/", self.kind))
+        let ask = Ask::put(&format!("sys/audit/{path}"), &Value::Object(fields));
+        let done = format!("Enabled the {} audit device at: {path}/", self.kind);
+        session.order(ask, "enabling audit device", &done)
     }
 }
 
@@ -77,9 +77,8 @@ pub struct Disable {
 impl Act for Disable {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = trimmed(&self.path);
-        let ask = Ask::delete(&format!("sys/audit/{path}")).for_us();
-        session.client.ask(&ask).map_err(|error| error.during("disabling audit device"))?;
-        session.success(&format!("Disabled audit device (if it was enabled) at: {path}/"))
+        let ask = Ask::delete(&format!("sys/audit/{path}"));
+        session.order(ask, "disabling audit device", &format!("Disabled audit device (if it was enabled) at: {path}/"))
     }
 }
 
@@ -108,16 +107,14 @@ fn listed(devices: &Value, detailed: bool) -> String {
         let options = device["options"].as_object().into_iter().flatten();
         options.map(|(key, value)| format!("{key}={}", words(value))).collect::<Vec<_>>().join(" ")
     };
-    let row = |(path, device): (&String, &Value)| {
-        let mut row = vec![path.clone(), text(&device["type"]), text(&device["description"])];
+    let cells = |device: &Value| {
+        let mut cells = vec![text(&device["type"]), text(&device["description"])];
         if detailed {
             let replicated = if device["local"] == true { "local" } else { "replicated" };
-            row.extend([replicated.to_owned(), options(device)]);
+            cells.extend([replicated.to_owned(), options(device)]);
         }
-        row
+        cells
     };
-    let mut rows: Vec<Vec<String>> = devices.as_object().into_iter().flatten().map(row).collect();
-    rows.sort_unstable();
     let names = ["Path", "Type", "Description", "Replication", "Options"];
-    table(if detailed { &names } else { &names[..3] }, &rows)
+    objects(if detailed { &names } else { &names[..3] }, devices, cells)
 }

@@ -1,13 +1,10 @@
 //! `auth`.
 
-use serde_json::Value;
-
-use super::tune::MountOptions;
-use super::{login, path_help, secrets};
+use super::mounts::{MountOptions, Mounts};
+use super::{login, path_help};
 use crate::Error;
-use crate::client::Ask;
 use crate::environment::Environment;
-use crate::session::{Act, Asking, Exit, Run, Session, WELL, mount, put, trimmed};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL, mount, trimmed};
 use crate::terminal::Terminal;
 
 /// Auth methods.
@@ -44,7 +41,7 @@ impl Auth {
 }
 
 /// A path below auth/, with or without that.
-fn below(path: &str) -> &str {
+pub(super) fn below(path: &str) -> &str {
     let path = trimmed(path);
     path.strip_prefix("auth/").unwrap_or(path)
 }
@@ -66,12 +63,9 @@ pub struct Enable {
 impl Act for Enable {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = below(self.path.as_deref().unwrap_or(&self.kind));
-        let mut fields = self.options.beside()?;
-        put(&mut fields, "type", Some(self.kind.as_str()));
-        put(&mut fields, "config", Some(self.options.config()));
-        let ask = Ask::post(&format!("sys/auth/{path}"), &Value::Object(fields)).for_us();
-        session.client.ask(&ask).map_err(|error| error.during(format!("enabling {} auth", self.kind)))?;
-        session.success(&format!("Enabled {} auth method at: {path}/", self.kind))
+        let ask = Mounts::METHODS.enable(path, &self.kind, &self.options)?;
+        let done = format!("Enabled {} auth method at: {path}/", self.kind);
+        session.order(ask, &format!("enabling {} auth", self.kind), &done)
     }
 }
 
@@ -85,9 +79,7 @@ pub struct Disable {
 impl Act for Disable {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = below(&self.path);
-        let ask = Ask::delete(&format!("sys/auth/{path}")).for_us();
-        session.client.ask(&ask).map_err(|error| error.during(format!("disabling auth method at {path}/")))?;
-        session.success(&format!("Disabled the auth method (if it existed) at: {path}/"))
+        Mounts::METHODS.disable(session, path, &format!("disabling auth method at {path}/"))
     }
 }
 
@@ -101,8 +93,7 @@ pub struct List {
 
 impl Act for List {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let mounts = session.data(Ask::get("sys/auth"), "listing enabled authentications")?;
-        session.show_as(&mounts, |mounts| secrets::listed(mounts, self.detailed))
+        Mounts::METHODS.list(session, self.detailed)
     }
 }
 
@@ -118,12 +109,7 @@ pub struct Tune {
 
 impl Act for Tune {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let mut fields = self.options.config();
-        fields.extend(self.options.beside()?);
-        let path = below(&self.path);
-        let ask = Ask::post(&format!("sys/auth/{path}/tune"), &Value::Object(fields)).for_us();
-        session.client.ask(&ask).map_err(|error| error.during(format!("tuning auth method {path}/")))?;
-        session.success(&format!("Tuned the auth method at: {path}/"))
+        Mounts::METHODS.tune(session, below(&self.path), &self.options)
     }
 }
 
@@ -141,7 +127,7 @@ impl Act for Help {
         let kind = if known(path) {
             path.to_owned()
         } else {
-            let mounts = session.data(Ask::get("sys/auth"), "listing enabled authentications")?;
+            let mounts = Mounts::METHODS.all(session)?;
             let found = mounts[mount(path)]["type"].as_str().map(str::to_owned);
             found.ok_or_else(|| Error::Usage(format!("{path}: is neither an auth method nor the mount of one")))?
         };

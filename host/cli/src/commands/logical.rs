@@ -1,9 +1,9 @@
 //! `read`, `write`, `patch`, `delete`, `list` and `unwrap`: the API as it is.
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use crate::client::Ask;
-use crate::output::{Format, one_line};
+use crate::output::Format;
 use crate::session::{Act, Exit, Session, WELL, trimmed};
 use crate::{Error, input};
 
@@ -33,9 +33,7 @@ impl Act for Read {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = trimmed(&self.path);
         let ask = Ask::get(path).query(input::query(&self.data, session.terminal)?);
-        let doing = format!("reading {path}");
-        let found = session.client.find(&ask).map_err(|error| error.during(doing))?;
-        let answer = found.ok_or_else(|| Error::Absent(one_line(path)))?;
+        let answer = session.found(&ask, &format!("reading {path}"), path)?;
         if session.format == Format::Raw && self.field.is_none() {
             session.terminal.bytes(&answer.body)?;
             return Ok(WELL);
@@ -70,8 +68,7 @@ impl Act for Write {
             none if none.is_empty() => Ask::put_nothing(path),
             fields => Ask::put(path, &Value::Object(fields)),
         };
-        let answer = session.client.ask(&ask).map_err(|error| error.during(format!("writing data to {path}")))?;
-        session.show_or_say(&answer, self.field.as_deref(), &format!("Data written to: {path}"))
+        session.write(&ask, path, self.field.as_deref())
     }
 }
 
@@ -98,9 +95,7 @@ impl Act for Patch {
             return Err(Error::Usage("there is no data to patch with: say -force if that is meant".into()));
         }
         let fields = session.fields(&self.data)?;
-        let ask = Ask::patch(path, &Value::Object(fields));
-        let answer = session.client.ask(&ask).map_err(|error| error.during(format!("writing data to {path}")))?;
-        session.show_or_say(&answer, self.field.as_deref(), &format!("Data written to: {path}"))
+        session.write(&Ask::patch(path, &Value::Object(fields)), path, self.field.as_deref())
     }
 }
 
@@ -158,19 +153,15 @@ pub struct Unwrap {
 
 impl Act for Unwrap {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let mut fields = Map::new();
-        if let Some(token) = super::token::given(self.token.as_deref(), session)? {
-            fields.insert("token".into(), Value::String(token));
-        }
-        let ask = if fields.is_empty() {
-            Ask::put_nothing("sys/wrapping/unwrap")
-        } else if session.client.settings().token.is_none() {
+        const PATH: &str = "sys/wrapping/unwrap";
+        let ask = match session.terminal.given(self.token.as_deref())? {
+            None => Ask::put_nothing(PATH),
             // Whoever has no other token comes with this one.
-            let token = fields.remove("token").and_then(|token| token.as_str().map(str::to_owned));
-            session.client.use_token(token.unwrap_or_default().into());
-            Ask::put_nothing("sys/wrapping/unwrap")
-        } else {
-            Ask::put("sys/wrapping/unwrap", &Value::Object(fields))
+            Some(token) if session.client.settings().token.is_none() => {
+                session.client.use_token(token.into());
+                Ask::put_nothing(PATH)
+            }
+            Some(token) => Ask::put(PATH, &json!({ "token": token })),
         };
         let answer = session.client.ask(&ask.for_us()).map_err(|error| error.during("unwrapping"))?;
         session.show_or_say(&answer, self.field.as_deref(), "There is nothing in the wrapping token")

@@ -3,9 +3,10 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
+use super::auth::below;
 use crate::client::{Answer, Ask};
 use crate::output::{self, Format};
-use crate::session::{Act, Exit, Session, WELL, trimmed};
+use crate::session::{Act, Exit, Session, WELL};
 use crate::{Error, input, token_file};
 
 pub(super) const HELP: &str = "\
@@ -53,12 +54,11 @@ pub struct Login {
 
 impl Act for Login {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let doing = "authenticating";
         let body = match self.method.as_str() {
             "token" => self.with_token(session)?,
             _ => {
                 let ask = self.ask(session)?.without_token();
-                let answer = session.client.ask(&ask).map_err(|error| error.during(doing))?;
+                let answer = session.client.ask(&ask).map_err(|error| error.during("authenticating"))?;
                 self.checked(&answer)?
             }
         };
@@ -86,10 +86,7 @@ impl Act for Login {
 impl Login {
     /// Where the method is mounted.
     fn mount(&self) -> &str {
-        self.path.as_deref().map_or(self.method.as_str(), |path| {
-            let path = trimmed(path);
-            path.strip_prefix("auth/").unwrap_or(path)
-        })
+        self.path.as_deref().map_or(self.method.as_str(), below)
     }
 
     fn ask(&self, session: &mut Session<'_>) -> Result<Ask, Error> {
@@ -132,19 +129,11 @@ impl Login {
         let token = match &self.data[..] {
             [] => session.terminal.hidden("Token")?,
             [one] if one == "-" => SecretString::from(session.terminal.input()?.trim()),
-            [one] => {
-                let token = one.strip_prefix("token=").unwrap_or(one).to_owned();
-                match token.strip_prefix('@') {
-                    Some(file) => SecretString::from(input::text_file(std::path::Path::new(file))?.trim()),
-                    None => SecretString::from(token),
-                }
-            }
+            [one] => input::secret(one.strip_prefix("token=").unwrap_or(one))?,
             _ => return Err(Error::Usage("the method token takes one token".into())),
         };
         session.client.use_token(token.clone());
-        let lookup = Ask::get("auth/token/lookup-self").for_us();
-        let found = session.client.ask(&lookup).and_then(|answer| answer.json());
-        let found = found.map_err(|error| error.during("authenticating"))?;
+        let found = session.whole(Ask::get("auth/token/lookup-self"), "authenticating")?;
         let data = &found["data"];
         Ok(json!({
             "request_id": found["request_id"], "lease_id": "", "renewable": false, "lease_duration": 0, "data": null,

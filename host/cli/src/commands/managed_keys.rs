@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::output::one_line;
 use crate::session::{Act, Asking, Exit, Run, Session, put};
 use crate::terminal::Terminal;
 
@@ -125,8 +124,8 @@ pub struct Read {
 impl Act for Read {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = self.home.path(&self.name);
-        let found = session.client.find(&Ask::get(&path)).map_err(|error| error.during(format!("reading {path}")))?;
-        session.show(&found.ok_or_else(|| Error::Absent(one_line(&path)))?, self.field.as_deref())
+        let found = session.found(&Ask::get(&path), &format!("reading {path}"), &path)?;
+        session.show(&found, self.field.as_deref())
     }
 }
 

@@ -8,6 +8,7 @@ mod lease;
 mod logical;
 mod login;
 mod managed_keys;
+mod mounts;
 mod namespace;
 mod operator;
 mod path_help;
@@ -19,7 +20,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod token;
-mod tune;
 
 use crate::Error;
 use crate::environment::Environment;

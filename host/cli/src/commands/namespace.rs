@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::output::{Format, one_line};
-use crate::session::{Act, Asking, Exit, Run, Session, put, trimmed};
+use crate::output::{Format, objects, one_line, words};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL, put, trimmed};
 use crate::terminal::Terminal;
 use crate::{Error, input};
 
@@ -93,16 +93,12 @@ impl Act for List {
         if !self.detailed {
             return session.show_list(&ask, "listing namespaces", "sys/namespaces/");
         }
-        let found = session.client.find(&ask.for_us()).map_err(|error| error.during("listing namespaces"))?;
-        let data = found.ok_or_else(|| Error::Absent("sys/namespaces/".into()))?.data()?;
+        let data = session.found(&ask.for_us(), "listing namespaces", "sys/namespaces/")?.data()?;
+        let id = |known: &Value| known["id"].as_str().unwrap_or_default().to_owned();
         session.show_as(&data["key_info"], |known| {
-            let row = |(path, known): (&String, &Value)| {
-                let text = |name: &str| known[name].as_str().unwrap_or_default().to_owned();
-                vec![path.clone(), text("id"), crate::output::words(&known["custom_metadata"])]
-            };
-            let mut rows: Vec<Vec<String>> = known.as_object().into_iter().flatten().map(row).collect();
-            rows.sort_unstable();
-            crate::output::table(&["Path", "ID", "Custom Metadata"], &rows)
+            objects(&["Path", "ID", "Custom Metadata"], known, |known| {
+                vec![id(known), words(&known["custom_metadata"])]
+            })
         })
     }
 }
@@ -119,10 +115,9 @@ pub struct Lookup {
 
 impl Act for Lookup {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let found = session.client.find(&Ask::get(&path(&self.path)));
-        let found = found.map_err(|error| error.during("looking up namespace"))?;
-        let missing = || Error::Absent(format!("namespace {}/", one_line(trimmed(&self.path))));
-        session.show(&found.ok_or_else(missing)?, self.field.as_deref())
+        let at = format!("namespace {}/", one_line(trimmed(&self.path)));
+        let found = session.found(&Ask::get(&path(&self.path)), "looking up namespace", &at)?;
+        session.show(&found, self.field.as_deref())
     }
 }
 
@@ -182,8 +177,7 @@ pub struct Lock {
 impl Act for Lock {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let ask = Ask::put_nothing(&below("lock", self.path.as_deref()));
-        let answer = session.client.ask(&ask).map_err(|error| error.during("locking namespace"))?;
-        session.show_or_say(&answer, None, "Locked the namespace")
+        session.done(&ask, "locking namespace", "Locked the namespace")
     }
 }
 
@@ -200,12 +194,12 @@ pub struct Unlock {
 impl Act for Unlock {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let mut fields = Map::new();
-        put(&mut fields, "unlock_key", super::token::given(self.unlock_key.as_deref(), session)?);
+        put(&mut fields, "unlock_key", session.terminal.given(self.unlock_key.as_deref())?);
         let ask = Ask::put(&below("unlock", self.path.as_deref()), &Value::Object(fields)).for_us();
         session.client.ask(&ask).map_err(|error| error.during("unlocking namespace"))?;
         match session.format {
             Format::Table => session.success("Unlocked the namespace"),
-            _ => Ok(crate::session::WELL),
+            _ => Ok(WELL),
         }
     }
 }

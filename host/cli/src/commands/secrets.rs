@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::tune::MountOptions;
+use super::mounts::{MountOptions, Mounts};
 use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::output::{table, words};
-use crate::session::{Act, Asking, Exit, Run, Session, mount, put, trimmed};
+use crate::output::one_line;
+use crate::session::{Act, Asking, Exit, Run, Session, mount, trimmed};
 use crate::terminal::Terminal;
 
 /// How often it is asked whether a mount has moved.
@@ -73,12 +73,8 @@ impl Act for Enable {
         };
         let path = trimmed(self.path.as_deref().unwrap_or(kind));
         let options = MountOptions { version: self.options.version.or(version), ..self.options.clone() };
-        let mut fields = options.beside()?;
-        put(&mut fields, "type", Some(kind));
-        put(&mut fields, "config", Some(options.config()));
-        let ask = Ask::post(&format!("sys/mounts/{path}"), &Value::Object(fields)).for_us();
-        session.client.ask(&ask).map_err(|error| error.during("enabling"))?;
-        session.success(&format!("Enabled the {kind} secrets engine at: {path}/"))
+        let ask = Mounts::ENGINES.enable(path, kind, &options)?;
+        session.order(ask, "enabling", &format!("Enabled the {kind} secrets engine at: {path}/"))
     }
 }
 
@@ -91,9 +87,7 @@ pub struct Disable {
 
 impl Act for Disable {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let ask = Ask::delete(&format!("sys/mounts/{}", trimmed(&self.path))).for_us();
-        session.client.ask(&ask).map_err(|error| error.during("disabling secrets engine"))?;
-        session.success(&format!("Disabled the secrets engine (if it existed) at: {}", mount(&self.path)))
+        Mounts::ENGINES.disable(session, trimmed(&self.path), "disabling secrets engine")
     }
 }
 
@@ -107,44 +101,8 @@ pub struct List {
 
 impl Act for List {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let mounts = session.data(Ask::get("sys/mounts"), "listing secrets engines")?;
-        session.show_as(&mounts, |mounts| listed(mounts, self.detailed))
+        Mounts::ENGINES.list(session, self.detailed)
     }
-}
-
-/// The table of mounts, of engines or of auth methods.
-pub(super) fn listed(mounts: &Value, detailed: bool) -> String {
-    const SHORT: [(&str, &str); 3] = [("Type", "/type"), ("Accessor", "/accessor"), ("Description", "/description")];
-    const LONG: [(&str, &str); 13] = [
-        ("Plugin", "/type"),
-        ("Accessor", "/accessor"),
-        ("Default TTL", "/config/default_lease_ttl"),
-        ("Max TTL", "/config/max_lease_ttl"),
-        ("Force No Cache", "/config/force_no_cache"),
-        ("Local", "/local"),
-        ("Seal Wrap", "/seal_wrap"),
-        ("External Entropy Access", "/external_entropy_access"),
-        ("Options", "/options"),
-        ("UUID", "/uuid"),
-        ("Version", "/plugin_version"),
-        ("Running Version", "/running_plugin_version"),
-        ("Description", "/description"),
-    ];
-    let wanted = if detailed { &LONG[..] } else { &SHORT[..] };
-    let cell = |mount: &Value, place: &str| match mount.pointer(place) {
-        None | Some(Value::Null) if place == "/options" => "map[]".to_owned(),
-        None | Some(Value::Null) => String::new(),
-        Some(ttl) if place.ends_with("_ttl") && *ttl == 0 => "system".to_owned(),
-        Some(value) => words(value),
-    };
-    let row = |(path, mount): (&String, &Value)| {
-        let cells = wanted.iter().map(|(_, place)| cell(mount, place));
-        std::iter::once(path.clone()).chain(cells).collect::<Vec<String>>()
-    };
-    let mut rows: Vec<Vec<String>> = mounts.as_object().into_iter().flatten().map(row).collect();
-    rows.sort_unstable();
-    let names: Vec<&str> = std::iter::once("Path").chain(wanted.iter().map(|(name, _)| *name)).collect();
-    table(&names, &rows)
 }
 
 /// A mount that goes elsewhere.
@@ -162,7 +120,7 @@ impl Act for Move {
         let doing = format!("moving secrets engine {from} to {to}");
         let ask = Ask::post("sys/remount", &json!({ "from": from, "to": to }));
         let id = session.data(ask, &doing)?["migration_id"].as_str().unwrap_or_default().to_owned();
-        let id = crate::output::one_line(&id);
+        let id = one_line(&id);
         session.terminal.line(&format!("Started moving secrets engine {from} to {to}, with migration ID {id}"))?;
         let until = Instant::now() + MOVE_MAX;
         loop {
@@ -198,11 +156,6 @@ pub struct Tune {
 
 impl Act for Tune {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let mut fields = self.options.config();
-        fields.extend(self.options.beside()?);
-        let path = trimmed(&self.path);
-        let ask = Ask::post(&format!("sys/mounts/{path}/tune"), &Value::Object(fields)).for_us();
-        session.client.ask(&ask).map_err(|error| error.during(format!("tuning secrets engine {path}/")))?;
-        session.success(&format!("Tuned the secrets engine at: {path}/"))
+        Mounts::ENGINES.tune(session, trimmed(&self.path), &self.options)
     }
 }

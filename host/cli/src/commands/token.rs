@@ -43,12 +43,16 @@ impl Token {
     }
 }
 
-/// A token as an argument, or from standard input where that is `-`.
-pub(super) fn given(argument: Option<&str>, session: &mut Session<'_>) -> Result<Option<String>, Error> {
-    match argument {
-        Some("-") => Ok(Some(session.terminal.input()?.trim().to_owned())),
-        argument => Ok(argument.map(|token| token.trim().to_owned())),
-    }
+/// Whose endpoint is asked: what its name ends with. The token, or its accessor, becomes a field.
+fn whose(given: Option<String>, accessor: bool, fields: &mut Map<String, Value>) -> Result<&'static str, Error> {
+    let (end, name) = match (&given, accessor) {
+        (None, false) => return Ok("-self"),
+        (None, true) => return Err(no_accessor()),
+        (Some(_), true) => ("-accessor", "accessor"),
+        (Some(_), false) => ("", "token"),
+    };
+    put(fields, name, given);
+    Ok(end)
 }
 
 /// A new token.
@@ -144,12 +148,10 @@ pub struct Lookup {
 
 impl Act for Lookup {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let ask = match (given(self.token.as_deref(), session)?, self.accessor) {
-            (None, false) => Ask::get("auth/token/lookup-self"),
-            (Some(token), false) => Ask::post("auth/token/lookup", &json!({ "token": token })),
-            (Some(accessor), true) => Ask::post("auth/token/lookup-accessor", &json!({ "accessor": accessor })),
-            (None, true) => return Err(no_accessor()),
-        };
+        let mut fields = Map::new();
+        let end = whose(session.terminal.given(self.token.as_deref())?, self.accessor, &mut fields)?;
+        let path = format!("auth/token/lookup{end}");
+        let ask = if fields.is_empty() { Ask::get(&path) } else { Ask::post(&path, &Value::Object(fields)) };
         let answer = session.client.ask(&ask).map_err(|error| error.during("looking up token"))?;
         session.show(&answer, self.field.as_deref())
     }
@@ -175,19 +177,8 @@ impl Act for Renew {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let mut fields = Map::new();
         put(&mut fields, "increment", self.increment.clone());
-        let path = match (given(self.token.as_deref(), session)?, self.accessor) {
-            (None, false) => "auth/token/renew-self",
-            (None, true) => return Err(no_accessor()),
-            (Some(accessor), true) => {
-                fields.insert("accessor".into(), accessor.into());
-                "auth/token/renew-accessor"
-            }
-            (Some(token), false) => {
-                fields.insert("token".into(), token.into());
-                "auth/token/renew"
-            }
-        };
-        let ask = Ask::put(path, &Value::Object(fields));
+        let end = whose(session.terminal.given(self.token.as_deref())?, self.accessor, &mut fields)?;
+        let ask = Ask::put(&format!("auth/token/renew{end}"), &Value::Object(fields));
         let answer = session.client.ask(&ask).map_err(|error| error.during("renewing token"))?;
         session.show(&answer, self.field.as_deref())
     }
@@ -211,7 +202,7 @@ pub struct Revoke {
 
 impl Act for Revoke {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let token = given(self.token.as_deref(), session)?;
+        let token = session.terminal.given(self.token.as_deref())?;
         let ask = match (token, self.mode.as_deref()) {
             (None, None) if self.own => Ask::put_nothing("auth/token/revoke-self"),
             (None, _) => return Err(Error::Usage("say which token, or -self for the session's own".into())),
@@ -225,8 +216,7 @@ impl Act for Revoke {
             }
             (Some(token), None) => Ask::put("auth/token/revoke", &json!({ "token": token })),
         };
-        session.client.ask(&ask.for_us()).map_err(|error| error.during("revoking token"))?;
-        session.success("Revoked token (if it existed)")
+        session.order(ask, "revoking token", "Revoked token (if it existed)")
     }
 }
 
@@ -243,25 +233,16 @@ pub struct Capabilities {
 
 impl Act for Capabilities {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let (whose, path) = match &self.arguments[..] {
-            [whose, path] => (given(Some(whose), session)?, path),
-            [path] if !self.accessor => (None, path),
+        let (token, path) = match &self.arguments[..] {
+            [token, path] => (session.terminal.given(Some(token))?, path),
+            [path] => (None, path),
             _ => return Err(no_accessor()),
         };
         let mut fields = Map::new();
         fields.insert("paths".into(), json!([path]));
-        let endpoint = match whose {
-            None => "sys/capabilities-self",
-            Some(accessor) if self.accessor => {
-                fields.insert("accessor".into(), accessor.into());
-                "sys/capabilities-accessor"
-            }
-            Some(token) => {
-                fields.insert("token".into(), token.into());
-                "sys/capabilities"
-            }
-        };
-        let body = session.data(Ask::post(endpoint, &Value::Object(fields)), "listing capabilities")?;
+        let end = whose(token, self.accessor, &mut fields)?;
+        let ask = Ask::post(&format!("sys/capabilities{end}"), &Value::Object(fields));
+        let body = session.data(ask, "listing capabilities")?;
         let found = body.get(path).or_else(|| body.get("capabilities")).cloned();
         let none = || Error::Unreadable("the server's answer names no capabilities".into());
         let mut found: Vec<String> = found

@@ -1,4 +1,4 @@
-//! What users type: pairs, files, durations.
+//! What users type: pairs, files, secrets, durations.
 
 mod duration;
 mod pairs;
@@ -7,13 +7,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use secrecy::SecretString;
+
 pub(crate) use duration::duration;
 pub(crate) use pairs::{data, query, strings};
 
 use crate::Error;
 
 /// Largest file that becomes part of a request, in bytes: what a server takes.
-pub(crate) const FILE_MAX: u64 = 32 << 20;
+const FILE_MAX: u64 = 32 << 20;
 
 /// A whole file, if it is not larger.
 pub(crate) fn file(path: &Path, max: u64) -> Result<Vec<u8>, Error> {
@@ -30,4 +32,12 @@ pub(crate) fn file(path: &Path, max: u64) -> Result<Vec<u8>, Error> {
 pub(crate) fn text_file(path: &Path) -> Result<String, Error> {
     let text = String::from_utf8(file(path, FILE_MAX)?);
     text.map_err(|_| Error::Usage(format!("{} is no text in UTF-8", path.display())))
+}
+
+/// A secret as it is, or `@FILE`: the file's text, without white space around it.
+pub(crate) fn secret(text: &str) -> Result<SecretString, Error> {
+    match text.strip_prefix('@') {
+        Some(file) => Ok(SecretString::from(text_file(Path::new(file))?.trim())),
+        None => Ok(SecretString::from(text)),
+    }
 }

@@ -7,33 +7,29 @@ fn is_unsafe(letter: char) -> bool {
 
 /// The same text with whatever a terminal would act on written out. Line ends and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
-    written_out(text, |letter| matches!(letter, '\n' | '\t'))
+    written_out(text, |letter| matches!(letter, '\n' | '\t'), escaped)
 }
 
 /// The same on one line.
 pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split(['\n', '\r', '\t']).map(str::trim).filter(|word| !word.is_empty()).collect();
-    written_out(&words.join(" "), |_| false)
-}
-
-fn written_out(text: &str, stays: impl Fn(char) -> bool) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if is_unsafe(letter) && !stays(letter) {
-            shown.extend(letter.escape_unicode());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
+    written_out(&words.join(" "), |_| false, escaped)
 }
 
 /// The same for JSON, where such letters have a spelling of their own.
-pub(crate) fn json_visible(text: &str) -> String {
+pub(super) fn json_visible(text: &str) -> String {
+    written_out(text, |letter| letter == '\n', |letter| format!("\\u{:04x}", u32::from(letter)))
+}
+
+fn escaped(letter: char) -> String {
+    letter.escape_unicode().to_string()
+}
+
+fn written_out(text: &str, stays: impl Fn(char) -> bool, spelled: impl Fn(char) -> String) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        if is_unsafe(letter) && letter != '\n' {
-            shown.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        if is_unsafe(letter) && !stays(letter) {
+            shown.push_str(&spelled(letter));
         } else {
             shown.push(letter);
         }

@@ -26,13 +26,13 @@ impl Format {
     }
 }
 
-pub(crate) fn json(value: &Value) -> Result<String, Error> {
+pub(super) fn json(value: &Value) -> Result<String, Error> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|_| Error::Unreadable("the server's answer cannot be shown as JSON".into()))?;
     Ok(json_visible(&text))
 }
 
-pub(crate) fn yaml(value: &Value) -> Result<String, Error> {
+pub(super) fn yaml(value: &Value) -> Result<String, Error> {
     let text = serde_saphyr::to_string(value);
     let text = text.map_err(|_| Error::Unreadable("the server's answer cannot be shown as YAML".into()))?;
     Ok(visible(text.trim_end()))

@@ -8,7 +8,7 @@ mod table;
 mod value;
 
 pub(crate) use clean::{one_line, visible};
-pub(crate) use format::{Format, json, yaml};
+pub(crate) use format::Format;
 pub(crate) use secret::{field, list, pick, reply, secret};
-pub(crate) use table::{centred, columns, heading, pairs, table};
+pub(crate) use table::{centred, heading, objects, pairs};
 pub(crate) use value::words;

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::format::Format;
+use super::format::{Format, json, yaml};
+use super::table::{pairs, table};
 use super::value::{quoted, words};
-use super::{columns, duration, json, one_line, pairs, yaml};
+use super::{duration, one_line};
 use crate::Error;
 use crate::terminal::Terminal;
 
@@ -28,14 +29,20 @@ impl Row {
 
 /// Shows an answer in the format that was asked for.
 pub(crate) fn secret(terminal: &mut Terminal, format: Format, body: &Value) -> Result<(), Error> {
+    if let Some(text) = for_programs(format, body)? {
+        return terminal.line(&text);
+    }
+    warnings(terminal, body)?;
+    let rows: Vec<(String, String)> = rows(body).into_iter().map(|row| (row.key, row.shown)).collect();
+    if rows.is_empty() { Ok(()) } else { terminal.line(&pairs(&rows)) }
+}
+
+/// The text that programs get; nothing where people look.
+fn for_programs(format: Format, value: &Value) -> Result<Option<String>, Error> {
     match format {
-        Format::Json | Format::Raw => terminal.line(&json(body)?),
-        Format::Yaml => terminal.line(&yaml(body)?),
-        Format::Table => {
-            warnings(terminal, body)?;
-            let rows: Vec<(String, String)> = rows(body).into_iter().map(|row| (row.key, row.shown)).collect();
-            if rows.is_empty() { Ok(()) } else { terminal.line(&pairs(&rows)) }
-        }
+        Format::Json | Format::Raw => json(value).map(Some),
+        Format::Yaml => yaml(value).map(Some),
+        Format::Table => Ok(None),
     }
 }
 
@@ -46,26 +53,19 @@ pub(crate) fn reply(
     body: &Value,
     shown: impl FnOnce(&Value) -> String,
 ) -> Result<(), Error> {
-    match format {
-        Format::Json | Format::Raw => terminal.line(&json(body)?),
-        Format::Yaml => terminal.line(&yaml(body)?),
-        Format::Table => terminal.line(&shown(body)),
-    }
+    let text = for_programs(format, body)?.unwrap_or_else(|| shown(body));
+    terminal.line(&text)
 }
 
 /// Shows the keys of a listing.
 pub(crate) fn list(terminal: &mut Terminal, format: Format, body: &Value) -> Result<(), Error> {
     let keys = body.pointer("/data/keys").cloned().unwrap_or(Value::Array(Vec::new()));
-    match format {
-        Format::Json | Format::Raw => terminal.line(&json(&keys)?),
-        Format::Yaml => terminal.line(&yaml(&keys)?),
-        Format::Table => {
-            warnings(terminal, body)?;
-            let names = keys.as_array().into_iter().flatten().map(|key| vec![words(key)]);
-            let head = [vec!["Keys".to_owned()], vec!["----".to_owned()]];
-            terminal.line(&columns(&head.into_iter().chain(names).collect::<Vec<_>>()))
-        }
+    if let Some(text) = for_programs(format, &keys)? {
+        return terminal.line(&text);
     }
+    warnings(terminal, body)?;
+    let names: Vec<Vec<String>> = keys.as_array().into_iter().flatten().map(|key| vec![words(key)]).collect();
+    terminal.line(&table(&["Keys"], &names))
 }
 
 /// Shows the value of one field and nothing else.
@@ -135,10 +135,8 @@ fn auth(rows: &mut Vec<Row>, auth: &Value) {
         Row::shown_as("token_duration", &auth["lease_duration"], time),
         Row::new("token_renewable", &auth["renewable"]),
     ]);
-    for (key, field) in
-        [("token_policies", "token_policies"), ("identity_policies", "identity_policies"), ("policies", "policies")]
-    {
-        rows.push(Row::shown_as(key, &auth[field], quoted(&auth[field])));
+    for name in ["token_policies", "identity_policies", "policies"] {
+        rows.push(Row::shown_as(name, &auth[name], quoted(&auth[name])));
     }
     let mut metadata: Vec<Row> = auth["metadata"]
         .as_object()

@@ -11,10 +11,18 @@ const GAP: usize = 4;
 const EMPTY: &str = "n/a";
 
 /// Columns below their names, which are underlined.
-pub(crate) fn table(names: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(names: &[&str], rows: &[Vec<String>]) -> String {
     let underlined = names.iter().map(|name| "-".repeat(name.len())).collect();
     let head = [names.iter().map(|&name| name.to_owned()).collect(), underlined];
     columns(&[&head[..], rows].concat())
+}
+
+/// A table of objects by their names, which come first and in their order; `cells` makes what follows of each.
+pub(crate) fn objects(columns: &[&str], all: &Value, cells: impl Fn(&Value) -> Vec<String>) -> String {
+    let row = |(name, one): (&String, &Value)| [vec![name.clone()], cells(one)].concat();
+    let mut rows: Vec<Vec<String>> = all.as_object().into_iter().flatten().map(row).collect();
+    rows.sort_unstable();
+    table(columns, &rows)
 }
 
 /// `Key` and `Value`.
@@ -24,7 +32,7 @@ pub(crate) fn pairs(rows: &[(String, String)]) -> String {
 }
 
 /// Rows without names. The last column may have lines of its own.
-pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+fn columns(rows: &[Vec<String>]) -> String {
     let cells = |row: &Vec<String>| -> Vec<String> {
         let last = row.len().saturating_sub(1);
         let clean = |(at, cell): (usize, &String)| match cell.as_str() {

@@ -21,6 +21,8 @@ pub struct ManagedKey {
     /// The namespace that it is registered in, which may lie above the mount's.
     pub(super) namespace: Id,
     pub(super) entry: Entry,
+    /// What the mount may do with it, of what it may be used for.
+    pub(super) lent_for: Usages,
     /// The version of its record, `None` when this transaction wrote it.
     pub(super) version: Option<u64>,
 }
@@ -36,18 +38,19 @@ impl ManagedKey {
         self.entry.record.uuid
     }
 
-    /// What the key may be used for.
+    /// What the key may be used for by the mount.
     pub fn usages(&self) -> Usages {
-        self.entry.record.usages
+        self.entry.record.usages.and(self.lent_for)
     }
 
-    /// Refuses a use that is not among the key's usages. Every use is checked so; this is for callers who have work to
+    /// Refuses a use that is not among the key's usages, or not among those that the mount has it for. Every use is checked so; this is for callers who have work to
     /// do before it.
     pub fn may(&self, usage: Usage) -> Result<(), Error> {
-        if self.entry.record.usages.contains(usage) {
-            return Ok(());
+        let key = || self.entry.record.name.clone();
+        if !self.entry.record.usages.contains(usage) {
+            return Err(Error::UsageDenied { key: key(), usage });
         }
-        Err(Error::UsageDenied { key: self.entry.record.name.clone(), usage })
+        if self.lent_for.contains(usage) { Ok(()) } else { Err(Error::UsageNotLent { key: key(), usage }) }
     }
 
     /// The public half and the abilities of the key. Asked of the token once; afterwards the record knows them. A key

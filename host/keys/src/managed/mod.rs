@@ -17,7 +17,7 @@ use storage::{Page, Store, Transaction};
 use tokio::sync::Mutex;
 
 use crate::registry::{self, Home, Provider, ProviderType, Record};
-use crate::{Act, Description, Driver, Error, Libraries, Limits, Used, Witness};
+use crate::{Act, Description, Driver, Error, Libraries, Limits, Usages, Used, Witness};
 
 pub use acts::{Health, TestSign};
 pub use key::ManagedKey;
@@ -45,6 +45,8 @@ pub struct Caller<'a> {
     pub mount: Id,
     /// The names of the keys that are lent to the mount.
     pub allowed_managed_keys: &'a [String],
+    /// What the mount may do with them, of what they may be used for.
+    pub usages: Usages,
     /// The namespaces above, nearest first: their keys that are inherited may be used too.
     pub above: &'a [(Id, NamespacePath)],
 }
@@ -223,6 +225,24 @@ impl ManagedKeys {
         found.ok_or_else(|| Error::NotInNamespace(shown(reference)))
     }
 
+    /// The UUID of the key that a mount of this namespace means by a name: one of the namespace, else one that is inherited
+    /// from those above it, nearest first. Whether it may use the key is not asked.
+    pub async fn seen_from(
+        &self,
+        transaction: &mut Transaction,
+        namespace: Id,
+        above: &[Id],
+        name: &str,
+    ) -> Result<Option<Id>, Error> {
+        for at in std::iter::once(&namespace).chain(above) {
+            let key = self.load(transaction, *at, name).await?;
+            if let Some(key) = key.filter(|key| *at == namespace || key.entry.record.inherits) {
+                return Ok(Some(key.uuid()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Leaves the key in `found` even if the caller may not use it.
     async fn find(
         &self,
@@ -236,6 +256,7 @@ impl ManagedKeys {
         let mut place = None;
         for (namespace, path) in std::iter::once(own).chain(above) {
             let key = self.by_reference(transaction, namespace, reference).await?;
+            let key = key.map(|key| ManagedKey { lent_for: caller.usages, ..key });
             let seen = key.filter(|key| namespace == caller.namespace || key.entry.record.inherits);
             if let Some(key) = seen {
                 place = Some((found.insert(key), path));
@@ -290,7 +311,7 @@ impl ManagedKeys {
         let provider = provider.ok_or_else(|| Error::Internal("a key without a provider".into()))?;
         let entry = Entry { record: parsed.record, provider };
         let (service, witness) = (Arc::clone(&self.0), self.1.clone());
-        Ok(Some(ManagedKey { service, witness, namespace, entry, version: stored.version }))
+        Ok(Some(ManagedKey { service, witness, namespace, entry, lent_for: Usages::ALL, version: stored.version }))
     }
 
     /// The provider of a config.

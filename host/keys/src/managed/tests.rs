@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::{
     Caller, Curve, Description, Driver, Error, Hash, Input, InternalKey, InternalKeys, KeyType, Libraries, Library,
     Locator, ManagedKey, ManagedKeys, Material, NewKey, Place, Policy, Provider, ProviderType, Reason, Scheme,
-    SealRequest, Sealing, SignRequest, TestSign, Used, Witness,
+    SealRequest, Sealing, SignRequest, TestSign, Usages, Used, Witness,
 };
 
 static ROOT: NamespacePath = NamespacePath::root();
@@ -106,7 +106,8 @@ fn deadline() -> Instant {
 }
 
 fn caller(allowed_managed_keys: &[String]) -> Caller<'_> {
-    Caller { namespace: Id::nil(), path: &ROOT, mount: Id::from_random([1; 16]), allowed_managed_keys, above: &[] }
+    let mount = Id::from_random([1; 16]);
+    Caller { namespace: Id::nil(), path: &ROOT, mount, allowed_managed_keys, usages: Usages::ALL, above: &[] }
 }
 
 impl Bench {

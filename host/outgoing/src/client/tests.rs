@@ -62,7 +62,7 @@ fn allowing(entries: &[&str]) -> Outgoing {
 }
 
 async fn asked(outgoing: &Outgoing, question: Question) -> Result<Answer, Reason> {
-    outgoing.send(question, Instant::now() + TIME_MAX).await.map_err(|failure| failure.reason)
+    outgoing.send(question, None, Instant::now() + TIME_MAX).await.map_err(|failure| failure.reason)
 }
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-kind: test\r\nconnection: close\r\n\r\nhi";

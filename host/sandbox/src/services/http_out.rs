@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use meter::Bound;
 use outgoing::{Failure, Question, Reason};
 
 use crate::bindings::innkeeper::engine::http_out::{Host, HttpError, HttpErrorKind, Method, Request, Response};
@@ -13,12 +14,13 @@ impl Host for State {
         let Some(grant) = &self.grant else {
             return Ok(refused(HttpErrorKind::NotGranted, "a guest that describes itself may ask nobody"));
         };
-        let outgoing = grant.outgoing.clone();
+        let (outgoing, hosts) = (grant.outgoing.clone(), grant.limits.http_out.clone());
         if self.http_calls >= HTTP_CALLS_MAX {
+            self.met(Bound::Questions);
             return Ok(refused(HttpErrorKind::TooMany, "at most 8 questions to other servers for one request"));
         }
         self.http_calls += 1;
-        let asked = outgoing.send(question(request), self.call_deadline()).await;
+        let asked = outgoing.send(question(request), hosts.as_ref(), self.call_deadline()).await;
         let answer = asked.map(|answer| Response { status: answer.status, headers: answer.headers, body: answer.body });
         Ok(answer.map_err(told))
     }

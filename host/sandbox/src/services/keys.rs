@@ -10,6 +10,7 @@ mod words;
 use std::time::Instant;
 
 use keys::{Input, InternalKey, KeyType, ManagedKey, SealRequest};
+use meter::Bound;
 use storage::{Drawer, Transaction};
 use wasmtime::component::Resource;
 use zeroize::Zeroizing;
@@ -61,10 +62,11 @@ impl State {
     }
 
     /// Refuses one handle too many, before anything is done for it.
-    fn room_for_handle(&self) -> Tried<()> {
+    fn room_for_handle(&mut self) -> Tried<()> {
         if self.handle_count < HANDLES_MAX {
             return Ok(());
         }
+        self.met(Bound::KeyHandles);
         let text = format!("at most {HANDLES_MAX} key handles may live at once: drop some first");
         Err(keys::Error::invalid(text).into())
     }
@@ -123,6 +125,7 @@ impl State {
             path: &grant.namespace.path,
             mount: grant.mount.id,
             allowed_managed_keys: &grant.mount.config.allowed_managed_keys,
+            usages: grant.limits.usages,
             above: &grant.above,
         };
         Ok(Handle::Managed(grant.managed_keys.open(&mut grant.transaction, &caller, reference).await?))
@@ -133,6 +136,7 @@ impl State {
         self.room_for_handle()?;
         if matches!(key_type, KeyType::Rsa { .. }) {
             if self.rsa_keys >= RSA_KEYS_MAX {
+                self.met(Bound::RsaKeys);
                 let text = format!("at most {RSA_KEYS_MAX} RSA keys may be made for one request");
                 return Err(keys::Error::invalid(text).into());
             }

@@ -1,13 +1,16 @@
 //! `log`: the host's log, bounded, and one line per line.
 
+use meter::Bound;
+
 use crate::bindings::innkeeper::engine::log::{Host, Level};
-use crate::limits::{LOG_FIELDS_MAX, LOG_LINES_MAX, LOG_MESSAGE_MAX, LOG_NAME_MAX, LOG_VALUE_MAX};
+use crate::limits::{LOG_FIELDS_MAX, LOG_MESSAGE_MAX, LOG_NAME_MAX, LOG_VALUE_MAX};
 use crate::state::State;
 
 impl Host for State {
     async fn emit(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         self.log_lines = self.log_lines.saturating_add(1);
-        if self.log_lines > LOG_LINES_MAX {
+        if self.log_lines > self.limits().log_lines {
+            self.met(Bound::LogLines);
             return Ok(());
         }
         let message = line(&message, LOG_MESSAGE_MAX);
@@ -29,9 +32,23 @@ impl Host for State {
 }
 
 impl State {
+    /// Writes what the guest printed to the log, a line each.
+    pub(crate) fn tell_printed(&mut self) {
+        for printed in self.printed.lines() {
+            self.log_lines = self.log_lines.saturating_add(1);
+            if self.log_lines <= self.limits().log_lines {
+                let (request, mount) = self.names();
+                let message = line(&printed, LOG_MESSAGE_MAX);
+                tracing::info!(target: "guest", request, mount, "{message}");
+            } else {
+                self.met(Bound::LogLines);
+            }
+        }
+    }
+
     /// Says how many lines were not kept, if any were not.
     pub(crate) fn tell_dropped_lines(&self) {
-        let dropped = self.log_lines.saturating_sub(LOG_LINES_MAX);
+        let dropped = self.log_lines.saturating_sub(self.limits().log_lines);
         if dropped > 0 {
             let (request, mount) = self.names();
             tracing::warn!(target: "guest", request, mount, dropped, "more log lines than one request may write");

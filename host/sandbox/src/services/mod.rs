@@ -9,3 +9,4 @@ mod passwords;
 mod random;
 mod storage;
 mod types;
+pub(crate) mod wasi;

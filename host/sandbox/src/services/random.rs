@@ -1,6 +1,7 @@
 //! `random`: the host's cryptographic generator.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use meter::Bound;
 
 use crate::bindings::innkeeper::engine::random::Host;
 use crate::limits::RANDOM_MAX;
@@ -9,6 +10,7 @@ use crate::state::State;
 impl Host for State {
     async fn bytes(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
         if length > RANDOM_MAX {
+            self.met(Bound::Randomness);
             return Err(wasmtime::Error::msg("random.bytes: at most 65536 bytes in one call"));
         }
         let mut bytes = vec![0; length as usize];

@@ -1,5 +1,6 @@
 //! `storage`: the mount's own drawer, inside the request's transaction.
 
+use meter::Bound;
 use storage::{Drawer, Transaction};
 
 use crate::bindings::innkeeper::engine::storage::{Host, Page, StorageError};
@@ -12,6 +13,14 @@ impl State {
         let grant = self.grant.as_mut().ok_or(StorageError::NotGranted)?;
         Ok((tenancy::mount_drawer(grant.mount.id), &mut grant.transaction))
     }
+
+    /// Counts a refusal for what is over a bound.
+    fn noted<T>(&mut self, done: std::result::Result<T, StorageError>) -> std::result::Result<T, StorageError> {
+        if matches!(done, Err(StorageError::TooLarge | StorageError::InvalidKey)) {
+            self.met(Bound::Storage);
+        }
+        done
+    }
 }
 
 impl Host for State {
@@ -20,15 +29,19 @@ impl Host for State {
             Ok(granted) => granted,
             Err(e) => return Ok(Err(e)),
         };
-        Ok(transaction.get(&drawer, &key).await.map(|value| value.map(|v| v.to_vec())).map_err(translate))
+        let found = transaction.get(&drawer, &key).await.map(|value| value.map(|v| v.to_vec())).map_err(translate);
+        Ok(self.noted(found))
     }
 
     async fn put(&mut self, key: String, value: Vec<u8>) -> Result<()> {
-        Ok(self.drawer().and_then(|(drawer, transaction)| transaction.put(&drawer, &key, value).map_err(translate)))
+        let put =
+            self.drawer().and_then(|(drawer, transaction)| transaction.put(&drawer, &key, value).map_err(translate));
+        Ok(self.noted(put))
     }
 
     async fn delete(&mut self, key: String) -> Result<()> {
-        Ok(self.drawer().and_then(|(drawer, transaction)| transaction.delete(&drawer, &key).map_err(translate)))
+        let gone = self.drawer().and_then(|(drawer, transaction)| transaction.delete(&drawer, &key).map_err(translate));
+        Ok(self.noted(gone))
     }
 
     async fn list(&mut self, prefix: String, after: Option<String>, limit: u32) -> Result<Page> {
@@ -37,7 +50,8 @@ impl Host for State {
             Err(e) => return Ok(Err(e)),
         };
         let page = transaction.list(&drawer, &prefix, after.as_deref(), limit as usize).await;
-        Ok(page.map(|page| Page { names: page.names, more: page.more }).map_err(translate))
+        let page = page.map(|page| Page { names: page.names, more: page.more }).map_err(translate);
+        Ok(self.noted(page))
     }
 
     async fn checkpoint(&mut self) -> Result<()> {

@@ -4,6 +4,7 @@ mod body;
 mod cors;
 mod download;
 mod forwarded;
+mod inside;
 mod request;
 mod response;
 mod status;
@@ -26,6 +27,7 @@ use self::body::{Bounds, Held};
 use self::upload::Upload;
 use crate::config::{Forwarded, Listener};
 
+pub use inside::ask;
 pub use request::Head;
 pub use response::AnswerBody;
 

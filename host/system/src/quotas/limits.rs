@@ -12,8 +12,10 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use model::{Fault, Id, Kind};
 use quick_cache::sync::Cache;
 use storage::Transaction;
+use tenancy::Tree;
 
 use super::Asking;
+use super::lease_count::LeaseCount;
 use super::record::{Config, Rate, drawer};
 use crate::stored;
 
@@ -26,6 +28,7 @@ pub(super) struct Limits {
     /// The version of the record that counts changes.
     stamp: u64,
     rules: BTreeMap<String, Rate>,
+    counts: BTreeMap<String, LeaseCount>,
     exempt: HashSet<String>,
 }
 
@@ -136,8 +139,16 @@ async fn load(transaction: &mut Transaction, stamp: u64) -> Result<Limits, Fault
         Ok::<_, storage::Error>(())
     };
     transaction.peek_each(&drawer(), "rate/", take).await.map_err(stored)?;
+    let mut counts = BTreeMap::new();
+    let take = |_: &str, bytes: &[u8], _| {
+        let count: LeaseCount = serde_json::from_slice(bytes)
+            .map_err(|e| storage::Error::Damaged { key: "quotas/count".into(), reason: e.to_string() })?;
+        counts.insert(count.path.clone(), count);
+        Ok::<_, storage::Error>(())
+    };
+    transaction.peek_each(&drawer(), "count/", take).await.map_err(stored)?;
     let config: Option<Config> = transaction.get_json(&drawer(), "config").await.map_err(stored)?;
-    Ok(Limits { stamp, rules, exempt: config.unwrap_or_default().exempt.into_iter().collect() })
+    Ok(Limits { stamp, rules, counts, exempt: config.unwrap_or_default().exempt.into_iter().collect() })
 }
 
 impl Limits {
@@ -163,15 +174,42 @@ impl Limits {
         if self.rules.is_empty() || self.exempt.contains(path) {
             return None;
         }
-        let ends = path.rmatch_indices('/').map(|(at, _)| &path[..at]);
-        let namespace = asking.namespace.as_str().trim_end_matches('/');
-        // A rule for a namespace above holds here only if it says so; the one for everything always does.
-        let holds = |rate: &&Rate| {
-            let below = namespace.strip_prefix(&rate.path).is_some_and(|rest| rest.starts_with('/'));
-            rate.inheritable || rate.path.is_empty() || !below
-        };
-        std::iter::once(path).chain(ends).chain([""]).find_map(|path| self.rules.get(path).filter(holds))
+        most_specific(&self.rules, asking.namespace.as_str(), path, |rate| rate.inheritable)
     }
+
+    /// The rules of leases.
+    pub(super) fn counts(&self) -> impl Iterator<Item = &LeaseCount> {
+        self.counts.values()
+    }
+
+    /// The rule that a lease of a request counts for.
+    pub(super) fn lease_count(&self, tree: &Tree, namespace: Id, path: &str) -> Option<&LeaseCount> {
+        if self.counts.is_empty() {
+            return None;
+        }
+        // What a namespace lent that is gone is being taken back, and counts for nobody.
+        let namespace = tree.namespace_by_id(namespace)?.path.as_str();
+        let path = format!("{namespace}{path}");
+        most_specific(&self.counts, namespace, path.trim_end_matches('/'), |count| count.inheritable)
+    }
+}
+
+/// Of rules by their paths, the one with the longest that a path of a namespace is at or below.
+fn most_specific<'a, R>(
+    rules: &'a BTreeMap<String, R>,
+    namespace: &str,
+    path: &str,
+    inheritable: fn(&R) -> bool,
+) -> Option<&'a R> {
+    let ends = path.rmatch_indices('/').map(|(at, _)| &path[..at]);
+    let namespace = namespace.trim_end_matches('/');
+    // A rule for a namespace above holds here only if it says so; the one for everything always does.
+    let holds = |at: &str, rule: &R| {
+        let below = namespace.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'));
+        at.is_empty() || !below || inheritable(rule)
+    };
+    let found = |at: &str| rules.get(at).filter(|rule| holds(at, rule));
+    std::iter::once(path).chain(ends).chain([""]).find_map(found)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
-//! `sys/quotas`: how many requests a client may make.
+//! `sys/quotas`: how many requests a client may make, and how many leases there may be.
 //!
 //! Rules are kept in the store, for the whole server; how much of a rule a client has used is each node's own matter, so a
 //! client that speaks to two nodes may have it twice. A client is an address; of IPv6, the network of 64 bits it is in.
 
+mod lease_count;
 mod limits;
 mod record;
+mod recount;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,11 +16,12 @@ use serde_json::json;
 use storage::Transaction;
 
 use crate::{Call, System, fresh_id, params, stored, unsupported};
+pub use lease_count::Leasing;
 use limits::Limits;
 pub(crate) use limits::Quotas;
 use record::{Config, Rate, drawer};
 
-/// Most rules.
+/// Most rules of one sort.
 const QUOTAS_MAX: usize = 10_000;
 /// Most paths that no rule limits.
 const EXEMPT_MAX: usize = 256;
@@ -49,7 +52,11 @@ pub(crate) async fn at(system: &System, call: Call<'_>, path: &str) -> Result<Re
         ("config", "") => config(call).await,
         ("rate-limit", "") => list(system, call).await,
         ("rate-limit", name) if model::name(name).is_ok() => one(system, call, name).await,
-        ("rate-limit", _) => Err(Fault::invalid("name: must be letters, digits, '_', '-' and '.', at most 128")),
+        ("lease-count", "") => lease_count::list(system, call).await,
+        ("lease-count", name) if model::name(name).is_ok() => lease_count::one(system, call, name).await,
+        ("rate-limit" | "lease-count", _) => {
+            Err(Fault::invalid("name: must be letters, digits, '_', '-' and '.', at most 128"))
+        }
         _ => Err(Fault::new(Kind::NotFound, "unsupported path")),
     }
 }
@@ -99,13 +106,18 @@ fn checked(limits: &Arc<Limits>, rate: &Rate, call: &Call<'_>) -> Result<(), Fau
         let text = format!("quota rule with similar properties exists under the name {:?}", other.name);
         return Err(Fault::invalid(text));
     }
-    let leads = rate.path.is_empty() || call.tree.resolve(&NamespacePath::root(), &format!("{}/x", rate.path)).is_ok();
-    let is_namespace = NamespacePath::parse(&rate.path).is_ok_and(|path| call.tree.namespace(&path).is_some());
-    if leads || is_namespace {
+    if leads(call, &rate.path) {
         Ok(())
     } else {
         Err(Fault::invalid(format!("path: no namespace or mount is at {:?}", rate.path)))
     }
+}
+
+/// Whether a rule's path is a namespace or leads to something that answers.
+fn leads(call: &Call<'_>, path: &str) -> bool {
+    let answers = || call.tree.resolve(&NamespacePath::root(), &format!("{path}/x")).is_ok();
+    let is_namespace = || NamespacePath::parse(path).is_ok_and(|path| call.tree.namespace(&path).is_some());
+    path.is_empty() || answers() || is_namespace()
 }
 
 async fn config(call: Call<'_>) -> Result<Reply, Fault> {

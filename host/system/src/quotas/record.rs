@@ -1,4 +1,4 @@
-//! Rules as they are kept: `rate/<name>`, `config`, and `version`, which grows with every change.
+//! Rules as they are kept: `rate/<name>`, `count/<name>`, `config`, and `version`, which grows with every change.
 
 use model::{Fault, Id};
 use serde::{Deserialize, Serialize};
@@ -74,11 +74,7 @@ impl Rate {
         if let Some(inheritable) = params::flag(body, "inheritable")? {
             rule.inheritable = inheritable;
         }
-        for field in ["role", "group_by"] {
-            if params::text(body, field)?.is_some_and(|text| !text.is_empty() && text != "ip") {
-                return Err(Fault::invalid(format!("{field}: is not supported; clients are told apart by address")));
-            }
-        }
+        refuse_grouping(body, &["role", "group_by"])?;
         rule.checked()
     }
 
@@ -105,8 +101,18 @@ impl Rate {
     }
 }
 
+/// Refuses what would tell clients apart otherwise than by their address.
+pub(super) fn refuse_grouping(body: &Map<String, Value>, fields: &[&str]) -> Result<(), Fault> {
+    for field in fields {
+        if params::text(body, field)?.is_some_and(|text| !text.is_empty() && text != "ip") {
+            return Err(Fault::invalid(format!("{field}: is not supported; it must be empty")));
+        }
+    }
+    Ok(())
+}
+
 /// A path without slashes around it, and without the `*` that says "and what is below".
-fn path_of(text: &str) -> Result<String, Fault> {
+pub(super) fn path_of(text: &str) -> Result<String, Fault> {
     let path = text.trim_matches('/');
     let path = path.strip_suffix("/*").unwrap_or(path).trim_matches('/');
     if path.len() > model::PATH_MAX || path.contains(['*', '+']) || path.chars().any(char::is_control) {

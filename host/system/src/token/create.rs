@@ -6,7 +6,7 @@ use access::ttl::{self, Wanted};
 use access::{NewToken, Principal};
 use identity::{Arriving, Directory};
 use ipnet::IpNet;
-use model::{Fault, Reply, TokenKind};
+use model::{Fault, Id, Reply, TokenKind};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ use super::policies::{self, Asked};
 use super::role::{Role, Sort, quoted};
 use super::{bounds, caller, roles, shown, sudo};
 use crate::builtin::TOKEN;
-use crate::{Call, System, fresh_id, params};
+use crate::{Call, Leasing, System, fresh_id, params};
 
 /// Which of the paths was asked.
 #[derive(Clone, Copy)]
@@ -59,6 +59,7 @@ pub(super) async fn create(system: &System, mut call: Call<'_>, how: How<'_>) ->
     if let Some(entity) = entity(&mut call, asking.role.as_ref()).await? {
         new.entity_id = entity;
     }
+    new.counted = counted(system, &mut call, &new).await?;
     let (token, principal) = system.tokens.create(call.transaction, new).await?;
     let mut reply = Reply::auth(shown(&mut call, token, &principal).await?);
     reply.warnings = warnings;
@@ -68,6 +69,17 @@ pub(super) async fn create(system: &System, mut call: Call<'_>, how: How<'_>) ->
         }
     }
     Ok(reply)
+}
+
+/// The counter that its lease counts in. One that never ends has no lease; a batch token has none either, but is refused
+/// where there is no more room. Root tokens are what one helps oneself with when there is none.
+async fn counted(system: &System, call: &mut Call<'_>, new: &NewToken) -> Result<Option<Id>, Fault> {
+    if new.ttl == 0 {
+        return Ok(None);
+    }
+    let exempt = new.policies.iter().any(|policy| policy == "root");
+    let leasing = Leasing { tree: call.tree, namespace: call.namespace.id, path: &new.path, exempt };
+    system.lease_quota(call.transaction, leasing).await
 }
 
 fn check_parent(parent: &Principal) -> Result<(), Fault> {

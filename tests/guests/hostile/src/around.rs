@@ -1,7 +1,9 @@
 //! Exports the engine, but lets one route answer around the SDK.
 
 use innkeeper_guest::bindings::exports::innkeeper::engine::engine::{Descriptor, Guest};
-use innkeeper_guest::bindings::innkeeper::engine::types::{Context, Fault, Lease, Request, Response, TokenWishes};
+use innkeeper_guest::bindings::innkeeper::engine::types::{
+    Caller, Context, Fault, Lease, Request, Response, TokenWishes,
+};
 use innkeeper_guest::guest::Adapter;
 
 use crate::{Hostile, not_json_answer};
@@ -40,8 +42,8 @@ impl Guest for Around {
         Inner::renew(context, lease)
     }
 
-    fn renew_token(context: Context, internal: String) -> Result<TokenWishes, Fault> {
-        Inner::renew_token(context, internal)
+    fn renew_token(context: Context, caller: Caller, internal: String) -> Result<TokenWishes, Fault> {
+        Inner::renew_token(context, caller, internal)
     }
 }
 

@@ -28,17 +28,19 @@ body! {
         pub renewable: bool,
         /// Whether taking it back fails.
         pub stuck: bool,
+        /// How taking it back or extending it fails: `spin`, `trap`, or else with a word.
+        pub fails: String,
         /// How much is kept with the lease, in bytes.
         pub ballast: u64,
     }
 }
 
 fn lend(request: &Request) -> Answer {
-    let Loan { ttl, renewable, stuck, ballast } = request.body()?;
+    let Loan { ttl, renewable, stuck, fails, ballast } = request.body()?;
     let name = request.capture("name");
     storage::put_json(&key(name, "stuck"), &u64::from(stuck))?;
     let ballast = "x".repeat(usize::try_from(ballast).unwrap_or_default());
-    let internal = json!({ "name": name, "ballast": ballast }).to_string();
+    let internal = json!({ "name": name, "ballast": ballast, "fails": fails }).to_string();
     Ok(Response::data(&json!({ "secret": name }))?.lease(Lease { ttl, renewable, internal }))
 }
 
@@ -53,23 +55,36 @@ fn let_go(request: &Request) -> Answer {
 }
 
 pub(crate) fn revoke(lease: &Lease) -> Result<(), Fault> {
-    let name = name(lease)?;
+    let name = text(lease, "name")?;
     if count(&name, "stuck")? > 0 {
+        fail(&text(lease, "fails")?)?;
         return Err(Fault::new(FaultKind::Unavailable, "it will not let go"));
     }
     storage::put_json(&key(&name, "revoked"), &(count(&name, "revoked")? + 1))
 }
 
 pub(crate) fn renew(lease: &Lease) -> Result<Lease, Fault> {
-    let name = name(lease)?;
+    let name = text(lease, "name")?;
+    fail(&text(lease, "fails")?)?;
     storage::put_json(&key(&name, "renewed"), &(count(&name, "renewed")? + 1))?;
     Ok(lease.clone())
 }
 
-fn name(lease: &Lease) -> Result<String, Fault> {
+/// Fails in one of the ways that are no answer.
+fn fail(how: &str) -> Result<(), Fault> {
+    match how {
+        "spin" => loop {
+            std::hint::black_box(how);
+        },
+        "trap" => panic!("it fails"),
+        _ => Ok(()),
+    }
+}
+
+fn text(lease: &Lease, what: &str) -> Result<String, Fault> {
     let kept: Map = innkeeper_guest::serde_json::from_str(&lease.internal)
         .map_err(|error| Fault::internal(format!("a lease cannot be read: {error}")))?;
-    Ok(kept.get("name").and_then(|name| name.as_str()).unwrap_or_default().to_owned())
+    Ok(kept.get(what).and_then(|text| text.as_str()).unwrap_or_default().to_owned())
 }
 
 fn key(name: &str, what: &str) -> String {

@@ -2,6 +2,7 @@
 //! host that it puts to the test.
 #![allow(clippy::panic, reason = "to panic is what some of these are for")]
 
+mod ask_host;
 mod bad_status;
 mod conflict;
 mod crlf_header;
@@ -10,6 +11,7 @@ mod forged_key_handle;
 mod forged_login;
 mod grab_memory;
 mod huge_answer;
+mod huge_calls;
 mod huge_key;
 mod huge_value;
 mod keep_key;
@@ -22,6 +24,7 @@ mod no_such_action;
 mod not_json_answer;
 mod panic_with_secret;
 mod path_tricks;
+mod probe;
 mod random_flood;
 mod recurse;
 mod report;
@@ -31,6 +34,7 @@ mod ticked;
 mod too_many_reads;
 mod too_many_writes;
 mod trap_after_writes;
+mod warnings_flood;
 mod write_then_read;
 
 use innkeeper_guest::prelude::*;
@@ -43,6 +47,7 @@ impl Engine for Hostile {
     const ABOUT: &'static str = "Misbehaves, to show that the host keeps its promises.";
     const WANTS_TICK: bool = true;
     const ROUTES: &'static [&'static [Route]] = &[
+        ask_host::ROUTES,
         bad_status::ROUTES,
         conflict::ROUTES,
         crlf_header::ROUTES,
@@ -51,6 +56,7 @@ impl Engine for Hostile {
         forged_key_handle::ROUTES,
         grab_memory::ROUTES,
         huge_answer::ROUTES,
+        huge_calls::ROUTES,
         huge_key::ROUTES,
         huge_value::ROUTES,
         keep_key::ROUTES,
@@ -63,6 +69,7 @@ impl Engine for Hostile {
         not_json_answer::ROUTES,
         panic_with_secret::ROUTES,
         path_tricks::ROUTES,
+        probe::ROUTES,
         random_flood::ROUTES,
         recurse::ROUTES,
         sign_with::ROUTES,
@@ -71,6 +78,7 @@ impl Engine for Hostile {
         too_many_reads::ROUTES,
         too_many_writes::ROUTES,
         trap_after_writes::ROUTES,
+        warnings_flood::ROUTES,
         write_then_read::ROUTES,
     ];
 

@@ -6,7 +6,7 @@ use super::place::Secret;
 use super::shown;
 use crate::Error;
 use crate::client::Ask;
-use crate::output::{self, Format, one_line};
+use crate::output::{self, Format};
 use crate::session::{Act, Exit, NOT_SO, Session, WELL};
 
 /// A secret that is shown.
@@ -28,9 +28,7 @@ impl Act for Get {
         let place = self.secret.find(session)?;
         let path = place.at("data");
         let version = self.version.filter(|_| place.version == 2);
-        let ask = Ask::get(&path).query(version.map(|version| ("version".to_owned(), version.to_string())));
-        let found = session.client.find(&ask).map_err(|error| error.during(format!("reading {path}")))?;
-        let body = found.ok_or_else(|| Error::Absent(one_line(&path)))?.json()?;
+        let body = session.found(&asked(&path, version), &format!("reading {path}"), &path)?.json()?;
         let secret = if place.version == 2 { &body["data"]["data"] } else { &body["data"] };
         if let Some(name) = &self.field {
             let whole = || Some(secret).filter(|secret| name == "data" && secret.is_object());
@@ -67,10 +65,13 @@ impl Act for List {
     }
 }
 
-/// The data of a secret with versions, and what is known of it; nothing where there is none.
-pub(super) fn newest(session: &Session<'_>, path: &str, version: Option<u64>) -> Result<Option<Value>, Error> {
-    let query = version.map(|version| ("version".to_owned(), version.to_string()));
-    let found = session.client.find(&Ask::get(path).query(query).for_us());
+fn asked(path: &str, version: Option<u64>) -> Ask {
+    Ask::get(path).query(version.map(|version| ("version".to_owned(), version.to_string())))
+}
+
+/// The data of a version, by default the newest, and what is known of it; nothing where there is none.
+pub(super) fn version(session: &Session<'_>, path: &str, number: Option<u64>) -> Result<Option<Value>, Error> {
+    let found = session.client.find(&asked(path, number).for_us());
     let found = found.map_err(|error| error.during(format!("reading {path}")))?;
     found.map(|answer| answer.data()).transpose()
 }

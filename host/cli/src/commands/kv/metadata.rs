@@ -6,7 +6,7 @@ use super::place::Secret;
 use super::shown;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::output::{self, one_line};
+use crate::output;
 use crate::session::{Act, Asking, Exit, Run, Session, WELL, put};
 use crate::terminal::Terminal;
 use crate::{Error, input};
@@ -84,8 +84,7 @@ pub struct Get {
 impl Act for Get {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = self.secret.find_versioned(session, "metadata")?.at("metadata");
-        let found = session.client.find(&Ask::get(&path)).map_err(|error| error.during(format!("reading {path}")))?;
-        let answer = found.ok_or_else(|| Error::Absent(one_line(&path)))?;
+        let answer = session.found(&Ask::get(&path), &format!("reading {path}"), &path)?;
         let body = answer.json()?;
         if self.field.is_some() || body["wrap_info"].is_object() {
             return session.show(&answer, self.field.as_deref());
@@ -110,7 +109,7 @@ impl Act for Put {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = self.secret.find_versioned(session, "metadata")?.at("metadata");
         let ask = Ask::put(&path, &Value::Object(self.rules.fields()?));
-        session.done(&ask, &format!("writing data to {path}"), &format!("Data written to: {path}"))
+        session.write(&ask, &path, None)
     }
 }
 
@@ -139,8 +138,7 @@ impl Act for Patch {
             }
         }
         let ask = Ask::patch(&path, &Value::Object(fields));
-        let found = session.client.find(&ask).map_err(|error| error.during(format!("writing data to {path}")))?;
-        let answer = found.ok_or_else(|| Error::Absent(one_line(&path)))?;
+        let answer = session.found(&ask, &format!("writing data to {path}"), &path)?;
         session.show_or_say(&answer, None, &format!("Data written to: {path}"))
     }
 }

@@ -35,9 +35,9 @@ impl Act for Delete {
     }
 }
 
-/// Versions that come back.
+/// Versions of a secret.
 #[derive(Debug, clap::Args)]
-pub struct Undelete {
+pub struct Versions {
     /// Of which secret.
     #[command(flatten)]
     pub secret: Secret,
@@ -46,32 +46,40 @@ pub struct Undelete {
     pub versions: Vec<u64>,
 }
 
+impl Versions {
+    /// Has it done to them.
+    fn order(&self, session: &mut Session<'_>, what: &str) -> Result<Exit, Error> {
+        let path = self.secret.find_versioned(session, what)?.at(what);
+        let ask = Ask::put(&path, &versions(&self.versions));
+        session.order(ask, &format!("writing data to {path}"), &format!("Data written to: {path}"))
+    }
+}
+
+/// Versions that come back.
+#[derive(Debug, clap::Args)]
+pub struct Undelete {
+    /// Which ones.
+    #[command(flatten)]
+    pub which: Versions,
+}
+
 impl Act for Undelete {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let path = self.secret.find_versioned(session, "undelete")?.at("undelete");
-        let ask = Ask::put(&path, &versions(&self.versions)).for_us();
-        session.client.ask(&ask).map_err(|error| error.during(format!("writing data to {path}")))?;
-        session.success(&format!("Data written to: {path}"))
+        self.which.order(session, "undelete")
     }
 }
 
 /// Versions that go for good.
 #[derive(Debug, clap::Args)]
 pub struct Destroy {
-    /// Of which secret.
+    /// Which ones.
     #[command(flatten)]
-    pub secret: Secret,
-    /// Which versions.
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', required = true)]
-    pub versions: Vec<u64>,
+    pub which: Versions,
 }
 
 impl Act for Destroy {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let path = self.secret.find_versioned(session, "destroy")?.at("destroy");
-        let ask = Ask::put(&path, &versions(&self.versions)).for_us();
-        session.client.ask(&ask).map_err(|error| error.during(format!("writing data to {path}")))?;
-        session.success(&format!("Data written to: {path}"))
+        self.which.order(session, "destroy")
     }
 }
 

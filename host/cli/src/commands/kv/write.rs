@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::data::newest;
+use super::data::version;
 use super::place::{Place, Secret};
 use super::shown;
 use crate::Error;
@@ -108,7 +108,7 @@ impl Act for Patch {
 
 impl Patch {
     fn read_and_write(&self, session: &Session<'_>, path: &str, changes: Map<String, Value>) -> Result<Answer, Error> {
-        let found = newest(session, path, None)?.filter(|found| found["data"].is_object());
+        let found = version(session, path, None)?.filter(|found| found["data"].is_object());
         let found = found.ok_or_else(|| Error::Absent(one_line(path)))?;
         let mut fields = found["data"].as_object().cloned().unwrap_or_default();
         for (name, value) in changes {
@@ -140,9 +140,9 @@ impl Act for Rollback {
         let place = self.secret.find_versioned(session, "rollback")?;
         let path = place.at("data");
         let missing = || Error::Absent(one_line(&path));
-        let now = newest(session, &path, None)?.ok_or_else(missing)?;
+        let now = version(session, &path, None)?.ok_or_else(missing)?;
         let cas = now.pointer("/metadata/version").and_then(Value::as_u64);
-        let then = newest(session, &path, Some(self.version))?.ok_or_else(missing)?;
+        let then = version(session, &path, Some(self.version))?.ok_or_else(missing)?;
         let fields = then["data"]
             .as_object()
             .cloned()

@@ -7,10 +7,10 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::quorum::{pgp_key, sent, share};
+use super::quorum::{give, nonce, pgp_key, sent, share};
 use crate::client::Ask;
 use crate::output::{one_line, pairs, words};
-use crate::session::{Act, Exit, Session, WELL, put};
+use crate::session::{Act, Exit, Session, put};
 use crate::{Error, input};
 
 /// Servers leave the padding out, or do not.
@@ -51,7 +51,7 @@ impl Act for GenerateRoot {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         const ATTEMPT: &str = "sys/generate-root/attempt";
         if let Some(encoded) = &self.decode {
-            let encoded = super::super::token::given(Some(encoded), session)?.unwrap_or_default();
+            let encoded = session.terminal.given(Some(encoded))?.unwrap_or_default();
             let otp = match self.otp()? {
                 Some(otp) => otp,
                 None => session.terminal.hidden("One-time password")?,
@@ -67,8 +67,8 @@ impl Act for GenerateRoot {
             return session.show_as(&status, shown);
         }
         if self.cancel {
-            session.client.ask(&Ask::delete(ATTEMPT).for_us()).map_err(|error| error.during("canceling"))?;
-            return session.success("Root token generation canceled (if it was started)");
+            let done = "Root token generation canceled (if it was started)";
+            return session.order(Ask::delete(ATTEMPT), "canceling", done);
         }
         let status = session.data(Ask::get(ATTEMPT), "reading root generation status")?;
         if self.status {
@@ -80,30 +80,18 @@ impl Act for GenerateRoot {
 
 impl GenerateRoot {
     fn otp(&self) -> Result<Option<SecretString>, Error> {
-        match self.otp.as_deref().map(|otp| (otp, otp.strip_prefix('@'))) {
-            None => Ok(None),
-            Some((_, Some(file))) => Ok(Some(SecretString::from(input::text_file(std::path::Path::new(file))?.trim()))),
-            Some((otp, None)) => Ok(Some(SecretString::from(otp))),
-        }
+        self.otp.as_deref().map(input::secret).transpose()
     }
 
     fn give(&self, session: &mut Session<'_>, status: &Value) -> Result<Exit, Error> {
         if status["started"] != true {
             return Err(Error::Usage("no root token is being made: begin with -init".into()));
         }
-        let nonce = match &self.nonce {
-            Some(nonce) => nonce.clone(),
-            None if self.key.is_some() => {
-                return Err(Error::Usage("-nonce: say which attempt the share is for, as -status tells".into()));
-            }
-            None => status["nonce"].as_str().unwrap_or_default().to_owned(),
-        };
+        let nonce = nonce(self.nonce.as_deref(), self.key.as_deref(), status, "attempt")?;
         session.terminal.note(&format!("Making a root token with the nonce {}", one_line(&nonce)))?;
         let share = share(self.key.as_deref(), "Unseal Key", session)?;
-        let body = json!({ "key": sent(&share), "nonce": nonce });
-        let answer = session.data(Ask::put("sys/generate-root/update", &body), "posting share")?;
-        session.show_as(&answer, shown)?;
-        Ok(WELL)
+        let answer = give(session, "sys/generate-root/update", &share, &nonce, "posting share")?;
+        session.show_as(&answer, shown)
     }
 }
 

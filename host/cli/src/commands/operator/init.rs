@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::quorum::{pgp_key, pgp_keys, shares};
+use super::quorum::{pgp_key, pgp_keys, texts};
 use crate::Error;
 use crate::client::Ask;
 use crate::output::{one_line, words};
@@ -47,12 +47,10 @@ impl Act for Init {
         if self.status {
             return status(session);
         }
-        let seal = session.client.ask(&Ask::get("sys/seal-status").for_us()).and_then(|seal| seal.json());
-        let seal = seal.map_err(|error| error.during("checking seal status"))?;
+        let seal = session.whole(Ask::get("sys/seal-status"), "checking seal status")?;
         let recovery = seal["recovery_seal"] == true;
         let fields = self.fields(recovery)?;
-        let made = session.client.ask(&Ask::put("sys/init", &Value::Object(fields)).for_us());
-        let made = made.and_then(|made| made.json()).map_err(|error| error.during("initializing"))?;
+        let made = session.whole(Ask::put("sys/init", &Value::Object(fields)), "initializing")?;
         let told = told(&made, recovery, self.quorum(recovery));
         session.show_as(&told, |told| shown(told, recovery))
     }
@@ -95,8 +93,7 @@ impl Init {
 }
 
 fn status(session: &mut Session<'_>) -> Result<Exit, Error> {
-    let status = session.client.ask(&Ask::get("sys/init").for_us()).and_then(|status| status.json());
-    let status = status.map_err(|error| error.during("checking init status"))?;
+    let status = session.whole(Ask::get("sys/init"), "checking init status")?;
     let initialized = status["initialized"] == true;
     session.show_as(&status, |_| {
         let text = if initialized { "The server is initialized" } else { "The server is not initialized" };
@@ -121,7 +118,7 @@ fn told(made: &Value, recovery: bool, (shares, threshold): (u64, u64)) -> Value 
 fn shown(told: &Value, recovery: bool) -> String {
     let (field, name) =
         if recovery { ("recovery_keys_b64", "Recovery Key") } else { ("unseal_keys_b64", "Unseal Key") };
-    let keys = shares(told, field);
+    let keys = texts(told, field);
     let keys = keys.iter().enumerate().map(|(at, key)| format!("{name} {}: {}", at + 1, one_line(key)));
     let keys: Vec<String> = keys.collect();
     let root = one_line(told["root_token"].as_str().unwrap_or_default());

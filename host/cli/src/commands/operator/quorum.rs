@@ -1,10 +1,11 @@
-//! Shares: how many, for whom, and how they are given.
+//! Shares: for whom they are, and how they are given.
 
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::client::Ask;
 use crate::session::Session;
 use crate::{Error, input};
 
@@ -13,11 +14,33 @@ const KEY_MAX: u64 = 1 << 20;
 
 /// A share as an argument, from standard input where that is `-`, or else from the person at the terminal.
 pub(super) fn share(argument: Option<&str>, what: &str, session: &mut Session<'_>) -> Result<SecretString, Error> {
-    match argument {
-        Some("-") => Ok(SecretString::from(session.terminal.input()?.trim())),
-        Some(share) => Ok(SecretString::from(share.trim())),
+    match session.terminal.given(argument)? {
+        Some(share) => Ok(SecretString::from(share)),
         None => session.terminal.hidden(what),
     }
+}
+
+/// Which try a share is for, as was said, else the one in progress. `which` says what is tried.
+pub(super) fn nonce(said: Option<&str>, share: Option<&str>, status: &Value, which: &str) -> Result<String, Error> {
+    match said {
+        Some(nonce) => Ok(nonce.to_owned()),
+        // Whoever gives the share as an argument must know what for.
+        None if share.is_some() => {
+            Err(Error::Usage(format!("-nonce: say which {which} the share is for, as -status tells")))
+        }
+        None => Ok(status["nonce"].as_str().unwrap_or_default().to_owned()),
+    }
+}
+
+/// Gives a share for that try.
+pub(super) fn give(
+    session: &Session<'_>,
+    path: &str,
+    share: &SecretString,
+    nonce: &str,
+    doing: &str,
+) -> Result<Value, Error> {
+    session.data(Ask::put(path, &json!({ "key": sent(share), "nonce": nonce })), doing)
 }
 
 /// PGP keys in files, as servers take them: what is binary becomes base64, what is text goes as it is.
@@ -36,12 +59,12 @@ pub(super) fn pgp_key(file: &str) -> Result<String, Error> {
     })
 }
 
-/// Shares in an answer, each on a line.
-pub(super) fn shares<'a>(body: &'a Value, field: &str) -> Vec<&'a str> {
+/// The texts that a field of an answer lists: shares, or the fingerprints of whom they are for.
+pub(super) fn texts<'a>(body: &'a Value, field: &str) -> Vec<&'a str> {
     body[field].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// A share for the body of a request.
-pub(super) fn sent(share: &SecretString) -> Value {
-    Value::String(share.expose_secret().to_owned())
+/// A secret for the body of a request.
+pub(super) fn sent(secret: &SecretString) -> Value {
+    Value::String(secret.expose_secret().to_owned())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::quorum::{pgp_keys, sent, share, shares};
+use super::quorum::{give, nonce, pgp_keys, share, texts};
 use super::verify;
 use crate::Error;
 use crate::client::Ask;
@@ -57,25 +57,22 @@ impl Act for Rekey {
         if self.init {
             return self.begin(session);
         }
+        let place = if self.verify { "verify" } else { "init" };
         if self.cancel {
-            let place = if self.verify { "verify" } else { "init" };
-            let ask = Ask::delete(&self.path(place)).for_us();
-            session.client.ask(&ask).map_err(|error| error.during("canceling rekey"))?;
-            return session.success("Canceled rekeying (if it was started)");
+            let ask = Ask::delete(&self.path(place));
+            return session.order(ask, "canceling rekey", "Canceled rekeying (if it was started)");
         }
         if self.status {
-            let place = if self.verify { "verify" } else { "init" };
             let status = session.data(Ask::get(&self.path(place)), "reading rekey status")?;
             return session.show_as(&status, shown);
         }
         if self.backup_retrieve {
             let kept = session.data(Ask::get(&self.backup_path()), "retrieving rekey stored keys")?;
-            return session.show_as(&kept, |kept| shares(kept, "keys_base64").join("\n"));
+            return session.show_as(&kept, |kept| texts(kept, "keys_base64").join("\n"));
         }
         if self.backup_delete {
-            let ask = Ask::delete(&self.backup_path()).for_us();
-            session.client.ask(&ask).map_err(|error| error.during("deleting rekey stored keys"))?;
-            return session.success("Deleted the encrypted shares (if any were kept)");
+            let done = "Deleted the encrypted shares (if any were kept)";
+            return session.order(Ask::delete(&self.backup_path()), "deleting rekey stored keys", done);
         }
         if self.verify {
             return verify::give_back(session, &self.path("verify"), self.key.as_deref(), self.nonce.as_deref());
@@ -116,20 +113,10 @@ impl Rekey {
         if status["started"] != true {
             return Err(Error::Usage("no rekeying is in progress: begin one with -init".into()));
         }
-        let nonce = match &self.nonce {
-            Some(nonce) => nonce.clone(),
-            // Whoever gives the share as an argument must know what for.
-            None if self.key.is_some() => {
-                return Err(Error::Usage("-nonce: say which rekeying the share is for, as -status tells".into()));
-            }
-            None => status["nonce"].as_str().unwrap_or_default().to_owned(),
-        };
+        let nonce = nonce(self.nonce.as_deref(), self.key.as_deref(), &status, "rekeying")?;
         session.terminal.note(&format!("Rekeying with the nonce {}", one_line(&nonce)))?;
         let share = share(self.key.as_deref(), "Share of the old key", session)?;
-        let mut fields = Map::new();
-        put(&mut fields, "key", Some(sent(&share)));
-        put(&mut fields, "nonce", Some(nonce));
-        let answer = session.data(Ask::put(&self.path("update"), &Value::Object(fields)), "posting share")?;
+        let answer = give(session, &self.path("update"), &share, &nonce, "posting share")?;
         session.show_as(&answer, |answer| if answer["complete"] == true { done(answer) } else { shown(answer) })
     }
 }
@@ -154,12 +141,12 @@ pub(super) fn shown(status: &Value) -> String {
 }
 
 fn done(answer: &Value) -> String {
-    let prints = shares(answer, "pgp_fingerprints");
+    let prints = texts(answer, "pgp_fingerprints");
     let key = |(at, key): (usize, &&str)| {
         let print = prints.get(at).map(|print| format!(" fingerprint: {};", one_line(print))).unwrap_or_default();
         format!("Key {}{print}: {}", at + 1, one_line(key)).replace(";:", "; value:")
     };
-    let keys: Vec<String> = shares(answer, "keys_base64").iter().enumerate().map(key).collect();
+    let keys: Vec<String> = texts(answer, "keys_base64").iter().enumerate().map(key).collect();
     let next = if answer["verification_required"] == true {
         let nonce = one_line(answer["verification_nonce"].as_str().unwrap_or_default());
         format!(

@@ -29,8 +29,7 @@ impl Act for Unseal {
             let share = share(self.key.as_deref(), "Unseal Key", session)?;
             json!({ "key": sent(&share), "migrate": self.migrate })
         };
-        let answer = session.client.ask(&Ask::put("sys/unseal", &body).for_us());
-        let answer = answer.and_then(|answer| answer.json()).map_err(|error| error.during("unsealing"))?;
+        let answer = session.whole(Ask::put("sys/unseal", &body), "unsealing")?;
         session.show_as(&answer, |answer| status::shown(answer, None))
     }
 }
@@ -41,8 +40,6 @@ pub struct Seal {}
 
 impl Act for Seal {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let ask = Ask::put_nothing("sys/seal").for_us();
-        session.client.ask(&ask).map_err(|error| error.during("sealing"))?;
-        session.success("The server is sealed.")
+        session.order(Ask::put_nothing("sys/seal"), "sealing", "The server is sealed.")
     }
 }

@@ -1,4 +1,4 @@
-//! `innkeeper operator snapshot`.
+//! `operator snapshot`.
 
 use std::fs::File;
 use std::io::{Read, Seek};

@@ -1,8 +1,6 @@
 //! `operator rekey -verify`: the new shares are given back, to prove that they were kept.
 
-use serde_json::json;
-
-use super::quorum::{sent, share};
+use super::quorum::{give, share};
 use super::rekey::shown;
 use crate::Error;
 use crate::client::Ask;
@@ -25,8 +23,7 @@ pub(super) fn give_back(
         }
     };
     let share = share(key, "Share of the new key", session)?;
-    let body = json!({ "key": sent(&share), "nonce": nonce });
-    let answer = session.data(Ask::put(path, &body), "verifying the new shares")?;
+    let answer = give(session, path, &share, &nonce, "verifying the new shares")?;
     if answer["complete"] == true {
         return session.show_as(&answer, |_| {
             "Success! The new shares are verified: they count from now on, and the old ones no more.".to_owned()

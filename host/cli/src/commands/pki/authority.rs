@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Mount;
-use super::files::Files;
+use super::ends::Ends;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::session::{Act, Asking, Exit, Run, Session, put};
+use crate::session::{Act, Asking, Exit, Run, Session};
 use crate::terminal::Terminal;
 use crate::{Error, input};
 
@@ -67,19 +67,15 @@ pub struct GenerateRoot {
     /// Fields of the request: common_name, ttl, key_type, managed_key_name, …
     #[arg(value_name = "DATA")]
     pub data: Vec<String>,
-    /// Where.
+    /// Where, and whereto.
     #[command(flatten)]
-    pub mount: Mount,
-    /// Whereto.
-    #[command(flatten)]
-    pub files: Files,
+    pub ends: Ends,
 }
 
 impl Act for GenerateRoot {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let path = self.mount.at(&format!("root/generate/{}", self.key_kind));
-        let fields = session.fields(&self.data)?;
-        self.files.ask(session, Ask::put(&path, &Value::Object(fields)), &format!("making a root at {path}"))
+        let path = format!("root/generate/{}", self.key_kind);
+        self.ends.make(session, &path, &self.data, None, "making a root")
     }
 }
 
@@ -92,19 +88,15 @@ pub struct GenerateRequest {
     /// Fields of the request: common_name, key_type, managed_key_name, …
     #[arg(value_name = "DATA")]
     pub data: Vec<String>,
-    /// Where.
+    /// Where, and whereto.
     #[command(flatten)]
-    pub mount: Mount,
-    /// Whereto.
-    #[command(flatten)]
-    pub files: Files,
+    pub ends: Ends,
 }
 
 impl Act for GenerateRequest {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let path = self.mount.at(&format!("intermediate/generate/{}", self.key_kind));
-        let fields = session.fields(&self.data)?;
-        self.files.ask(session, Ask::put(&path, &Value::Object(fields)), &format!("making a request at {path}"))
+        let path = format!("intermediate/generate/{}", self.key_kind);
+        self.ends.make(session, &path, &self.data, None, "making a request")
     }
 }
 
@@ -117,20 +109,14 @@ pub struct Sign {
     /// Fields of the request: common_name, ttl, max_path_length, …
     #[arg(value_name = "DATA")]
     pub data: Vec<String>,
-    /// Where.
+    /// Where, and whereto.
     #[command(flatten)]
-    pub mount: Mount,
-    /// Whereto.
-    #[command(flatten)]
-    pub files: Files,
+    pub ends: Ends,
 }
 
 impl Act for Sign {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let path = self.mount.at("root/sign-intermediate");
-        let mut fields = session.fields(&self.data)?;
-        put(&mut fields, "csr", Some(input::text_file(&self.csr)?));
-        self.files.ask(session, Ask::put(&path, &Value::Object(fields)), &format!("signing at {path}"))
+        self.ends.make(session, "root/sign-intermediate", &self.data, Some(&self.csr), "signing")
     }
 }
 
@@ -149,7 +135,6 @@ impl Act for SetSigned {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let texts: Result<Vec<String>, Error> = self.certificates.iter().map(|file| input::text_file(file)).collect();
         let path = self.mount.at("intermediate/set-signed");
-        let ask = Ask::put(&path, &json!({ "certificate": texts?.join("\n") }));
-        session.done(&ask, &format!("writing data to {path}"), &format!("Data written to: {path}"))
+        session.write(&Ask::put(&path, &json!({ "certificate": texts?.join("\n") })), &path, None)
     }
 }

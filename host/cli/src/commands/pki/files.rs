@@ -11,7 +11,7 @@ use crate::part::Part;
 use crate::session::{Exit, Session, WELL};
 
 /// Certificates are for everybody.
-const OPEN: u32 = 0o644;
+pub(super) const OPEN: u32 = 0o644;
 /// Keys are not.
 const CLOSED: u32 = 0o600;
 /// What is shown in the place of what went to a file.

@@ -2,13 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
-use super::Mount;
-use super::files::Files;
-use crate::client::Ask;
-use crate::session::{Act, Exit, Session, put};
-use crate::{Error, input};
+use super::ends::Ends;
+use crate::Error;
+use crate::session::{Act, Exit, Session};
 
 /// A key and its certificate.
 #[derive(Debug, clap::Args)]
@@ -21,19 +17,15 @@ pub struct Issue {
     /// By which issuer, if not the role's.
     #[arg(long, value_name = "NAME")]
     pub issuer: Option<String>,
-    /// Where.
+    /// Where, and whereto.
     #[command(flatten)]
-    pub mount: Mount,
-    /// Whereto.
-    #[command(flatten)]
-    pub files: Files,
+    pub ends: Ends,
 }
 
 impl Act for Issue {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let fields = session.fields(&self.data)?;
-        let path = at(&self.mount, self.issuer.as_deref(), "issue", &self.role);
-        self.files.ask(session, Ask::put(&path, &Value::Object(fields)), &format!("issuing at {path}"))
+        let path = below(self.issuer.as_deref(), "issue", &self.role);
+        self.ends.make(session, &path, &self.data, None, "issuing")
     }
 }
 
@@ -51,26 +43,21 @@ pub struct Sign {
     /// By which issuer, if not the role's.
     #[arg(long, value_name = "NAME")]
     pub issuer: Option<String>,
-    /// Where.
+    /// Where, and whereto.
     #[command(flatten)]
-    pub mount: Mount,
-    /// Whereto.
-    #[command(flatten)]
-    pub files: Files,
+    pub ends: Ends,
 }
 
 impl Act for Sign {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let mut fields = session.fields(&self.data)?;
-        put(&mut fields, "csr", Some(input::text_file(&self.csr)?));
-        let path = at(&self.mount, self.issuer.as_deref(), "sign", &self.role);
-        self.files.ask(session, Ask::put(&path, &Value::Object(fields)), &format!("signing at {path}"))
+        let path = below(self.issuer.as_deref(), "sign", &self.role);
+        self.ends.make(session, &path, &self.data, Some(&self.csr), "signing")
     }
 }
 
-fn at(mount: &Mount, issuer: Option<&str>, what: &str, role: &str) -> String {
+fn below(issuer: Option<&str>, what: &str, role: &str) -> String {
     match issuer {
-        Some(issuer) => mount.at(&format!("issuer/{issuer}/{what}/{role}")),
-        None => mount.at(&format!("{what}/{role}")),
+        Some(issuer) => format!("issuer/{issuer}/{what}/{role}"),
+        None => format!("{what}/{role}"),
     }
 }

@@ -1,6 +1,7 @@
 //! `pki`: what the engine makes, in files. Everything else about it is `read`, `write` and `list`.
 
 mod authority;
+mod ends;
 mod files;
 mod leaf;
 mod revocation;

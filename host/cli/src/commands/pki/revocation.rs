@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::Mount;
+use super::files::OPEN;
 use crate::client::Ask;
-use crate::part::Part;
 use crate::session::{Act, Exit, Session, WELL};
-use crate::{Error, input};
+use crate::{Error, input, part};
 
 /// A revocation list.
 #[derive(Debug, clap::Args)]
@@ -52,9 +52,7 @@ impl Act for Crl {
             session.terminal.bytes(&found.body)?;
             return Ok(WELL);
         };
-        let mut part = Part::open_with(file, self.force, 0o644)?;
-        part.write(&found.body)?;
-        part.finish()?;
+        part::save(file, self.force, OPEN, &found.body)?;
         session.success(&format!("Saved the revocation list in {}", file.display()))
     }
 }

@@ -6,8 +6,7 @@ use std::path::Path;
 use hcl_edit::structure::Body;
 use hcl_edit::{Decorate, RawString};
 
-use crate::part::Part;
-use crate::{Error, input};
+use crate::{Error, input, part};
 
 /// One step of indentation.
 const STEP: &str = "  ";
@@ -19,9 +18,7 @@ pub(super) fn file(path: &Path) -> Result<(), Error> {
     if laid_out != text {
         let failed = |error| Error::File { path: path.to_owned(), error };
         let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
-        let mut part = Part::open_with(path, true, mode)?;
-        part.write(laid_out.as_bytes())?;
-        part.finish()?;
+        part::save(path, true, mode, laid_out.as_bytes())?;
     }
     Ok(())
 }

@@ -53,8 +53,13 @@ impl Policy {
     }
 }
 
+/// A name as servers keep it.
+fn kept(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
 fn path(name: &str) -> String {
-    format!("sys/policies/acl/{}", name.trim().to_lowercase())
+    format!("sys/policies/acl/{}", kept(name))
 }
 
 /// A policy that is written.
@@ -69,9 +74,8 @@ pub struct Write {
 impl Act for Write {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let text = if self.file.as_os_str() == "-" { session.terminal.input()? } else { input::text_file(&self.file)? };
-        let ask = Ask::put(&path(&self.name), &json!({ "policy": text })).for_us();
-        session.client.ask(&ask).map_err(|error| error.during("uploading policy"))?;
-        session.success(&format!("Uploaded policy: {}", self.name.trim().to_lowercase()))
+        let ask = Ask::put(&path(&self.name), &json!({ "policy": text }));
+        session.order(ask, "uploading policy", &format!("Uploaded policy: {}", kept(&self.name)))
     }
 }
 
@@ -121,8 +125,7 @@ pub struct Delete {
 
 impl Act for Delete {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let doing = format!("deleting {}", self.name);
-        session.client.ask(&Ask::delete(&path(&self.name)).for_us()).map_err(|error| error.during(doing))?;
-        session.success(&format!("Deleted policy: {}", self.name.trim().to_lowercase()))
+        let done = format!("Deleted policy: {}", kept(&self.name));
+        session.order(Ask::delete(&path(&self.name)), &format!("deleting {}", self.name), &done)
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use keys::registry::{Pkcs11Locator, Pkcs11Provider, TokenRef};
 use keys::{
     Caller, Curve, Driver as _, Error, Hash, Input, KeyType, Libraries, Library, Locator, ManagedKey, ManagedKeys,
-    Place, Provider, ProviderType, Reason, Scheme, TestSign,
+    Place, Provider, ProviderType, Reason, Scheme, TestSign, Usages,
 };
 use model::{Id, NamespacePath};
 use pkcs11::{Process, Program, Settings};
@@ -132,8 +132,14 @@ impl Bench {
     }
 
     async fn open(&self, transaction: &mut Transaction, name: &str) -> ManagedKey {
-        let caller =
-            Caller { namespace: Id::nil(), path: &ROOT, mount: Id::nil(), allowed_managed_keys: &[], above: &[] };
+        let caller = Caller {
+            namespace: Id::nil(),
+            path: &ROOT,
+            mount: Id::nil(),
+            allowed_managed_keys: &[],
+            usages: Usages::ALL,
+            above: &[],
+        };
         self.keys.open(transaction, &caller, name).await.unwrap()
     }
 

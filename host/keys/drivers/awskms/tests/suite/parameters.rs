@@ -195,6 +195,7 @@ impl Bench {
             path: &ROOT,
             mount: Id::nil(),
             allowed_managed_keys: &["k".into()],
+            usages: keys::Usages::ALL,
             above: &[],
         };
         let key = self.0.open(&mut transaction, &caller, "k").await?;

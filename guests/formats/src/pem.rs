@@ -4,26 +4,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// What stands in front of DER of a certificate.
-pub(crate) const CERTIFICATE: &str = "CERTIFICATE";
+pub const CERTIFICATE: &str = "CERTIFICATE";
 /// What stands in front of DER of a certification request.
-pub(crate) const REQUEST: &str = "CERTIFICATE REQUEST";
+pub const REQUEST: &str = "CERTIFICATE REQUEST";
 /// What stands in front of DER of a revocation list.
-pub(crate) const CRL: &str = "X509 CRL";
+pub const CRL: &str = "X509 CRL";
 
 /// Characters of base64 per line (RFC 7468 section 2).
 const WIDTH: usize = 64;
 
 /// One block of a PEM text.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Block {
+pub struct Block {
     /// What the block says it is.
-    pub(crate) label: String,
+    pub label: String,
     /// What it holds.
-    pub(crate) der: Vec<u8>,
+    pub der: Vec<u8>,
 }
 
 /// Writes a block, without a newline at its end.
-pub(crate) fn encode(label: &str, der: &[u8]) -> String {
+pub fn encode(label: &str, der: &[u8]) -> String {
     let body = STANDARD.encode(der);
     let mut text = String::with_capacity(body.len() + body.len() / WIDTH + 2 * label.len() + 40);
     text.push_str("-----BEGIN ");
@@ -44,7 +44,7 @@ pub(crate) fn encode(label: &str, der: &[u8]) -> String {
 
 /// Reads all blocks. Text between them is skipped, as `openssl x509 -text` prints it; a block that is begun must be
 /// whole.
-pub(crate) fn decode(text: &str) -> Result<Vec<Block>, &'static str> {
+pub fn decode(text: &str) -> Result<Vec<Block>, &'static str> {
     const BEGIN: &str = "-----BEGIN ";
     let mut blocks = Vec::new();
     let mut rest = text;
@@ -62,7 +62,7 @@ pub(crate) fn decode(text: &str) -> Result<Vec<Block>, &'static str> {
 }
 
 /// The DER in PEM text, if the text is PEM with exactly this one label; else the text as base64 of DER.
-pub(crate) fn decode_one(text: &str) -> Option<Vec<u8>> {
+pub fn decode_one(text: &str) -> Option<Vec<u8>> {
     if text.contains("-----BEGIN ") {
         return decode(text).ok()?.into_iter().next().map(|block| block.der).filter(|der| !der.is_empty());
     }

@@ -1,7 +1,7 @@
 //! Patterns in which `*` stands for any text, dots included.
 
 /// Whether the text matches the pattern. Takes time linear in pattern × text at worst, without recursion.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where to go on when the tail does not match: behind the last star, one byte later in the text.

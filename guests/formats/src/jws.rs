@@ -9,24 +9,24 @@ use innkeeper_guest::serde_json::{self, Value};
 use innkeeper_guest::{Fault, Map};
 
 /// Longest token, in bytes.
-pub(crate) const TOKEN_MAX: usize = 64 << 10;
+pub const TOKEN_MAX: usize = 64 << 10;
 /// The algorithms that are known (RFC 7518 section 3.1, RFC 8037), asymmetric ones only.
-pub(crate) const ALGORITHMS: [&str; 10] =
+pub const ALGORITHMS: [&str; 10] =
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
 /// A token, taken apart and not yet believed.
 #[derive(Debug)]
-pub(crate) struct Jws {
+pub struct Jws {
     /// One of [`ALGORITHMS`].
-    pub(crate) algorithm: &'static str,
+    pub algorithm: &'static str,
     /// Which key it says it was signed with.
-    pub(crate) key_id: Option<String>,
+    pub key_id: Option<String>,
     /// What was signed.
-    pub(crate) signed: Vec<u8>,
+    pub signed: Vec<u8>,
     /// In the form in which the host verifies it.
-    pub(crate) signature: Vec<u8>,
+    pub signature: Vec<u8>,
     /// What it claims.
-    pub(crate) claims: Map,
+    pub claims: Map,
 }
 
 /// An ECDSA signature (RFC 3279 section 2.2.3).
@@ -42,7 +42,7 @@ fn malformed(why: &str) -> Fault {
 
 impl Jws {
     /// Takes a token apart. Nothing in it is believed yet.
-    pub(crate) fn parse(token: &str) -> Result<Self, Fault> {
+    pub fn parse(token: &str) -> Result<Self, Fault> {
         if token.len() > TOKEN_MAX {
             return Err(malformed("longer than 65536 bytes"));
         }
@@ -66,7 +66,7 @@ impl Jws {
     }
 
     /// How the signature is verified.
-    pub(crate) fn scheme(&self) -> Scheme {
+    pub fn scheme(&self) -> Scheme {
         let hash = match self.algorithm.trim_start_matches(|c: char| c.is_ascii_alphabetic()) {
             "384" => Hash::Sha384,
             "512" => Hash::Sha512,

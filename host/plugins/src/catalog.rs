@@ -1,0 +1,207 @@
+//! The guests that mounts can be made of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use meter::Meter;
+use model::{Fault, MountClass};
+use quick_cache::sync::Cache;
+use sandbox::{Guest, Sandbox};
+use storage::Transaction;
+use tenancy::Mount;
+use tokio::sync::Mutex;
+
+use crate::code::{self, apart};
+use crate::compiled::{Of, Vouch};
+use crate::{COMPONENT_MAX, Code, Compiled, Directory, Error, Plugin, Source};
+
+/// Most loaded components that are held at once; the one that was used least goes first, and is loaded again when a request
+/// wants it.
+const LOADED_MAX: usize = 256;
+
+/// The guests that mounts can be made of: the built-in ones, and those that are registered.
+#[derive(Clone)]
+pub struct Catalog(Arc<Inner>);
+
+struct Inner {
+    sandbox: Arc<Sandbox>,
+    secret: BTreeMap<String, Arc<Guest>>,
+    auth: BTreeMap<String, Arc<Guest>>,
+    /// By digest. Of several that want the same one loads it and the others wait.
+    loaded: Cache<String, Arc<Guest>>,
+    /// Compiling takes all cores: one at a time.
+    compiling: Mutex<()>,
+    directory: Option<Directory>,
+    compiled: Option<Compiled>,
+    meter: Meter,
+}
+
+/// A component that was looked at before it is registered.
+pub struct Examined {
+    /// What is known of it.
+    pub code: Code,
+    /// Its bytes, where they are to be kept in the store.
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl Catalog {
+    /// A catalog of these built-in guests, and of what is registered. Of two of one sort with one name the later stays.
+    /// Components are read from the folder, and native code is kept in the other, where there are such.
+    pub fn new(
+        sandbox: Arc<Sandbox>,
+        builtin: impl IntoIterator<Item = Guest>,
+        (directory, compiled): (Option<Directory>, Option<Compiled>),
+        meter: Meter,
+    ) -> Self {
+        let (mut secret, mut auth) = (BTreeMap::new(), BTreeMap::new());
+        for guest in builtin {
+            let of = match guest.descriptor.class {
+                MountClass::Secret => &mut secret,
+                MountClass::Auth => &mut auth,
+            };
+            of.insert(guest.descriptor.name.clone(), Arc::new(guest.observed(meter.clone())));
+        }
+        let (loaded, compiling) = (Cache::new(LOADED_MAX), Mutex::default());
+        Self(Arc::new(Inner { sandbox, secret, auth, loaded, compiling, directory, compiled, meter }))
+    }
+
+    fn sort(&self, class: MountClass) -> &BTreeMap<String, Arc<Guest>> {
+        match class {
+            MountClass::Secret => &self.0.secret,
+            MountClass::Auth => &self.0.auth,
+        }
+    }
+
+    /// The built-in guest of this sort with this name.
+    pub fn builtin(&self, class: MountClass, name: &str) -> Option<&Arc<Guest>> {
+        self.sort(class).get(name)
+    }
+
+    /// The names of the built-in guests of one sort, in order.
+    pub fn names(&self, class: MountClass) -> impl Iterator<Item = &str> {
+        self.sort(class).keys().map(String::as_str)
+    }
+
+    /// The guest that a mount runs, if it is at hand: always for built-in ones.
+    pub fn at_hand(&self, mount: &Mount) -> Option<Arc<Guest>> {
+        match &mount.running {
+            None => self.builtin(mount.class, &mount.kind).cloned(),
+            Some(running) => self.0.loaded.get(&running.sha256),
+        }
+    }
+
+    /// The guest that a mount runs. A registered component that this node has not run yet is loaded now, which may take
+    /// seconds.
+    pub async fn guest(&self, transaction: &Transaction, mount: &Mount) -> Result<Arc<Guest>, Fault> {
+        if let Some(guest) = self.at_hand(mount) {
+            return Ok(guest);
+        }
+        let Some(running) = &mount.running else {
+            let text = format!("mount {} is of a type that this server lacks", mount.accessor);
+            return Err(Fault::internal(text));
+        };
+        self.load(transaction, &running.sha256).await.map_err(|error| error.of_mount(&mount.accessor))
+    }
+
+    async fn load(&self, transaction: &Transaction, sha256: &str) -> Result<Arc<Guest>, Error> {
+        let loading = async {
+            let bytes = code::bytes(transaction, self.0.directory.as_ref(), sha256).await?;
+            self.ready(transaction, sha256, bytes).await
+        };
+        self.0.loaded.get_or_insert_async(sha256, loading).await
+    }
+
+    /// Looks at a component that is to be registered: that it is what its digest says, fits the contract, and is what it
+    /// is registered as. It is loaded then, and ready for mounts.
+    pub async fn examine(
+        &self,
+        transaction: &mut Transaction,
+        plugin: &Plugin,
+        sent: Option<Vec<u8>>,
+    ) -> Result<Examined, Error> {
+        let stored = sent.is_some();
+        let bytes = match sent {
+            Some(bytes) => bytes,
+            None => code::read(self.0.directory.as_ref(), plugin.command.clone()).await?,
+        };
+        if bytes.len() > COMPONENT_MAX {
+            return Err(Error::Invalid("component: at most 64 MiB".to_owned()));
+        }
+        let bytes = code::check(bytes, &plugin.sha256).await?;
+        let (size, source) = (bytes.len(), source(plugin, stored, bytes.len()));
+        let kept = stored.then(|| bytes.clone());
+        Vouch::make(transaction).await?;
+        let ready = self.ready(transaction, &plugin.sha256, bytes);
+        let guest = self.0.loaded.get_or_insert_async(&plugin.sha256, ready).await?;
+        let said = &guest.descriptor;
+        if said.class != plugin.class {
+            let (is, not) = match said.class {
+                MountClass::Secret => ("a secrets engine", "secret"),
+                MountClass::Auth => ("an auth method", "auth"),
+            };
+            return Err(Error::Invalid(format!("type: the component says that it is {is}: register it as {not}")));
+        }
+        if !plugin.version.fits(&said.version) {
+            let text = format!("version: the component says of itself that it is {}", said.version);
+            return Err(Error::Invalid(text));
+        }
+        let code = Code {
+            record: 1,
+            source,
+            size,
+            class: said.class,
+            names_itself: said.name.clone(),
+            version: said.version.clone(),
+            about: said.about.clone(),
+            imports: guest.imports.clone(),
+        };
+        Ok(Examined { code, bytes: kept })
+    }
+
+    /// Makes a guest of bytes that have this digest: by native code that is kept, or by compiling.
+    #[allow(
+        unsafe_code,
+        reason = "runs native code that this server compiled, or that carries its code of authenticity"
+    )]
+    async fn ready(&self, transaction: &Transaction, sha256: &str, bytes: Vec<u8>) -> Result<Arc<Guest>, Error> {
+        let settings = self.0.sandbox.settings();
+        let vouch = Vouch::find(transaction).await?;
+        let kept = self.0.compiled.clone().zip(vouch);
+        let of = (sha256.to_owned(), settings.to_owned());
+        let native = {
+            let _turn = self.0.compiling.lock().await;
+            let sandbox = Arc::clone(&self.0.sandbox);
+            apart(move || native(&sandbox, &of, &bytes, kept.as_ref())).await??
+        };
+        // SAFETY: the bytes come from `native`, which either compiled them this moment from a component, or found them
+        // under the code of authenticity that only this server's open barrier can make, for this digest and these settings.
+        let guest = unsafe { self.0.sandbox.load_precompiled(&native) }.await?;
+        Ok(Arc::new(guest.observed(self.0.meter.clone())))
+    }
+}
+
+fn source(plugin: &Plugin, stored: bool, size: usize) -> Source {
+    if stored {
+        Source::Stored { pieces: Code::pieces(size) }
+    } else {
+        Source::File { command: plugin.command.clone() }
+    }
+}
+
+/// Native code of a component. Blocks, for seconds where it compiles.
+fn native(
+    sandbox: &Sandbox,
+    (sha256, settings): &(String, String),
+    bytes: &[u8],
+    kept: Option<&(Compiled, Vouch)>,
+) -> Result<Vec<u8>, Error> {
+    let of = Of { sha256, settings };
+    if let Some(native) = kept.and_then(|(folder, vouch)| folder.get(&of, vouch)) {
+        return Ok(native);
+    }
+    let native = sandbox.compile(bytes)?;
+    if let Some((folder, vouch)) = kept {
+        folder.put(&of, vouch, &native);
+    }
+    Ok(native)
+}

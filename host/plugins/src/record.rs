@@ -1,0 +1,58 @@
+//! What is kept of a plugin.
+
+use model::MountClass;
+use serde::{Deserialize, Serialize};
+
+use crate::Version;
+
+/// A component that was registered under a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plugin {
+    /// Version of this record's shape.
+    pub(crate) record: u8,
+    /// What it can be mounted as.
+    pub class: MountClass,
+    /// The mount type.
+    pub name: String,
+    /// Which of several of this name.
+    pub version: Version,
+    /// SHA-256 of the component, in lower-case hex.
+    pub sha256: String,
+    /// The file that was named when it was registered; empty when the component itself was sent.
+    pub command: String,
+}
+
+impl Plugin {
+    /// A plugin, not yet written.
+    pub fn new(class: MountClass, name: &str, version: Version, sha256: &str, command: &str) -> Self {
+        Self {
+            record: 1,
+            class,
+            name: name.to_owned(),
+            version,
+            sha256: sha256.to_owned(),
+            command: command.to_owned(),
+        }
+    }
+
+    /// As errors name it.
+    pub fn title(&self) -> String {
+        format!("{} {}", self.name, self.version).trim_end().to_owned()
+    }
+}
+
+/// Where the bytes of a component are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A file below the plugin directory of each node.
+    File {
+        /// Its path there.
+        command: String,
+    },
+    /// In the store, in so many pieces.
+    Stored {
+        /// How many.
+        pieces: usize,
+    },
+}

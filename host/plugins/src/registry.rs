@@ -1,0 +1,184 @@
+//! The records of registered plugins and of pins.
+
+use std::sync::Arc;
+
+use model::MountClass;
+use storage::Transaction;
+use tenancy::{Mount, Tree};
+
+use crate::code::drawer;
+use crate::{Code, Error, Plugin, Version};
+
+/// Most registered plugins, all versions counted.
+pub const PLUGINS_MAX: usize = 1000;
+/// The name of the record of a plugin without a version.
+const UNVERSIONED: &str = "unversioned";
+
+/// The word for a sort, as `sys/plugins/catalog` has it.
+fn word(class: MountClass) -> &'static str {
+    match class {
+        MountClass::Secret => "secret",
+        MountClass::Auth => "auth",
+    }
+}
+
+fn key(class: MountClass, name: &str, version: &Version) -> String {
+    let version = if version.is_none() { UNVERSIONED.to_owned() } else { version.to_string() };
+    format!("catalog/{}/{name}/{version}", word(class))
+}
+
+fn pin_key(class: MountClass, name: &str) -> String {
+    format!("pins/{}/{name}", word(class))
+}
+
+/// All plugins, in the order of their sorts and names.
+pub async fn all(transaction: &mut Transaction) -> Result<Vec<Plugin>, Error> {
+    let mut found = Vec::new();
+    for class in [MountClass::Auth, MountClass::Secret] {
+        found.extend(of(transaction, class).await?);
+    }
+    Ok(found)
+}
+
+/// The plugins of one sort.
+pub async fn of(transaction: &mut Transaction, class: MountClass) -> Result<Vec<Plugin>, Error> {
+    let mut found = Vec::new();
+    for name in transaction.names(&drawer(), &format!("catalog/{}/", word(class))).await? {
+        found.extend(versions(transaction, class, name.trim_end_matches('/')).await?);
+    }
+    Ok(found)
+}
+
+/// The versions of one plugin, lowest first; the one without a version before all others.
+pub async fn versions(transaction: &mut Transaction, class: MountClass, name: &str) -> Result<Vec<Plugin>, Error> {
+    let below = format!("catalog/{}/{name}/", word(class));
+    let mut found = Vec::new();
+    for version in transaction.names(&drawer(), &below).await? {
+        found.extend(transaction.get_json::<Plugin>(&drawer(), &format!("{below}{version}")).await?);
+    }
+    found.sort_by(|a, b| a.version.cmp(&b.version));
+    Ok(found)
+}
+
+/// One version of a plugin.
+pub async fn find(
+    transaction: &mut Transaction,
+    class: MountClass,
+    name: &str,
+    version: &Version,
+) -> Result<Option<Plugin>, Error> {
+    Ok(transaction.get_json(&drawer(), &key(class, name, version)).await?)
+}
+
+/// Writes a plugin with what is known of its code. The same name, sort and version again replaces it; mounts go on with
+/// the code that they run until they are reloaded.
+pub async fn put(
+    transaction: &mut Transaction,
+    tree: &Tree,
+    plugin: &Plugin,
+    (code, bytes): (&Code, Option<&[u8]>),
+) -> Result<(), Error> {
+    let before = find(transaction, plugin.class, &plugin.name, &plugin.version).await?;
+    if before.is_none() && all(transaction).await?.len() >= PLUGINS_MAX {
+        return Err(Error::Invalid("there are 1000 plugins, and may not be more: remove one".to_owned()));
+    }
+    code.keep(transaction, &plugin.sha256, bytes).await?;
+    transaction.put_json(&drawer(), &key(plugin.class, &plugin.name, &plugin.version), plugin)?;
+    match before {
+        Some(before) if before.sha256 != plugin.sha256 => tidy(transaction, tree.all_mounts(), &before.sha256).await,
+        _ => Ok(()),
+    }
+}
+
+/// Removes a plugin. What is pinned, or what a mount runs, stays.
+pub async fn remove(transaction: &mut Transaction, tree: &Tree, plugin: &Plugin) -> Result<(), Error> {
+    if pinned(transaction, plugin.class, &plugin.name).await?.as_ref() == Some(&plugin.version) {
+        return Err(Error::Invalid(format!("{} is pinned: remove the pin first", plugin.title())));
+    }
+    let others = versions(transaction, plugin.class, &plugin.name).await?;
+    let only = others.iter().filter(|other| other.sha256 == plugin.sha256).count() == 1;
+    let running = tree.all_mounts().find(|mount| {
+        only && mount.class == plugin.class
+            && mount.kind == plugin.name
+            && mount.running.as_ref().is_some_and(|running| running.sha256 == plugin.sha256)
+    });
+    if let Some(mount) = running {
+        let text = format!("{} is what {} runs: disable or reload that first", plugin.title(), mount.accessor);
+        return Err(Error::Invalid(text));
+    }
+    transaction.delete(&drawer(), &key(plugin.class, &plugin.name, &plugin.version))?;
+    tidy(transaction, tree.all_mounts(), &plugin.sha256).await
+}
+
+/// Lets code go that no plugin names and none of these mounts runs, nor one that is being removed.
+pub async fn tidy<'a>(
+    transaction: &mut Transaction,
+    mut mounts: impl Iterator<Item = &'a Arc<Mount>>,
+    sha256: &str,
+) -> Result<(), Error> {
+    let runs = |running: &tenancy::Running| running.sha256 == sha256;
+    let run = mounts.any(|mount| mount.running.as_ref().is_some_and(runs));
+    let leaving = Mount::leaving(transaction, storage::LIST_LIMIT_MAX).await.map_err(foreign)?;
+    let run = run || leaving.iter().any(|mount| mount.running.as_ref().is_some_and(runs));
+    if run || all(transaction).await?.iter().any(|plugin| plugin.sha256 == sha256) {
+        return Ok(());
+    }
+    Code::forget(transaction, sha256).await
+}
+
+fn foreign(error: tenancy::Error) -> Error {
+    match error {
+        tenancy::Error::Storage(error) => Error::Storage(error),
+        other => Error::Internal(other.to_string()),
+    }
+}
+
+/// The version that mounts of a plugin get which name none; none: no pin.
+pub async fn pinned(transaction: &mut Transaction, class: MountClass, name: &str) -> Result<Option<Version>, Error> {
+    Ok(transaction.get_json(&drawer(), &pin_key(class, name)).await?)
+}
+
+/// All pins.
+pub async fn pins(transaction: &mut Transaction) -> Result<Vec<(MountClass, String, Version)>, Error> {
+    let mut found = Vec::new();
+    for class in [MountClass::Auth, MountClass::Secret] {
+        for name in transaction.names(&drawer(), &format!("pins/{}/", word(class))).await? {
+            if let Some(version) = pinned(transaction, class, &name).await? {
+                found.push((class, name, version));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Pins a version that is registered.
+pub async fn pin(transaction: &mut Transaction, class: MountClass, name: &str, version: &Version) -> Result<(), Error> {
+    let found = find(transaction, class, name, version).await?;
+    found.ok_or_else(|| Error::Invalid(format!("plugin not found in the catalog: {name} {version}")))?;
+    Ok(transaction.put_json(&drawer(), &pin_key(class, name), version)?)
+}
+
+/// Removes a pin.
+pub fn unpin(transaction: &mut Transaction, class: MountClass, name: &str) -> Result<(), Error> {
+    Ok(transaction.delete(&drawer(), &pin_key(class, name))?)
+}
+
+/// The plugin that a mount gets which asks for this version, or names none: then the pinned one, the one without a
+/// version, or the highest. `None`: nothing of that name is registered, so it is a built-in guest, if any.
+pub async fn resolve(
+    transaction: &mut Transaction,
+    class: MountClass,
+    name: &str,
+    wanted: &Version,
+) -> Result<Option<Plugin>, Error> {
+    let wanted = if wanted.is_none() { pinned(transaction, class, name).await? } else { Some(wanted.clone()) };
+    if let Some(version) = wanted {
+        return find(transaction, class, name, &version).await;
+    }
+    let mut found = versions(transaction, class, name).await?;
+    // Lowest first, and the one without a version is the lowest.
+    if found.first().is_some_and(|first| first.version.is_none()) {
+        return Ok(Some(found.swap_remove(0)));
+    }
+    Ok(found.pop())
+}

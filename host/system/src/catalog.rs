@@ -1,0 +1,259 @@
+//! `sys/plugins/catalog`: the components that mounts can be made of.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::{Fault, MountClass, Operation, Reply};
+use plugins::{Code, Plugin, Source, Version};
+use serde_json::{Map, Value, json};
+use tenancy::Running;
+
+use crate::{Call, System, params, unsupported};
+
+/// Longest name of a plugin, in bytes.
+const NAME_MAX: usize = 63;
+
+/// The word for a sort of mounts.
+pub(crate) fn word(class: MountClass) -> &'static str {
+    match class {
+        MountClass::Secret => "secret",
+        MountClass::Auth => "auth",
+    }
+}
+
+/// Reads a sort of plugins. Databases have none here.
+pub(crate) fn class(word: &str) -> Result<MountClass, Fault> {
+    match word {
+        "secret" => Ok(MountClass::Secret),
+        "auth" => Ok(MountClass::Auth),
+        _ => Err(Fault::invalid("type: must be \"secret\" or \"auth\"")),
+    }
+}
+
+/// Reads a name, which becomes a mount type.
+pub(crate) fn name(text: &str) -> Result<&str, Fault> {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'_';
+    let fine = text.len() <= NAME_MAX && text.bytes().all(plain) && text.starts_with(|c: char| c.is_ascii_lowercase());
+    if fine { Ok(text) } else { Err(Fault::invalid("name: must be [a-z][a-z0-9_-]{0,62}")) }
+}
+
+/// Reads a version; empty where none is said.
+pub(crate) fn version(body: &Map<String, Value>, field: &str) -> Result<Version, Fault> {
+    Ok(Version::parse(params::text(body, field)?.unwrap_or_default())?)
+}
+
+/// `sys/plugins/catalog`.
+pub(crate) async fn all(system: &System, call: Call<'_>) -> Result<Reply, Fault> {
+    if !matches!(call.operation, Operation::Read | Operation::List) {
+        return Err(unsupported());
+    }
+    let mut detailed = Vec::new();
+    let mut names = Map::from_iter([("database".to_owned(), json!([]))]);
+    let registered = plugins::all(call.transaction).await?;
+    for class in [MountClass::Auth, MountClass::Secret] {
+        let of: Vec<&Plugin> = registered.iter().filter(|plugin| plugin.class == class).collect();
+        names.insert(word(class).to_owned(), json!(named(system, class, &of)));
+        for name in system.catalog.names(class) {
+            detailed.extend(system.catalog.builtin(class, name).map(|guest| {
+                json!({
+                    "type": word(class), "name": name, "builtin": true, "deprecation_status": "supported",
+                    "version": builtin_version(&guest.descriptor.version),
+                })
+            }));
+        }
+        detailed.extend(of.iter().map(|plugin| {
+            json!({
+                "type": word(class), "name": plugin.name, "builtin": false, "version": plugin.version,
+                "sha256": plugin.sha256,
+            })
+        }));
+    }
+    names.insert("detailed".to_owned(), json!(detailed));
+    Ok(Reply::flattened(names))
+}
+
+fn named(system: &System, class: MountClass, of: &[&Plugin]) -> Vec<String> {
+    let mut names: Vec<String> = system.catalog.names(class).map(str::to_owned).collect();
+    names.extend(of.iter().map(|plugin| plugin.name.clone()));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn builtin_version(version: &str) -> String {
+    format!("v{version}+builtin")
+}
+
+/// Below `sys/plugins/catalog/`: `:type`, and `:type/:name`.
+pub(crate) async fn at(system: &System, call: Call<'_>, path: &str) -> Result<Reply, Fault> {
+    let Some((sort, named)) = path.split_once('/') else { return of(system, call, class(path)?).await };
+    let (class, named) = (class(sort)?, name(named)?);
+    match call.operation {
+        Operation::Read => read(system, call, class, named).await,
+        Operation::Update => register(system, call, class, named).await,
+        Operation::Delete => {
+            let version = version(&call.body, "version")?;
+            if let Some(plugin) = plugins::find(call.transaction, class, named, &version).await? {
+                plugins::remove(call.transaction, call.tree, &plugin).await?;
+            }
+            Ok(Reply::nothing())
+        }
+        Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),
+    }
+}
+
+async fn of(system: &System, call: Call<'_>, class: MountClass) -> Result<Reply, Fault> {
+    if !matches!(call.operation, Operation::Read | Operation::List) {
+        return Err(unsupported());
+    }
+    let of = plugins::of(call.transaction, class).await?;
+    Reply::data(&json!({ "keys": named(system, class, &of.iter().collect::<Vec<_>>()) }))
+}
+
+async fn read(system: &System, call: Call<'_>, class: MountClass, named: &str) -> Result<Reply, Fault> {
+    let asked = params::text(&call.body, "version")?.unwrap_or_default();
+    let builtin = system.catalog.builtin(class, named);
+    if let Some(guest) = builtin
+        && asked == builtin_version(&guest.descriptor.version)
+    {
+        return shown_builtin(named, guest);
+    }
+    let version = Version::parse(asked)?;
+    let found = match plugins::find(call.transaction, class, named, &version).await? {
+        Some(plugin) => Some(plugin),
+        None if version.is_none() => plugins::resolve(call.transaction, class, named, &version).await?,
+        None => None,
+    };
+    match (found, builtin) {
+        (Some(plugin), _) => {
+            let code = Code::find(call.transaction, &plugin.sha256).await?;
+            Reply::data(&shown(&plugin, code.as_ref()))
+        }
+        (None, Some(guest)) if version.is_none() => shown_builtin(named, guest),
+        (None, _) => Err(Fault::absent()),
+    }
+}
+
+fn shown_builtin(name: &str, guest: &sandbox::Guest) -> Result<Reply, Fault> {
+    Reply::data(&json!({
+        "name": name, "builtin": true, "command": "", "args": null, "sha256": "", "deprecation_status": "supported",
+        "version": builtin_version(&guest.descriptor.version), "about": guest.descriptor.about, "imports": guest.imports,
+    }))
+}
+
+fn shown(plugin: &Plugin, code: Option<&Code>) -> Value {
+    let mut data = json!({
+        "name": plugin.name, "builtin": false, "command": plugin.command, "args": [], "sha256": plugin.sha256,
+        "version": plugin.version,
+    });
+    if let (Value::Object(fields), Some(code)) = (&mut data, code) {
+        let stored = matches!(code.source, Source::Stored { .. });
+        fields.insert("about".into(), json!(code.about));
+        fields.insert("imports".into(), json!(code.imports));
+        fields.insert("says_name".into(), json!(code.names_itself));
+        fields.insert("says_version".into(), json!(code.version));
+        fields.insert("size".into(), json!(code.size));
+        fields.insert("source".into(), json!(if stored { "store" } else { "plugin_directory" }));
+    }
+    data
+}
+
+async fn register(system: &System, call: Call<'_>, class: MountClass, name: &str) -> Result<Reply, Fault> {
+    let body = &call.body;
+    refuse_others(body)?;
+    let sent = component(body)?;
+    let command = params::text(body, "command")?.unwrap_or_default();
+    let sha256 = sha256(body)?.ok_or_else(|| Fault::invalid("sha256: missing SHA-256 value"))?;
+    match (&sent, command) {
+        (None, "") => return Err(Fault::invalid("command: missing command value")),
+        (Some(_), command) if !command.is_empty() => {
+            return Err(Fault::invalid("command: send the component or name a file, not both"));
+        }
+        _ => {}
+    }
+    let version = version(body, "version")?;
+    let plugin = Plugin::new(class, name, version, &sha256, command);
+    let examined = system.catalog.examine(call.transaction, &plugin, sent).await?;
+    plugins::put(call.transaction, call.tree, &plugin, (&examined.code, examined.bytes.as_deref())).await?;
+    tracing::info!(
+        request = call.request,
+        name,
+        sha256,
+        version = plugin.version.to_string(),
+        imports = examined.code.imports.join(" "),
+        "a plugin is registered"
+    );
+    Ok(Reply::nothing())
+}
+
+/// What plugins of other sorts take: a component has neither a command line nor an environment.
+fn refuse_others(body: &Map<String, Value>) -> Result<(), Fault> {
+    for field in ["args", "env"] {
+        if body.get(field).is_some_and(|value| !value.is_null() && *value != json!([]) && *value != json!("")) {
+            return Err(Fault::invalid(format!("{field}: a component has neither a command line nor an environment")));
+        }
+    }
+    match params::text(body, "runtime")? {
+        None | Some("" | "wasm") => Ok(()),
+        Some(_) => Err(Fault::invalid("runtime: must be \"wasm\", or nothing")),
+    }
+}
+
+/// The digest that was sent, in lower-case hex.
+fn sha256(body: &Map<String, Value>) -> Result<Option<String>, Fault> {
+    let sent = match params::text(body, "sha256")? {
+        None | Some("") => params::text(body, "sha_256")?,
+        sent => sent,
+    };
+    let Some(sent) = sent.filter(|sent| !sent.is_empty()) else { return Ok(None) };
+    match hex::decode(sent) {
+        Ok(bytes) if bytes.len() == 32 => Ok(Some(hex::encode(bytes))),
+        _ => Err(Fault::invalid("sha256: Could not decode SHA-256 value from Hex: must be 64 hexadecimal digits")),
+    }
+}
+
+/// The component itself, where it was sent.
+fn component(body: &Map<String, Value>) -> Result<Option<Vec<u8>>, Fault> {
+    let Some(sent) = params::text(body, "component")?.filter(|sent| !sent.is_empty()) else { return Ok(None) };
+    let bytes = STANDARD.decode(sent).map_err(|_| Fault::invalid("component: must be base64"))?;
+    if bytes.len() > plugins::UPLOAD_MAX {
+        let text = "component: at most 14 MiB can be sent; put a larger one into the plugin directory";
+        return Err(Fault::invalid(text));
+    }
+    Ok(Some(bytes))
+}
+
+impl System {
+    /// What a mount of this type gets which asks for this version, or for none: a registered component, or `None` for the
+    /// built-in guest.
+    pub(crate) async fn choose(
+        &self,
+        transaction: &mut storage::Transaction,
+        class: MountClass,
+        kind: &str,
+        wanted: &str,
+    ) -> Result<Option<Running>, Fault> {
+        let builtin = self.catalog.builtin(class, kind).map(|guest| guest.descriptor.version.as_str());
+        let said = wanted.trim_start_matches('v');
+        if builtin.is_some_and(|version| said.strip_suffix("+builtin") == Some(version)) {
+            return Ok(None);
+        }
+        let version = Version::parse(wanted).map_err(|_| no_version(kind, wanted))?;
+        let found = if name(kind).is_ok() { plugins::resolve(transaction, class, kind, &version).await? } else { None };
+        match (found, builtin) {
+            (Some(plugin), _) => Ok(Some(Running { version: plugin.version.to_string(), sha256: plugin.sha256 })),
+            (None, Some(builtin)) if version.is_none() || said == builtin => Ok(None),
+            (None, Some(_)) => Err(no_version(kind, wanted)),
+            (None, None) if version.is_none() => Err(self.unknown(class, kind)),
+            (None, None) => Err(no_version(kind, wanted)),
+        }
+    }
+
+    fn unknown(&self, class: MountClass, kind: &str) -> Fault {
+        let known = self.catalog.names(class).collect::<Vec<_>>().join(", ");
+        Fault::invalid(format!("plugin not found in the catalog: {kind} (type: built in are {known})"))
+    }
+}
+
+fn no_version(kind: &str, wanted: &str) -> Fault {
+    Fault::invalid(format!("plugin_version: plugin not found in the catalog: {kind} {wanted}"))
+}

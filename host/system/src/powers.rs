@@ -1,0 +1,91 @@
+//! What operators grant a mount's engine, as `sys/mounts/:path/tune` reads and shows it under `powers`.
+
+use keys::Usage;
+use model::Fault;
+use serde_json::{Map, Value, json};
+use tenancy::Powers;
+
+use crate::params;
+
+/// Most hosts of one mount.
+const HOSTS_MAX: usize = 64;
+/// Least memory that an engine can be given, in bytes: one page of WebAssembly.
+const MEMORY_MIN: u64 = 64 << 10;
+/// Most requests at once that can be said.
+const CONCURRENCY_MAX: u64 = 10_000;
+
+/// Takes what was sent. What is null goes back to what holds when nothing is said; what is absent stays.
+pub(crate) fn take(powers: &mut Powers, body: &Map<String, Value>) -> Result<(), Fault> {
+    let fields = match body.get("powers") {
+        None => return Ok(()),
+        Some(Value::Null) => {
+            *powers = Powers::default();
+            return Ok(());
+        }
+        Some(Value::Object(fields)) => fields,
+        Some(_) => return Err(Fault::invalid("powers: must be an object")),
+    };
+    for (name, value) in fields {
+        let said = !value.is_null();
+        match name.as_str() {
+            "http_out" => powers.http_out = said.then(|| hosts(fields)).transpose()?,
+            "managed_key_usages" => powers.managed_key_usages = said.then(|| usages(fields)).transpose()?,
+            "memory_max" => powers.memory_max = number(fields, name, MEMORY_MIN, sandbox::MEMORY_MAX as u64)?,
+            "cpu_time_max" => {
+                let most = u64::try_from(sandbox::CPU_MAX.as_millis()).unwrap_or(u64::MAX);
+                powers.cpu_time_max = number(fields, name, 1, most)?;
+            }
+            "concurrency_max" => powers.concurrency_max = number(fields, name, 1, CONCURRENCY_MAX)?,
+            "log_lines_max" => powers.log_lines_max = number(fields, name, 0, sandbox::LOG_LINES_MAX.into())?,
+            _ => {
+                return Err(Fault::invalid(format!(
+                    "powers: there is none of that name: {}; there are http_out, managed_key_usages, memory_max, \
+                     cpu_time_max, concurrency_max and log_lines_max",
+                    name.chars().take(64).collect::<String>()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn hosts(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
+    let hosts = params::list(fields, "http_out")?.unwrap_or_default();
+    if hosts.len() > HOSTS_MAX {
+        return Err(Fault::invalid("powers.http_out: at most 64 hosts"));
+    }
+    let read = outgoing::Allowed::new(hosts.iter().map(String::as_str));
+    read.map_err(|error| Fault::invalid(format!("powers.http_out: {error}")))?;
+    Ok(hosts)
+}
+
+fn usages(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
+    let words = params::list(fields, "managed_key_usages")?.unwrap_or_default();
+    let known = |word: &String| {
+        let names = || Usage::ALL.map(Usage::name).join(", ");
+        let wrong = || Fault::invalid(format!("powers.managed_key_usages: {word:?} is not a usage; use {}", names()));
+        Usage::parse(word).map(|usage| usage.name().to_owned()).ok_or_else(wrong)
+    };
+    words.iter().map(known).collect()
+}
+
+fn number(fields: &Map<String, Value>, name: &str, least: u64, most: u64) -> Result<Option<u64>, Fault> {
+    let said = params::number(fields, name)?;
+    if said.is_some_and(|said| !(least..=most).contains(&said)) {
+        return Err(Fault::invalid(format!("powers.{name}: must be from {least} to {most}")));
+    }
+    Ok(said)
+}
+
+/// What was said.
+pub(crate) fn shown(powers: &Powers) -> Value {
+    let fields = [
+        ("http_out", powers.http_out.as_ref().map(|hosts| json!(hosts))),
+        ("managed_key_usages", powers.managed_key_usages.as_ref().map(|usages| json!(usages))),
+        ("memory_max", powers.memory_max.map(Value::from)),
+        ("cpu_time_max", powers.cpu_time_max.map(Value::from)),
+        ("concurrency_max", powers.concurrency_max.map(Value::from)),
+        ("log_lines_max", powers.log_lines_max.map(Value::from)),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,94 @@
+//! What a mount's engine may use is what its mount was granted.
+
+use std::thread;
+
+use harness::{HOSTILE, Server};
+use serde_json::{Value, json};
+
+use crate::hostile::{Hostile, a_bystander_is_served, failed_with, server};
+
+#[test]
+fn a_secrets_engine_asks_nobody_until_its_mount_is_granted_hosts_and_then_only_those_of_the_operator() {
+    let hostile = Hostile::at("asking");
+    let asked = || hostile.told("ask-host", json!({ "url": "https://example.org/" }));
+    let refused = asked();
+    assert_eq!(refused["refused"], "NotAllowed");
+    assert!(refused["message"].as_str().unwrap().contains("powers.http_out"), "{refused}");
+    hostile.tune(json!({ "powers": { "http_out": ["example.org:443"] } }));
+    let refused = asked();
+    assert_eq!(refused["refused"], "NotAllowed");
+    assert!(refused["message"].as_str().unwrap().contains("http_out.allow of the server"), "{refused}");
+}
+
+#[test]
+fn a_lent_key_is_used_for_what_the_mount_was_granted_and_for_nothing_else() {
+    let hostile = Hostile::at("verifier");
+    let body = json!({
+        "library": "hsm", "token_label": "nowhere", "pin": "1234", "key_label": "k", "mechanism": "0x1041",
+        "curve": "P256", "usages": "sign,verify", "any_mount": true,
+    });
+    assert_eq!(server().call("POST", "sys/managed-keys/pkcs11/narrow", body).status, 204);
+    let sign = || hostile.told("sign-with/narrow", json!({}));
+    let before = sign();
+    assert_ne!(before["refused"], "UsageDenied", "{before}");
+    hostile.tune(json!({ "powers": { "managed_key_usages": ["verify"] } }));
+    let shown = server().call("GET", "sys/mounts/verifier/tune", Value::Null);
+    assert_eq!(shown.json["data"]["powers"], json!({ "managed_key_usages": ["verify"] }));
+    hostile.tune(json!({ "powers": { "managed_key_usages": null } }));
+    assert_eq!(server().call("GET", "sys/mounts/verifier/tune", Value::Null).json["data"].get("powers"), None);
+}
+
+#[test]
+fn memory_and_time_are_what_the_mount_was_granted() {
+    let hostile = Hostile::at("frugal");
+    hostile.tune(json!({ "powers": { "memory_max": 16 << 20, "cpu_time_max": 100 } }));
+    let got = hostile.told("grab-memory", Value::Null)["mebibytes"].as_u64().unwrap();
+    assert!((1..16).contains(&got), "{got} MiB of 16");
+    let start = std::time::Instant::now();
+    failed_with(&hostile.ask("loop-forever", Value::Null), "took too long and was stopped");
+    assert!(start.elapsed().as_secs() < 4, "{:?}, and others have 5 s", start.elapsed());
+    a_bystander_is_served();
+}
+
+#[test]
+fn one_request_more_at_once_than_granted_is_asked_to_come_back() {
+    let server = Server::with_guests(&[HOSTILE]);
+    let mount = json!({ "type": "hostile", "config": { "powers": { "concurrency_max": 1 } } });
+    assert_eq!(server.call("POST", "sys/mounts/narrow", mount).status, 204);
+    let sleepy = || server.call("POST", "narrow/sleepy", json!({ "milliseconds": 700 }));
+    let answers = thread::scope(|scope| {
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(sleepy)).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
+    });
+    let served = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!((1..4).contains(&served), "{served} of 4 were served");
+    for refused in answers.iter().filter(|answer| answer.status != 200) {
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{}", refused.text);
+        assert!(refused.error().contains("1 requests of this mount are under way"), "{}", refused.text);
+    }
+    assert_eq!(sleepy().status, 200, "turns are given back");
+}
+
+#[test]
+fn powers_that_are_none_are_refused_and_change_nothing() {
+    let hostile = Hostile::at("powerless");
+    let table = [
+        (json!("all"), "powers: must be an object"),
+        (json!({ "files": true }), "powers: there is none of that name: files"),
+        (json!({ "http_out": ["https://example.org"] }), "powers.http_out: must hold entries such as"),
+        (json!({ "managed_key_usages": ["sing"] }), "powers.managed_key_usages: \"sing\" is not a usage"),
+        (json!({ "memory_max": 1 }), "powers.memory_max: must be from 65536 to 67108864"),
+        (json!({ "memory_max": "much" }), "memory_max"),
+        (json!({ "cpu_time_max": 0 }), "powers.cpu_time_max: must be from 1 to 5000"),
+        (json!({ "cpu_time_max": 5001 }), "powers.cpu_time_max: must be from 1 to 5000"),
+        (json!({ "concurrency_max": 0 }), "powers.concurrency_max: must be from 1 to 10000"),
+        (json!({ "log_lines_max": 101 }), "powers.log_lines_max: must be from 0 to 100"),
+    ];
+    for (powers, says) in table {
+        let refused = server().call("POST", "sys/mounts/powerless/tune", json!({ "powers": powers }));
+        assert_eq!(refused.status, 400, "{says}: {}", refused.text);
+        assert!(refused.error().contains(says), "{says}: {}", refused.text);
+    }
+    assert_eq!(server().call("GET", "sys/mounts/powerless/tune", Value::Null).json["data"].get("powers"), None);
+    hostile.told("sleepy", json!({ "milliseconds": 1 }));
+}
