@@ -73,7 +73,7 @@ pub struct Policy {
     /// The registered component that reads it; `None`: the built-in one.
     pub running: Option<Running>,
     /// What it says.
-    pub text: Arc<str>,
+    pub text: String,
     /// The paths that it lies on, from its namespace down.
     pub paths: Vec<String>,
     /// The names of managed keys that it lies on, when they are used in its namespace or below.

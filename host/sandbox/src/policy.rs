@@ -111,12 +111,12 @@ impl PolicyGuest {
     /// Judges by a policy that was checked, in the time of a processor that is given for it.
     pub async fn evaluate(
         &self,
-        text: &Arc<str>,
+        text: &str,
         question: &Arc<wit::Question>,
         cpu: Option<Duration>,
         deadline: Instant,
     ) -> Result<Verdict, Unjudged> {
-        let (text, question) = (Arc::clone(text), Arc::clone(question));
+        let (text, question) = (text.to_owned(), Arc::clone(question));
         let judged = self.enter(&self.name, limits(cpu.unwrap_or(JUDGING_CPU)), deadline, |exports, store| {
             Box::pin(async move { exports.call_evaluate(store, &text, &question).await })
         });

@@ -184,6 +184,7 @@ async fn furnish(
         tenancy: Tenancy::open(&store).await?,
         tokens,
         policies: Arc::clone(system.policies()),
+        governing: Arc::clone(system.governing()),
         root_acl: Arc::new(Acl::root()),
         barrier,
         store,
