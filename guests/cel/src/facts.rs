@@ -23,7 +23,7 @@ pub(crate) fn of(question: &Question) -> Result<[(&'static str, Value); 5], Stri
         Act::Request(request) => (Some(request), None),
         Act::KeyUse(key) => (key.request.as_ref(), Some(key)),
     };
-    let request = request.map(|facts| request_of(facts)).transpose()?;
+    let request = request.map(request_of).transpose()?;
     Ok([
         ("now", time(question.time)?),
         ("request", request.unwrap_or(Value::Null)),

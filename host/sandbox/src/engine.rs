@@ -121,8 +121,8 @@ impl Sandbox {
 
     /// Checks what a component imports and what it says of itself. What it does from then on is told the meter.
     async fn admit(&self, component: &Component, meter: &Meter) -> Result<Loaded, LoadError> {
-        let mut exports = component.component_type().exports(&self.engine).map(|(export, _)| export.to_owned());
-        if exports.any(|export| export.starts_with(JUDGES)) {
+        let shape = component.component_type();
+        if shape.exports(&self.engine).any(|(export, _)| export.starts_with(JUDGES)) {
             let guest = self.admit_policy(component).await?;
             return Ok(Loaded::Policy(Arc::new(guest.observed(meter.clone()))));
         }
