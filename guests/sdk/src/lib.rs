@@ -108,6 +108,9 @@ pub use fault::{Fault, FaultKind};
 pub use request::{Operation, Request, Sent};
 pub use response::{Answer, Lease, Response};
 pub use route::{Action, Existence, Handler, Route};
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub use getrandom;
 #[doc(hidden)]
 pub use serde;
 pub use serde_json;
