@@ -16,7 +16,7 @@ use crate::Artifact;
 pub const ACCOUNT: (&str, &str) = ("innkeeper", "a password of the registry");
 
 /// Runs the program until standard input ends, as it does when whoever holds it is gone.
-const RUN: &str = r#"docker-registry serve "$1" 2>&1 & pid=$!; cat >/dev/null; kill $pid; wait $pid"#;
+const RUN: &str = r#"docker-registry serve "$1" 2>&1 & pid=$!; cat >/dev/null; kill $pid; wait $pid 2>/dev/null"#;
 
 /// A registry, until this is dropped or the process ends.
 pub struct DockerRegistry {
