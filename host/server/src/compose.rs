@@ -13,9 +13,11 @@ use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use meter::Meter;
 use model::Fault;
 use outgoing::Outgoing;
-use plugins::{Catalog, Compiled, Directory};
+use plugins::{Catalog, Compiled, Directory, Origins};
+use registries::Registries;
 use sandbox::{Guest, Sandbox};
 use seal::{Lock, Wrapper};
+use signatures::Signers;
 use storage::barrier::Barrier;
 use storage::{Driver, Store};
 use system::{AfterRestore, Front, Info, Snapshots, System};
@@ -102,7 +104,7 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let sandbox = Arc::new(Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?);
     let meter = Meter::default();
     let guests = guests(&sandbox, more).await?;
-    let catalog = Catalog::new(Arc::clone(&sandbox), guests, folders(config)?, meter.clone());
+    let catalog = Catalog::new(Arc::clone(&sandbox), guests, origins(config)?, meter.clone());
     let info = Info {
         reported_version: config.reported_version.clone(),
         cluster_name: config.cluster_name.clone(),
@@ -228,8 +230,8 @@ fn library(stanza: &config::Library) -> Library {
     Library { name: stanza.name.clone(), path: stanza.path.clone(), namespaces: stanza.namespaces.clone() }
 }
 
-/// The folder that components are read from, and the one that their native code is kept in.
-fn folders(config: &Config) -> Result<(Option<Directory>, Option<Compiled>), Fault> {
+/// Where components come from and where their native code is kept, and who signs them.
+fn origins(config: &Config) -> Result<Origins, Fault> {
     fn open<T>(
         key: &str,
         path: Option<&PathBuf>,
@@ -240,7 +242,10 @@ fn folders(config: &Config) -> Result<(Option<Directory>, Option<Compiled>), Fau
     }
     let directory = open("plugin_directory", config.plugin_directory.as_ref(), Directory::open)?;
     let compiled = open("plugin_cache_directory", config.plugin_cache_directory.as_ref(), Compiled::open)?;
-    Ok((directory, compiled))
+    let registries = Registries::new(config.plugin_registries.clone());
+    let registries =
+        registries.map_err(|(host, wrong)| Fault::internal(format!("plugin_registries {host:?}: {wrong}")))?;
+    Ok(Origins { directory, compiled, registries, signers: Signers::new(config.plugin_signers.clone()) })
 }
 
 #[allow(unsafe_code, reason = "the built-in guests were precompiled by this build and are part of this binary")]

@@ -4,6 +4,7 @@ mod http_out;
 mod library;
 mod listener;
 mod managed_keys;
+mod plugins;
 mod seal;
 mod shown;
 mod storage;
@@ -12,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use outgoing::Allowed;
+use registries::Registry;
 use serde_json::{Map, Value};
+use signatures::Signer;
 
 pub use self::library::{Library, Process, Settings};
 pub use self::listener::{Forwarded, Listener};
@@ -43,6 +46,10 @@ pub struct Config {
     pub plugin_directory: Option<PathBuf>,
     /// The folder that native code of registered components is kept in.
     pub plugin_cache_directory: Option<PathBuf>,
+    /// The registries that components are pulled from: none, unless named.
+    pub plugin_registries: Vec<Registry>,
+    /// Who signs components, and for which namespaces.
+    pub plugin_signers: Vec<Signer>,
     /// Where everything is kept.
     pub storage: Storage,
     /// Whether that was said.
@@ -97,6 +104,8 @@ impl Default for Config {
             http_out: Allowed::default(),
             plugin_directory: None,
             plugin_cache_directory: None,
+            plugin_registries: Vec::new(),
+            plugin_signers: Vec::new(),
             storage: Storage::Memory,
             storage_given: false,
             seal: None,
@@ -206,6 +215,8 @@ impl Reader<'_> {
                 "plugin_cache_directory" => {
                     self.config.plugin_cache_directory = self.folder("plugin_cache_directory", &value)?
                 }
+                "plugin_registries" => self.labelled("plugin_registries", &value, Self::plugin_registry)?,
+                "plugin_signers" => self.labelled("plugin_signers", &value, Self::plugin_signer)?,
                 "log_level" => {
                     self.config.log_level =
                         self.one_of("log_level", &value, &["trace", "debug", "info", "warn", "error"])?
@@ -401,6 +412,26 @@ mod tests {
         assert!(twice("process = \"in-process\"").unwrap_err().to_string().contains("kms_library"));
     }
 
+    /// A signer with a key of Ed25519: that of the first test of RFC 8032.
+    fn signer(line: &str) -> String {
+        let key = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let pem = format!("-----BEGIN PUBLIC KEY-----\\n{key}\\n-----END PUBLIC KEY-----\\n");
+        format!("plugin_signers \"a\" {{\n public_key = \"{pem}\"\n {line}\n}}")
+    }
+
+    #[test]
+    fn registries_and_signers_of_plugins_are_read() {
+        let lines = "plugin_registries \"R.Example:5000\" {\n username = \"a\"\n password = \"b\"\n}\n\
+                     plugin_registries \"127.0.0.1:5000\" {\n plain_http = \"true\"\n}";
+        let config = top(lines).unwrap();
+        let hosts: Vec<_> = config.plugin_registries.iter().map(|one| one.host.as_str()).collect();
+        // The order of labels is that of the file, or that of their letters.
+        assert!(hosts.contains(&"r.example:5000") && hosts.contains(&"127.0.0.1:5000"), "{hosts:?}");
+        assert!(!format!("{config:?}").contains("\"b\""), "no password is shown");
+        let config = top(&signer("namespaces = [\"\", \"team-a\"]")).unwrap();
+        assert_eq!(config.plugin_signers[0].name(), "a");
+    }
+
     #[test]
     fn wrong_values_name_their_key() {
         for (text, key) in [
@@ -446,6 +477,30 @@ mod tests {
             ("http_out {\n allow = [\"http://a\"]\n}", "http_out.allow"),
             ("http_out = \"a\"", "http_out"),
             ("http_out {\n}\nhttp_out {\n}", "http_out"),
+            ("plugin_registries = 1", "plugin_registries"),
+            ("plugin_registries \"a/b\" {\n}", "plugin_registries \"a/b\""),
+            ("plugin_registries \"r.example\" {\n plain_http = true\n}", "plugin_registries \"r.example\".plain_http"),
+            ("plugin_registries \"r.example\" {\n username = \"a\"\n}", "plugin_registries \"r.example\".username"),
+            ("plugin_registries \"r.example\" {\n password = \"a\"\n}", "plugin_registries \"r.example\".username"),
+            (
+                "plugin_registries \"r.example\" {\n username = \"a\"\n password_file = \"b\"\n}",
+                "plugin_registries \"r.example\".password_file",
+            ),
+            (
+                "plugin_registries \"r.example\" {\n tls_ca_file = \"/nowhere/ca\"\n}",
+                "plugin_registries \"r.example\".tls_ca_file",
+            ),
+            (
+                "plugin_registries \"r.example\" {\n}\nplugin_registries \"R.Example\" {\n}",
+                "\": is there twice",
+            ),
+            ("plugin_signers \"a b\" {\n}", "plugin_signers \"a b\""),
+            ("plugin_signers \"a\" {\n}", "plugin_signers \"a\".public_key"),
+            ("plugin_signers \"a\" {\n public_key = \"junk\"\n}", "plugin_signers \"a\".public_key"),
+            ("plugin_signers \"a\" {\n public_key_file = \"a.pem\"\n}", "plugin_signers \"a\".public_key_file"),
+            ("plugin_signers \"a\" {\n namespaces = \"a\"\n}", "plugin_signers \"a\".namespaces"),
+            (&signer(""), "plugin_signers \"a\".namespaces"),
+            (&format!("{0}\n{0}", signer("namespaces = [\"\"]")), "plugin_signers \"a\": is there twice"),
             ("reported_version = \"new\"", "reported_version"),
             ("log_level = \"loud\"", "log_level"),
             ("max_lease_ttl = \"soon\"", "max_lease_ttl"),

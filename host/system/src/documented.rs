@@ -245,7 +245,11 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/plugins/catalog/{type}/{name}",
         &[
             (Read, "Shows a plugin: what it imports, its digest and its size.", "version"),
-            (Update, "Registers a component by its digest.", "sha256! command component version runtime"),
+            (
+                Update,
+                "Registers a component by its digest.",
+                "sha256! command component oci_image signature version runtime",
+            ),
             (Delete, "Removes a plugin that nothing runs.", "version"),
         ],
     ),

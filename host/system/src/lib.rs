@@ -332,7 +332,7 @@ impl System {
             Endpoint::Plugins => catalog::all(self, call).await,
             Endpoint::ReloadMounts => reload::backend(self, call).await,
             Endpoint::ReloadPlugin => reload::plugin(self, call, at).await,
-            Endpoint::Remount => remount::start(&managed_keys, call).await,
+            Endpoint::Remount => remount::start(self, &managed_keys, call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::InFlight => metrics::in_flight(self, &call),
             Endpoint::Metrics => metrics::metrics(self, &call),
