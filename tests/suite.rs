@@ -133,6 +133,10 @@ mod pki_sign;
 mod pki_verbatim;
 #[path = "api/plugins.rs"]
 mod plugins;
+#[path = "api/plugins_oci.rs"]
+mod plugins_oci;
+#[path = "api/plugins_signed.rs"]
+mod plugins_signed;
 #[path = "api/policies.rs"]
 mod policies;
 #[path = "isolation/powers.rs"]

@@ -490,10 +490,7 @@ mod tests {
                 "plugin_registries \"r.example\" {\n tls_ca_file = \"/nowhere/ca\"\n}",
                 "plugin_registries \"r.example\".tls_ca_file",
             ),
-            (
-                "plugin_registries \"r.example\" {\n}\nplugin_registries \"R.Example\" {\n}",
-                "\": is there twice",
-            ),
+            ("plugin_registries \"r.example\" {\n}\nplugin_registries \"R.Example\" {\n}", "\": is there twice"),
             ("plugin_signers \"a b\" {\n}", "plugin_signers \"a b\""),
             ("plugin_signers \"a\" {\n}", "plugin_signers \"a\".public_key"),
             ("plugin_signers \"a\" {\n public_key = \"junk\"\n}", "plugin_signers \"a\".public_key"),

@@ -74,7 +74,8 @@ async fn reload(system: &System, call: Call<'_>, mounts: Vec<Arc<Mount>>) -> Res
     for mount in &mounts {
         let wanted = mount.config.plugin_version.as_str();
         let Some(namespace) = call.tree.namespace_by_id(mount.namespace) else { continue };
-        let running = system.choose(call.transaction, &namespace.path, (mount.class, mount.kind.as_str()), wanted).await?;
+        let running =
+            system.choose(call.transaction, &namespace.path, (mount.class, mount.kind.as_str()), wanted).await?;
         if running == mount.running {
             continue;
         }
