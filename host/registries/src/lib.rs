@@ -8,7 +8,8 @@
 //! a registry hold secrets.
 //!
 //! The crate oci-client does the registry's handshake and streams the layer. It reads a manifest to its end however long it
-//! is, so that one question is asked here, with a bound.
+//! is, so that one question is asked here, with a bound. What a registry says as it lets somebody in, or refuses a layer, the
+//! client still reads whole: only [`TIME_MAX`] bounds that.
 #![forbid(unsafe_code)]
 
 mod failure;

@@ -493,7 +493,10 @@ mod tests {
             ("plugin_registries \"r.example\" {\n}\nplugin_registries \"R.Example\" {\n}", "\": is there twice"),
             ("plugin_signers \"a b\" {\n}", "plugin_signers \"a b\""),
             ("plugin_signers \"a\" {\n}", "plugin_signers \"a\".public_key"),
-            ("plugin_signers \"a\" {\n public_key = \"junk\"\n}", "plugin_signers \"a\".public_key"),
+            (
+                "plugin_signers \"a\" {\n public_key = \"junk\"\n namespaces = [\"\"]\n}",
+                "plugin_signers \"a\".public_key: must be one public key in PEM",
+            ),
             ("plugin_signers \"a\" {\n public_key_file = \"a.pem\"\n}", "plugin_signers \"a\".public_key_file"),
             ("plugin_signers \"a\" {\n namespaces = \"a\"\n}", "plugin_signers \"a\".namespaces"),
             (&signer(""), "plugin_signers \"a\".namespaces"),
