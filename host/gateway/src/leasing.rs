@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::answering::Answering;
 use crate::corridor::{Rooms, now, stored};
+use crate::governing::Subject;
 use crate::granting::Errand;
 use crate::recording;
 
@@ -165,8 +166,10 @@ impl Rooms {
         let guest = self.catalog.guest(&transaction, &mount).await?;
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
         let id = lease_id(&mount);
-        let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
-        let errand = Errand { id: &id, tree: &tree, namespace, mount: &mount, recorder, deadline };
+        let recorder = recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
+        let subject = Subject { id: &id, tree: &tree, namespace, mount: Some(&mount), deadline, request: None };
+        let witness = self.witness_unasked(recorder, &subject, &mut transaction).await?;
+        let errand = Errand { id: &id, tree: &tree, namespace, mount: &mount, witness, deadline };
         guest.revoke(self.grant(&errand, transaction)?, lent).await
     }
 
@@ -201,8 +204,8 @@ impl Rooms {
         mount.expect(&mut transaction)?;
         let asked = increment.filter(|increment| *increment > 0).unwrap_or(ttl);
         let id = lease_id(mount);
-        let (recorder, deadline) = (&answering.recorder, answering.deadline);
-        let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
+        let (witness, deadline) = (answering.witness(), answering.deadline);
+        let errand = Errand { id: &id, tree, namespace, mount, witness, deadline };
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
         let guest = self.catalog.guest(&transaction, mount).await?;
         let (lent, mut transaction) = guest.renew(self.grant(&errand, transaction)?, lent).await?;

@@ -11,6 +11,7 @@ use tenancy::{Mount, Tree, host_drawer};
 use tokio::time::Instant;
 
 use crate::corridor::{Rooms, now, stored};
+use crate::governing::Subject;
 use crate::granting::Errand;
 use crate::opening::Open;
 use crate::recording;
@@ -123,9 +124,11 @@ impl Rooms {
         let namespace =
             tree.namespace_by_id(mount.namespace).ok_or_else(|| Fault::internal("a mount of no namespace"))?;
         let id = format!("tick-{}", mount.accessor);
-        let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
+        let recorder = recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
         let deadline = Instant::now() + self.request_time.min(Duration::from_secs(EVERY));
-        let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
+        let subject = Subject { id: &id, tree, namespace, mount: Some(mount), deadline, request: None };
+        let witness = self.witness_unasked(recorder, &subject, &mut transaction).await?;
+        let errand = Errand { id: &id, tree, namespace, mount, witness, deadline };
         guest.tick(self.grant(&errand, transaction)?).await?.commit().await.map_err(stored)
     }
 }

@@ -14,6 +14,7 @@ mod id;
 mod kind;
 mod operation;
 mod path;
+mod plugin_type;
 mod reply;
 
 pub use auth::{Auth, LeaseInfo, TokenKind, WrapInfo};
@@ -23,4 +24,5 @@ pub use id::Id;
 pub use kind::Kind;
 pub use operation::Operation;
 pub use path::{Invalid, MountPath, NAME_MAX, NamespacePath, PATH_MAX, name, relative_path};
+pub use plugin_type::PluginType;
 pub use reply::{Fault, Payload, Reply};

@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) memory: usize,
     /// The bounds that it ran into, each once.
     pub(crate) bounds: Vec<Bound>,
+    /// What one may use that has no grant; by default what one may that describes itself.
+    alone: Option<Limits>,
     ticks: u32,
     deadline: Instant,
 }
@@ -72,9 +74,15 @@ impl State {
             long: Arc::default(),
             memory: 0,
             bounds: Vec::new(),
+            alone: None,
             ticks: 0,
             deadline,
         }
+    }
+
+    /// The state of an entry without powers, which may use so much.
+    pub(crate) fn alone(limits: Limits, deadline: Instant) -> Self {
+        Self { alone: Some(limits), ..Self::new(None, deadline) }
     }
 
     /// Runs at every tick while the guest itself is running: ends it, or lets others run for a moment.
@@ -105,7 +113,7 @@ impl State {
 
     /// How much the guest may use.
     pub(crate) fn limits(&self) -> &Limits {
-        self.grant.as_ref().map_or(&DESCRIBING, |grant| &grant.limits)
+        self.grant.as_ref().map(|grant| &grant.limits).or(self.alone.as_ref()).unwrap_or(&DESCRIBING)
     }
 
     /// Counts a core's time that the host spent for the guest. The guest's own ticks stand still meanwhile; parts of a
