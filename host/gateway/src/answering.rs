@@ -123,7 +123,8 @@ impl<'a> Answering<'a> {
 
     fn errand<'b>(&'b self, namespace: &'b Arc<Namespace>, mount: &'b Arc<Mount>) -> Errand<'b> {
         let (id, recorder) = (self.arrival.id.as_str(), &self.recorder);
-        Errand { id, tree: self.tree, namespace, mount, recorder, deadline: self.deadline }
+        let trace = self.arrival.trace.clone();
+        Errand { id, trace, tree: self.tree, namespace, mount, recorder, deadline: self.deadline }
     }
 
     /// What an engine is asked, and what it says of that.

@@ -12,6 +12,7 @@ use storage::Transaction;
 use system::{Duty, Leasing, Renewal};
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
+use traces::Trace;
 
 use crate::answering::Answering;
 use crate::corridor::{Rooms, now, stored};
@@ -166,7 +167,8 @@ impl Rooms {
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
         let id = lease_id(&mount);
         let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
-        let errand = Errand { id: &id, tree: &tree, namespace, mount: &mount, recorder, deadline };
+        let trace = Trace::default();
+        let errand = Errand { id: &id, trace, tree: &tree, namespace, mount: &mount, recorder, deadline };
         guest.revoke(self.grant(&errand, transaction)?, lent).await
     }
 
@@ -202,7 +204,8 @@ impl Rooms {
         let asked = increment.filter(|increment| *increment > 0).unwrap_or(ttl);
         let id = lease_id(mount);
         let (recorder, deadline) = (&answering.recorder, answering.deadline);
-        let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
+        let trace = answering.arrival.trace.clone();
+        let errand = Errand { id: &id, trace, tree, namespace, mount, recorder, deadline };
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
         let guest = self.catalog.guest(&transaction, mount).await?;
         let (lent, mut transaction) = guest.renew(self.grant(&errand, transaction)?, lent).await?;

@@ -9,6 +9,7 @@ use sandbox::Guest;
 use serde::{Deserialize, Serialize};
 use tenancy::{Mount, Tree, host_drawer};
 use tokio::time::Instant;
+use traces::Trace;
 
 use crate::corridor::{Rooms, now, stored};
 use crate::granting::Errand;
@@ -125,7 +126,7 @@ impl Rooms {
         let id = format!("tick-{}", mount.accessor);
         let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
         let deadline = Instant::now() + self.request_time.min(Duration::from_secs(EVERY));
-        let errand = Errand { id: &id, tree, namespace, mount, recorder, deadline };
+        let errand = Errand { id: &id, trace: Trace::default(), tree, namespace, mount, recorder, deadline };
         guest.tick(self.grant(&errand, transaction)?).await?.commit().await.map_err(stored)
     }
 }

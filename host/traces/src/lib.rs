@@ -24,3 +24,16 @@ pub use settings::{ENDPOINT_MAX, HEADERS_MAX, Settings, Unusable};
 pub use span::{Asks, Span, VALUE_MAX};
 pub use trace::{SPANS_MAX, Trace};
 pub use traces::{CLOSE_MAX, Traces};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_go_with_a_request_from_thread_to_thread() {
+        fn goes<T: Send + Sync + 'static>() {}
+        goes::<Traces>();
+        goes::<Trace>();
+        goes::<Span>();
+    }
+}

@@ -57,6 +57,11 @@ impl Trace {
         self.0.as_ref().map(|whole| whole.id.as_str())
     }
 
+    /// Whether anybody will read what it says: what costs to find out is worth it then.
+    pub fn is_recorded(&self) -> bool {
+        self.0.as_ref().is_some_and(|whole| whole.context.is_sampled())
+    }
+
     /// Names the request after what it wanted and where that is, as an engine describes it: `update`, `sign/{role}`.
     pub fn name(&self, operation: &str, template: &str) {
         self.on_span(|span| span.update_name(cut(&format!("{operation} {template}"))));
