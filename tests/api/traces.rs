@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "the room `traces` tests more with it")]
 mod receiver;
 
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::{PIN, ROOT, Server, Token};
@@ -47,14 +49,14 @@ fn a_request_its_guest_and_the_use_of_a_key_are_one_trace_below_the_caller() {
     assert_eq!(server.call("POST", "sys/mounts/signer", mount).status, 204);
     assert_eq!(server.call("POST", "signer/keys/hidden", json!({"managed_key_name": "lent"})).status, 204);
     traced(&server, "POST", "signer/sign/hidden", json!({"input": STANDARD.encode("s3cr3t")}));
-    // The request, its guest, a read of its record, and the use of the key, at least.
+    // Its own span ends last, so with it all others are there.
     let spans = runtime.block_on(async {
         loop {
             let spans = receiver.spans(1).await;
             if spans.iter().any(|span| span.kind == 2) {
                 break spans;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
     assert!(spans.iter().all(|span| span.trace == TRACE), "{spans:#?}");
@@ -92,9 +94,23 @@ fn a_receiver_that_hangs_delays_neither_a_request_nor_the_stop() {
     let runtime = Runtime::new().unwrap();
     let receiver = runtime.block_on(Receiver::plain(Manner::Hangs));
     let server = Server::start_with(&telemetry(&receiver).replace("ratio = 0", "ratio = 1"), &[]);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     for _ in 0..50 {
         traced(&server, "GET", "auth/token/lookup-self", Value::Null);
     }
-    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let began = Instant::now();
+    assert!(server.stop());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_waits_is_sent_before_the_end() {
+    let runtime = Runtime::new().unwrap();
+    let receiver = runtime.block_on(Receiver::plain(Manner::Takes));
+    let server = Server::start_with(&telemetry(&receiver), &[]);
+    traced(&server, "GET", "auth/token/lookup-self", Value::Null);
+    assert!(server.stop());
+    let spans = runtime.block_on(receiver.spans(2));
+    assert_eq!(one(&spans, "read auth/token/lookup-self").says["innkeeper.mount.type"], "token");
 }
