@@ -9,8 +9,12 @@ mod components;
 use components::{Failure, components};
 
 /// The crates and their folders.
-const GUESTS: [(&str, &str); 3] =
-    [("hostile", "tests/guests/hostile"), ("overreach", "tests/guests/overreach"), ("porter", "tests/guests/porter")];
+const GUESTS: [(&str, &str); 4] = [
+    ("frozen", "tests/guests/frozen"),
+    ("hostile", "tests/guests/hostile"),
+    ("overreach", "tests/guests/overreach"),
+    ("porter", "tests/guests/porter"),
+];
 
 fn main() -> Result<(), Failure> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);

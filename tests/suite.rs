@@ -51,6 +51,8 @@ mod faults;
 mod forge;
 #[path = "durability/golden.rs"]
 mod golden;
+#[path = "api/governing.rs"]
+mod governing;
 #[path = "isolation/hostile.rs"]
 mod hostile;
 #[path = "api/identity.rs"]

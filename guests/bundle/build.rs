@@ -12,7 +12,7 @@ mod tuning;
 use components::{Failure, components};
 
 /// The crates to bundle and their folders; each becomes a constant of src/lib.rs.
-const GUESTS: [(&str, &str); 9] = [
+const GUESTS: [(&str, &str); 10] = [
     ("approle", "guests/approle"),
     ("cert", "guests/cert"),
     ("echo", "guests/echo"),
@@ -20,6 +20,7 @@ const GUESTS: [(&str, &str); 9] = [
     ("kubernetes", "guests/kubernetes"),
     ("kv", "guests/kv"),
     ("pki", "guests/pki"),
+    ("policy-cel", "guests/cel"),
     ("signer", "guests/signer"),
     ("userpass", "guests/userpass"),
 ];

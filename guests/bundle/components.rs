@@ -29,7 +29,7 @@ pub(crate) fn components(root: &Path, guests: &[(&str, &str)]) -> Result<Vec<Vec
     }
     let modules = build(root, guests)?;
     let component = |(package, _): &(&str, &str)| -> Result<Vec<u8>, Failure> {
-        let module = fs::read(modules.join(format!("{package}.wasm")))?;
+        let module = fs::read(modules.join(format!("{}.wasm", package.replace('-', "_"))))?;
         Ok(wit_component::ComponentEncoder::default().validate(true).module(&module)?.encode()?)
     };
     guests.iter().map(component).collect()

@@ -250,7 +250,7 @@ fn a_token_is_renewed_as_long_as_its_role_is_there_and_used_from_where_the_role_
 fn configuration_and_roles_read_back_as_they_were_written() {
     let server = started();
     let config = server.call("GET", "auth/jwt/config", Value::Null).json["data"].clone();
-    assert_eq!(config["jwt_validation_pubkeys"], json!([SIGNER.pem()]));
+    assert_eq!(config["jwt_validation_pubkeys"], json!([SIGNER.pem().trim_end()]));
     assert_eq!((&config["jwks_url"], &config["default_role"]), (&json!(""), &json!("")));
     assert!(config.get("keys").is_none() && config.get("provider").is_none());
     assert_eq!(server.call("LIST", "auth/jwt/role", Value::Null).status, 404);

@@ -43,13 +43,13 @@ assert (entry["allowed_common_names"], entry["token_ttl"], entry["display_name"]
 assert entry["certificate"] == authority
 entries.configure_tls_certificate()
 ann = hvac.Client(url=ADDRESS, verify=OWN, cert=PAIR)
-login = ann.auth.cert.login(name="machines", cacert=OWN, cert_pem=PAIR[0], key_pem=PAIR[1])
+login = ann.auth.cert.login(name="machines", cert_pem=PAIR[0], key_pem=PAIR[1])
 assert login["auth"]["metadata"]["common_name"] == "ann", login
 assert ann.is_authenticated()
 assert ann.auth.token.renew_self()["auth"]["lease_duration"] == 1200
 refused(lambda: hvac.Client(url=ADDRESS, verify=OWN, token=ann.token).auth.token.renew_self())
 entries.create_ca_certificate_role("machines", certificate=authority, allowed_common_names="bob")
-refused(lambda: ann.auth.cert.login(name="machines", cacert=OWN, cert_pem=PAIR[0], key_pem=PAIR[1], use_token=False))
+refused(lambda: ann.auth.cert.login(name="machines", cert_pem=PAIR[0], key_pem=PAIR[1], use_token=False))
 entries.delete_certificate_role("machines")
 refused(lambda: entries.read_ca_certificate_role("machines"), exceptions.InvalidPath)
 

@@ -68,6 +68,8 @@ pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.com
 pub const OVERREACH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overreach.component.wasm"));
 /// The component of an auth method that says whatever it is told.
 pub const PORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/porter.component.wasm"));
+/// An engine built against version 0.1 of the contract alone.
+pub const FROZEN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/frozen.component.wasm"));
 /// Longest time that a test waits for one answer: longer than a server lets a request take.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 

@@ -177,15 +177,21 @@ fn a_token_that_somebody_makes_in_a_namespace_below_is_alive() {
 }
 
 #[test]
-fn tokens_below_a_login_leave_at_once_with_the_auth_method_wherever_it_moved() {
+fn tokens_below_a_login_leave_at_once_with_the_auth_method_and_when_it_moves() {
     let server = Server::start();
-    let ann = ann(&server);
-    let made = server.call_as(&ann, "POST", "auth/token/create", json!({}));
-    let child = made.json["auth"]["client_token"].as_str().unwrap().to_owned();
+    let child_of = |ann: &str| {
+        let made = server.call_as(ann, "POST", "auth/token/create", json!({}));
+        made.json["auth"]["client_token"].as_str().unwrap().to_owned()
+    };
+    let first = ann(&server);
+    let first_child = child_of(&first);
     let moved = server.call("POST", "sys/remount", json!({"from": "auth/people", "to": "auth/folk"}));
     assert_eq!(moved.status, 200, "{}", moved.text);
+    assert_eq!((looks_itself_up(&server, &first), looks_itself_up(&server, &first_child)), (403, 403));
+    let ann = ann(&server);
+    let child = child_of(&ann);
     assert_eq!((looks_itself_up(&server, &ann), looks_itself_up(&server, &child)), (200, 200));
-    assert_eq!(server.call("DELETE", "sys/auth/folk", Value::Null).status, 204);
+    assert_eq!(server.call("DELETE", "sys/auth/people", Value::Null).status, 204);
     assert_eq!((looks_itself_up(&server, &ann), looks_itself_up(&server, &child)), (403, 403));
     let asked = json!({"token": child, "path": "sys/mounts"});
     assert_ne!(server.call("POST", "sys/capabilities", asked).status, 200, "nor is it said what it could do");

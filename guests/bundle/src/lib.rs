@@ -3,7 +3,7 @@
 
 /// A built-in guest.
 pub struct Bundled {
-    /// The mount type.
+    /// The mount type, or the language of policies.
     pub name: &'static str,
     /// The component, as any host of the contract could load it.
     pub component: &'static [u8],
@@ -13,10 +13,13 @@ pub struct Bundled {
 
 macro_rules! bundled {
     ($name:literal) => {
+        bundled!($name, $name)
+    };
+    ($package:literal, $name:literal) => {
         Bundled {
             name: $name,
-            component: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".component.wasm")),
-            precompiled: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".cwasm")),
+            component: include_bytes!(concat!(env!("OUT_DIR"), "/", $package, ".component.wasm")),
+            precompiled: include_bytes!(concat!(env!("OUT_DIR"), "/", $package, ".cwasm")),
         }
     };
 }
@@ -42,6 +45,9 @@ pub const KV: Bundled = bundled!("kv");
 /// Certificate authorities.
 pub const PKI: Bundled = bundled!("pki");
 
+/// Policies in the Common Expression Language.
+pub const CEL: Bundled = bundled!("policy-cel", "cel");
+
 /// Uses managed keys over HTTP.
 pub const SIGNER: Bundled = bundled!("signer");
 
@@ -49,4 +55,4 @@ pub const SIGNER: Bundled = bundled!("signer");
 pub const USERPASS: Bundled = bundled!("userpass");
 
 /// All of them.
-pub const ALL: &[Bundled] = &[APPROLE, CERT, ECHO, JWT, KUBERNETES, KV, PKI, SIGNER, USERPASS];
+pub const ALL: &[Bundled] = &[APPROLE, CEL, CERT, ECHO, JWT, KUBERNETES, KV, PKI, SIGNER, USERPASS];

@@ -54,6 +54,7 @@ static bool key_failed(fault_t *fault, innkeeper_engine_keys_key_error_t error) 
   switch (error.kind) {
     case INNKEEPER_ENGINE_KEYS_KEY_ERROR_KIND_NOT_GRANTED:
     case INNKEEPER_ENGINE_KEYS_KEY_ERROR_KIND_USAGE_DENIED:
+    case INNKEEPER_ENGINE_KEYS_KEY_ERROR_KIND_DENIED_BY_POLICY:
       kind = INNKEEPER_ENGINE_TYPES_FAULT_KIND_DENIED;
       break;
     case INNKEEPER_ENGINE_KEYS_KEY_ERROR_KIND_NOT_FOUND:

@@ -134,6 +134,7 @@ const KEY_FAULTS = {
   "not-found": "invalid-request",
   "not-granted": "denied",
   "usage-denied": "denied",
+  "denied-by-policy": "denied",
   unsupported: "invalid-request",
   invalid: "invalid-request",
   unavailable: "unavailable",

@@ -121,6 +121,7 @@ KEY_FAULTS = {
     KeyErrorKind.NOT_FOUND: FaultKind.INVALID_REQUEST,
     KeyErrorKind.NOT_GRANTED: FaultKind.DENIED,
     KeyErrorKind.USAGE_DENIED: FaultKind.DENIED,
+    KeyErrorKind.DENIED_BY_POLICY: FaultKind.DENIED,
     KeyErrorKind.UNSUPPORTED: FaultKind.INVALID_REQUEST,
     KeyErrorKind.INVALID: FaultKind.INVALID_REQUEST,
     KeyErrorKind.UNAVAILABLE: FaultKind.UNAVAILABLE,

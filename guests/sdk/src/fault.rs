@@ -127,6 +127,7 @@ impl From<KeyError> for Fault {
             | KeyErrorKind::NotExportable => FaultKind::InvalidRequest,
             KeyErrorKind::Unavailable | KeyErrorKind::Timeout => FaultKind::Unavailable,
             KeyErrorKind::Internal => FaultKind::Internal,
+            KeyErrorKind::DeniedByPolicy => FaultKind::Denied,
         };
         Self { retry_after: error.retry_after, ..Self::new(kind, error.message) }
     }

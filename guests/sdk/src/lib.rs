@@ -86,6 +86,7 @@ mod lenient;
 pub mod log;
 pub mod network;
 pub mod passwords;
+pub mod policy;
 pub mod random;
 mod request;
 mod response;

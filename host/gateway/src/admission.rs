@@ -46,7 +46,8 @@ impl Known {
         all
     }
 
-    fn subject(&self) -> Subject {
+    /// What policies may ask of whoever asks.
+    pub(crate) fn subject(&self) -> Subject {
         self.facts.as_ref().map(|facts| system::subject(facts, self.home.id)).unwrap_or_default()
     }
 }

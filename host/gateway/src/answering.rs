@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use access::Admitted;
 use async_trait::async_trait;
+use keys::Witness;
 use model::{Fault, Kind, Operation, Reply};
 use sandbox::{Action, Call, Caller, RawBody, TokenWishes};
 use storage::Transaction;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use crate::admission::Known;
 use crate::body::Body;
 use crate::corridor::{Rooms, now, stored};
+use crate::governing::{self, Bench};
 use crate::granting::Errand;
 use crate::leasing::Loan;
 use crate::login::{self, Door};
@@ -29,6 +31,8 @@ pub(crate) struct Answering<'a> {
     pub(crate) deadline: Instant,
     /// Is told of each use of a managed key.
     pub(crate) recorder: Arc<Recorder>,
+    /// Judges each use of a managed key that a policy lies on.
+    pub(crate) bench: Option<Arc<Bench>>,
 }
 
 impl<'a> Answering<'a> {
@@ -63,7 +67,7 @@ impl<'a> Answering<'a> {
             tree: self.tree,
             body: body.into_fields(),
             admitted,
-            witness: self.recorder.witness(),
+            witness: self.witness(),
             token: self.arrival.token.as_ref(),
             transaction: &mut transaction,
             methods: self,
@@ -122,9 +126,14 @@ impl<'a> Answering<'a> {
     }
 
     fn errand<'b>(&'b self, namespace: &'b Arc<Namespace>, mount: &'b Arc<Mount>) -> Errand<'b> {
-        let (id, recorder) = (self.arrival.id.as_str(), &self.recorder);
+        let (id, witness) = (self.arrival.id.as_str(), self.witness());
         let trace = self.arrival.trace.clone();
-        Errand { id, trace, tree: self.tree, namespace, mount, recorder, deadline: self.deadline }
+        Errand { id, trace, tree: self.tree, namespace, mount, witness, deadline: self.deadline }
+    }
+
+    /// Who is told of uses of managed keys, and asked before.
+    pub(crate) fn witness(&self) -> Option<Arc<dyn Witness>> {
+        governing::witness(&self.recorder, self.bench.as_ref())
     }
 
     /// What an engine is asked, and what it says of that.

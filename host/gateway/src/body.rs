@@ -17,12 +17,12 @@ pub(crate) struct Body {
 
 impl Body {
     /// Reads the parameters. Where the body is taken as it is, only the query is read.
-    pub(crate) fn read(arrival: &Arrival, raw: bool) -> Result<Self, Fault> {
+    pub(crate) fn read(arrival: &Arrival, raw: bool, most: usize) -> Result<Self, Fault> {
         if raw || !arrival.operation.has_body() || arrival.body.is_empty() {
             return Ok(Self { text: None, fields: OnceLock::from(query(arrival)) });
         }
-        if arrival.body.len() > sandbox::BODY_MAX {
-            return Err(Fault::new(Kind::TooLarge, "this path takes a body of at most 8 MiB"));
+        if arrival.body.len() > most {
+            return Err(Fault::new(Kind::TooLarge, format!("this path takes a body of at most {} MiB", most >> 20)));
         }
         json::check(&arrival.body).map_err(Fault::invalid)?;
         let text = std::str::from_utf8(&arrival.body).map_err(|_| Fault::invalid("the request body is not UTF-8"))?;
@@ -35,6 +35,11 @@ impl Body {
             // What was checked reads.
             serde_json::from_str(self.text.as_deref().unwrap_or("{}")).unwrap_or_default()
         })
+    }
+
+    /// How long the parameters are in text, about: in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.text.as_ref().map_or(0, String::len)
     }
 
     /// The parameters as they were sent, for an engine.
@@ -54,7 +59,7 @@ impl Body {
 
 /// The parameters, taken apart, for what is answered in front of the corridor.
 pub(crate) fn fields(arrival: &Arrival) -> Result<Map<String, Value>, Fault> {
-    Body::read(arrival, false).map(Body::into_fields)
+    Body::read(arrival, false, sandbox::BODY_MAX).map(Body::into_fields)
 }
 
 /// Query parameters: a text each, a list where repeated.

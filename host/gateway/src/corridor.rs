@@ -47,6 +47,8 @@ pub struct Rooms {
     pub tokens: Arc<Tokens>,
     /// What they may do.
     pub policies: Arc<Policies>,
+    /// What guests judge by beside that.
+    pub governing: Arc<governing::Policies>,
     /// What those may do who may do everything.
     pub root_acl: Arc<Acl>,
     /// Keys of operators.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keys::Witness;
 use model::Fault;
 use sandbox::{Grant, Limits};
 use storage::Transaction;
@@ -10,7 +11,6 @@ use tokio::time::Instant;
 use traces::Trace;
 
 use crate::corridor::Rooms;
-use crate::recording::Recorder;
 
 /// What a guest is entered for: a request, or work that no request waits for.
 pub(crate) struct Errand<'a> {
@@ -21,8 +21,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) tree: &'a Tree,
     pub(crate) namespace: &'a Arc<Namespace>,
     pub(crate) mount: &'a Arc<Mount>,
-    /// Is told of each use of a managed key.
-    pub(crate) recorder: &'a Arc<Recorder>,
+    /// Is told of each use of a managed key, and asked before.
+    pub(crate) witness: Option<Arc<dyn Witness>>,
     /// When the guest is ended.
     pub(crate) deadline: Instant,
 }
@@ -40,7 +40,10 @@ impl Rooms {
             mount: Arc::clone(errand.mount),
             default_lease_ttl,
             max_lease_ttl,
-            managed_keys: errand.recorder.keys(&self.managed_keys),
+            managed_keys: match &errand.witness {
+                Some(witness) => self.managed_keys.witnessed(Arc::clone(witness)),
+                None => self.managed_keys.clone(),
+            },
             internal_keys: self.internal_keys.clone(),
             outgoing: Arc::clone(&self.outgoing),
             limits: Limits::of(errand.mount),

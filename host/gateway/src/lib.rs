@@ -12,6 +12,7 @@ mod body;
 mod corridor;
 mod cors;
 mod expiry;
+mod governing;
 mod granting;
 mod help;
 mod json;

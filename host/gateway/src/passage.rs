@@ -16,6 +16,7 @@ use crate::admission::{Asked, Known};
 use crate::answering::Answering;
 use crate::body::Body;
 use crate::corridor::{Passed, RERUNS_MAX, Rooms, rest, stored};
+use crate::governing::{Bench, Subject};
 use crate::recording::{self, Facts, Recorder};
 use crate::routing::{Answerer, Routed};
 
@@ -44,8 +45,8 @@ struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    fn answering(&self, rooms: &'a Rooms, recorder: Arc<Recorder>) -> Answering<'a> {
-        Answering { rooms, arrival: self.arrival, tree: self.tree, deadline: self.deadline, recorder }
+    fn answering(&self, rooms: &'a Rooms, recorder: Arc<Recorder>, bench: Option<Arc<Bench>>) -> Answering<'a> {
+        Answering { rooms, arrival: self.arrival, tree: self.tree, deadline: self.deadline, recorder, bench }
     }
 }
 
@@ -54,6 +55,10 @@ struct Decided {
     operation: Operation,
     body: Body,
     admitted: Admitted,
+    /// Judges uses of managed keys that policies lie on.
+    bench: Option<Arc<Bench>>,
+    /// Of policies that were not met, but do not refuse.
+    warnings: Vec<String>,
     transaction: Transaction,
 }
 
@@ -155,7 +160,16 @@ impl Rooms {
         };
         facts.decided(decided.as_ref().ok().map(|decided| (decided.operation, &decided.admitted)));
         let recorder = journey.record(&devices, &facts, decided.as_ref().err()).await?;
-        self.answer(ground.answering(self, recorder), &routed, decided?, upload, journey, &facts).await
+        let mut decided = decided?;
+        let bench = decided.bench.take();
+        let mut warnings = std::mem::take(&mut decided.warnings);
+        let answering = ground.answering(self, recorder, bench.clone());
+        let mut passed = self.answer(answering, &routed, decided, upload, journey, &facts).await?;
+        if let Passed::Replied(reply) = &mut passed {
+            warnings.extend(bench.iter().flat_map(|bench| bench.warnings()));
+            reply.warnings.extend(warnings);
+        }
+        Ok(passed)
     }
 
     /// Whether a request goes on.
@@ -173,17 +187,25 @@ impl Rooms {
         if !routed.unlocks() {
             ground.tree.expect_unlocked(&routed.namespace)?;
         }
-        let body = Body::read(arrival, routed.takes_raw(arrival.operation))?;
+        let body = Body::read(arrival, routed.takes_raw(arrival.operation), routed.body_max())?;
+        let subject = Subject::of_request(arrival, (ground.tree, routed), (&body, known), ground.deadline);
+        let governed = self.governed(&subject, &mut transaction).await?;
         let mut operation = arrival.operation;
         if let Some(engine) = routed.asks_first(arrival) {
-            let answering = ground.answering(self, recording::unopened(ground.devices, facts)?);
+            let bench = governed.as_ref().map(|governed| governed.bench(None));
+            let answering = ground.answering(self, recording::unopened(ground.devices, facts)?, bench);
             let exists;
             (exists, transaction) = answering.exists((routed, engine), known, &body, transaction).await?;
             operation = if exists { Operation::Update } else { Operation::Create };
         }
         let asked = Asked { operation, body: &body, wrap_ttl: arrival.wrap_ttl };
         let admitted = self.admit(known, routed, &asked, &mut transaction).await??;
-        Ok(Decided { operation, body, admitted, transaction })
+        let (mut bench, mut warnings) = (None, Vec::new());
+        if let Some(governed) = governed {
+            warnings = governed.judge(operation).await?;
+            bench = Some(governed.bench(Some(operation)));
+        }
+        Ok(Decided { operation, body, admitted, bench, warnings, transaction })
     }
 
     /// An upload is taken from the request once it is admitted, and only then read. It can be read once: what takes it
@@ -197,7 +219,7 @@ impl Rooms {
         journey: &mut Journey,
         facts: &Facts<'_>,
     ) -> Result<Passed, Fault> {
-        let Decided { operation, body, admitted, transaction } = decided;
+        let Decided { operation, body, admitted, transaction, .. } = decided;
         let matched = match &routed.answerer {
             Answerer::Host(matched) => matched,
             Answerer::Guest(engine) => {

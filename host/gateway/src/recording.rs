@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::Admitted;
 use async_trait::async_trait;
 use audit::{Answer, Audit, Auth, Data, Devices, KeyUse, Policy, Recording, Request, Wrap};
-use keys::{Hash, ManagedKeys, Sealing, Used, Witness};
+use keys::{Hash, Sealing, Used, Witness};
 use model::{Fault, MountClass, Operation, Payload, Reply};
 use num_bigint::BigInt;
 use serde::Serialize;
@@ -171,11 +171,6 @@ impl Recorder {
     ) -> Result<Arc<Self>, Fault> {
         let newer = Self::new(&audit.devices(transaction).await?, facts, || sent(facts.arrival))?;
         Ok(if newer.recording.is_empty() { self } else { Arc::new(newer) })
-    }
-
-    /// The managed keys for this request: each use of one is recorded.
-    pub(crate) fn keys(self: &Arc<Self>, keys: &ManagedKeys) -> ManagedKeys {
-        self.witness().map_or_else(|| keys.clone(), |witness| keys.witnessed(witness))
     }
 
     /// Who is told of uses; nobody when nothing is recorded.

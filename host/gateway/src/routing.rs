@@ -82,6 +82,14 @@ impl Routed {
         }
     }
 
+    /// Longest body, in bytes.
+    pub(crate) fn body_max(&self) -> usize {
+        match &self.answerer {
+            Answerer::Host(matched) => matched.body_max(),
+            Answerer::Guest(_) => sandbox::BODY_MAX,
+        }
+    }
+
     /// Whether the body is no JSON, but goes to an engine as it is.
     pub(crate) fn takes_raw(&self, operation: Operation) -> bool {
         let Answerer::Guest(engine) = &self.answerer else { return false };

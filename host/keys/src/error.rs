@@ -18,6 +18,8 @@ pub enum Reason {
     NotGranted,
     /// The key is lent, but not for this use.
     UsageDenied,
+    /// A policy refuses this use.
+    Governed,
     /// The key, or the place it lives in, cannot do this.
     Unsupported,
     /// The argument is malformed or over a bound.
@@ -64,6 +66,14 @@ pub enum Error {
         key: String,
         /// What is lacking.
         usage: Usage,
+    },
+    /// A policy refuses the use; the text says which and why, in words that clients may see.
+    #[error("managed key {key:?}: {why}")]
+    Governed {
+        /// The key's name.
+        key: String,
+        /// Which policy, and why.
+        why: String,
     },
     /// The token or KMS has no such key.
     #[error("the key is not in its token")]
@@ -153,7 +163,7 @@ impl Error {
     pub fn of(self, key: &str) -> Self {
         match self {
             named @ (Self::NotInNamespace(_) | Self::NotGranted(_) | Self::LibraryClosed { .. }) => named,
-            named @ (Self::UsageDenied { .. } | Self::UsageNotLent { .. }) => named,
+            named @ (Self::UsageDenied { .. } | Self::UsageNotLent { .. } | Self::Governed { .. }) => named,
             named @ (Self::Of { .. } | Self::Storage(_)) => named,
             other => Self::Of { key: key.to_owned(), source: Box::new(other) },
         }
@@ -165,6 +175,7 @@ impl Error {
             Self::NotInNamespace(_) | Self::Absent | Self::NoSuchKey => Reason::NotFound,
             Self::NotGranted(_) | Self::LibraryClosed { .. } => Reason::NotGranted,
             Self::UsageDenied { .. } | Self::UsageNotLent { .. } => Reason::UsageDenied,
+            Self::Governed { .. } => Reason::Governed,
             Self::Unsupported(_) | Self::UnsupportedScheme { .. } => Reason::Unsupported,
             Self::Unusable(_) | Self::Replaced | Self::Forbidden(_) => Reason::Unavailable,
             Self::Invalid(_) | Self::Present => Reason::Invalid,
@@ -194,6 +205,7 @@ impl Error {
                 Reason::NotFound => Kind::NotFound,
                 Reason::Unavailable | Reason::Timeout => Kind::Unavailable,
                 Reason::Internal => Kind::Internal,
+                Reason::Governed => Kind::Denied,
                 _ => Kind::InvalidRequest,
             },
         }
@@ -236,6 +248,7 @@ impl Error {
                 "managed key {key:?} is lent to this mount, but not to {}: powers.managed_key_usages does not include it",
                 usage.name()
             ),
+            Self::Governed { key, why } => format!("managed key {key:?} is not used: {why}"),
             Self::Absent => "key not found: it is not in its token or KMS, and allow_generate_key is not set".into(),
             Self::Present => {
                 "the key is there already; it is not made again, and only allow_replace_key with replace = \

@@ -11,6 +11,13 @@ use crate::{Error, Hash, KeyType, ProviderType, Scheme, Sealing};
 pub trait Witness: Send + Sync {
     /// Takes note. A failure keeps what came of the use from whoever asked for it.
     async fn used(&self, used: Used<'_>) -> Result<(), Fault>;
+
+    /// Is asked before the home is. The error says, in words that clients may see, why it must not be; of that [`Self::used`]
+    /// is told too.
+    async fn may(&self, used: Used<'_>) -> Result<(), String> {
+        let _ = used;
+        Ok(())
+    }
 }
 
 /// What was done with a key.
@@ -62,6 +69,8 @@ pub struct Used<'a> {
     pub key: &'a str,
     /// Its UUID, when there is such a key.
     pub uuid: Option<Id>,
+    /// The namespace that it is registered in, when there is such a key.
+    pub namespace: Option<Id>,
     /// Where it lives, when there is such a key.
     pub home: Option<ProviderType>,
     /// What it is, when that is known.
@@ -87,6 +96,7 @@ impl<'a> Used<'a> {
             act,
             key,
             uuid: None,
+            namespace: None,
             home: None,
             key_type: None,
             scheme: None,

@@ -9,6 +9,7 @@
 mod auth;
 mod chunks;
 mod class;
+mod plugin_type;
 pub mod envelope;
 mod id;
 mod kind;
@@ -19,6 +20,7 @@ mod reply;
 pub use auth::{Auth, LeaseInfo, TokenKind, WrapInfo};
 pub use chunks::{Chunks, Stream};
 pub use class::MountClass;
+pub use plugin_type::PluginType;
 pub use id::Id;
 pub use kind::Kind;
 pub use operation::Operation;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use meter::Meter;
-use model::{Fault, MountClass};
+use model::{Fault, Kind, MountClass, PluginType};
 use quick_cache::sync::Cache;
-use sandbox::{Guest, Sandbox};
+use sandbox::{Guest, Loaded, PolicyGuest, Sandbox};
 use storage::Transaction;
-use tenancy::Mount;
+use tenancy::{Mount, Running};
 use tokio::sync::Mutex;
 
 use crate::code::{self, apart};
@@ -27,8 +27,9 @@ struct Inner {
     sandbox: Arc<Sandbox>,
     secret: BTreeMap<String, Arc<Guest>>,
     auth: BTreeMap<String, Arc<Guest>>,
+    policy: BTreeMap<String, Arc<PolicyGuest>>,
     /// By digest. Of several that want the same one loads it and the others wait.
-    loaded: Cache<String, Arc<Guest>>,
+    loaded: Cache<String, Loaded>,
     /// Compiling takes all cores: one at a time.
     compiling: Mutex<()>,
     directory: Option<Directory>,
@@ -49,20 +50,25 @@ impl Catalog {
     /// Components are read from the folder, and native code is kept in the other, where there are such.
     pub fn new(
         sandbox: Arc<Sandbox>,
-        builtin: impl IntoIterator<Item = Guest>,
+        builtin: impl IntoIterator<Item = Loaded>,
         (directory, compiled): (Option<Directory>, Option<Compiled>),
         meter: Meter,
     ) -> Self {
-        let (mut secret, mut auth) = (BTreeMap::new(), BTreeMap::new());
+        let (mut secret, mut auth, mut policy) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for guest in builtin {
-            let of = match guest.descriptor.class {
-                MountClass::Secret => &mut secret,
-                MountClass::Auth => &mut auth,
-            };
-            of.insert(guest.descriptor.name.clone(), Arc::new(guest.observed(meter.clone())));
+            match guest {
+                Loaded::Policy(guest) => drop(policy.insert(guest.name.clone(), guest)),
+                Loaded::Engine(guest) => {
+                    let of = match guest.descriptor.class {
+                        MountClass::Secret => &mut secret,
+                        MountClass::Auth => &mut auth,
+                    };
+                    of.insert(guest.descriptor.name.clone(), guest);
+                }
+            }
         }
         let (loaded, compiling) = (Cache::new(LOADED_MAX), Mutex::default());
-        Self(Arc::new(Inner { sandbox, secret, auth, loaded, compiling, directory, compiled, meter }))
+        Self(Arc::new(Inner { sandbox, secret, auth, policy, loaded, compiling, directory, compiled, meter }))
     }
 
     fn sort(&self, class: MountClass) -> &BTreeMap<String, Arc<Guest>> {
@@ -77,16 +83,59 @@ impl Catalog {
         self.sort(class).get(name)
     }
 
+    /// The built-in language of policies with this name.
+    pub fn builtin_policy(&self, name: &str) -> Option<&Arc<PolicyGuest>> {
+        self.0.policy.get(name)
+    }
+
     /// The names of the built-in guests of one sort, in order.
-    pub fn names(&self, class: MountClass) -> impl Iterator<Item = &str> {
-        self.sort(class).keys().map(String::as_str)
+    pub fn names(&self, sort: PluginType) -> Vec<&str> {
+        match sort.class() {
+            Some(class) => self.sort(class).keys().map(String::as_str).collect(),
+            None => self.0.policy.keys().map(String::as_str).collect(),
+        }
+    }
+
+    /// What a built-in guest of one sort with this name says of itself: its version, what it is for, and what it imports.
+    pub fn builtin_title(&self, sort: PluginType, name: &str) -> Option<(&str, &str, &[String])> {
+        match sort.class() {
+            Some(class) => self.builtin(class, name).map(|guest| {
+                let said = &guest.descriptor;
+                (said.version.as_str(), said.about.as_str(), guest.imports.as_slice())
+            }),
+            None => self.builtin_policy(name).map(|guest| {
+                (guest.version.as_str(), guest.about.as_str(), guest.imports.as_slice())
+            }),
+        }
+    }
+
+    /// The guest that reads policies of a language: the built-in one, or the registered one that runs.
+    pub async fn policy(
+        &self,
+        transaction: &Transaction,
+        language: &str,
+        running: Option<&Running>,
+    ) -> Result<Arc<PolicyGuest>, Fault> {
+        let lost = || Fault::internal(format!("policies in {language} cannot be read: this server lacks the guest"));
+        let Some(running) = running else { return self.builtin_policy(language).cloned().ok_or_else(lost) };
+        let loaded = match self.0.loaded.get(&running.sha256) {
+            Some(loaded) => loaded,
+            None => self.load(transaction, &running.sha256).await.map_err(|error| {
+                let text = format!("policies in {language} cannot be read: {error}");
+                Fault::new(Kind::Internal, text.clone()).detail(text)
+            })?,
+        };
+        match loaded {
+            Loaded::Policy(guest) => Ok(guest),
+            Loaded::Engine(_) => Err(lost()),
+        }
     }
 
     /// The guest that a mount runs, if it is at hand: always for built-in ones.
     pub fn at_hand(&self, mount: &Mount) -> Option<Arc<Guest>> {
         match &mount.running {
             None => self.builtin(mount.class, &mount.kind).cloned(),
-            Some(running) => self.0.loaded.get(&running.sha256),
+            Some(running) => engine(self.0.loaded.get(&running.sha256)?),
         }
     }
 
@@ -100,10 +149,11 @@ impl Catalog {
             let text = format!("mount {} is of a type that this server lacks", mount.accessor);
             return Err(Fault::internal(text));
         };
-        self.load(transaction, &running.sha256).await.map_err(|error| error.of_mount(&mount.accessor))
+        let loaded = self.load(transaction, &running.sha256).await.map_err(|error| error.of_mount(&mount.accessor))?;
+        engine(loaded).ok_or_else(|| Fault::internal(format!("mount {} runs a guest that only judges", mount.accessor)))
     }
 
-    async fn load(&self, transaction: &Transaction, sha256: &str) -> Result<Arc<Guest>, Error> {
+    async fn load(&self, transaction: &Transaction, sha256: &str) -> Result<Loaded, Error> {
         let loading = async {
             let bytes = code::bytes(transaction, self.0.directory.as_ref(), sha256).await?;
             self.ready(transaction, sha256, bytes).await
@@ -132,29 +182,20 @@ impl Catalog {
         let kept = stored.then(|| bytes.clone());
         Vouch::make(transaction).await?;
         let ready = self.ready(transaction, &plugin.sha256, bytes);
-        let guest = self.0.loaded.get_or_insert_async(&plugin.sha256, ready).await?;
-        let said = &guest.descriptor;
-        if said.class != plugin.class {
-            let (is, not) = match said.class {
-                MountClass::Secret => ("a secrets engine", "secret"),
-                MountClass::Auth => ("an auth method", "auth"),
+        let code = known(&self.0.loaded.get_or_insert_async(&plugin.sha256, ready).await?, source, size);
+        if code.class != plugin.class {
+            let is = match code.class {
+                PluginType::Secret => "a secrets engine",
+                PluginType::Auth => "an auth method",
+                PluginType::Policy => "a language of policies",
             };
-            return Err(Error::Invalid(format!("type: the component says that it is {is}: register it as {not}")));
-        }
-        if !plugin.version.fits(&said.version) {
-            let text = format!("version: the component says of itself that it is {}", said.version);
+            let text = format!("type: the component says that it is {is}: register it as {}", code.class.name());
             return Err(Error::Invalid(text));
         }
-        let code = Code {
-            record: 1,
-            source,
-            size,
-            class: said.class,
-            names_itself: said.name.clone(),
-            version: said.version.clone(),
-            about: said.about.clone(),
-            imports: guest.imports.clone(),
-        };
+        if !plugin.version.fits(&code.version) {
+            let text = format!("version: the component says of itself that it is {}", code.version);
+            return Err(Error::Invalid(text));
+        }
         Ok(Examined { code, bytes: kept })
     }
 
@@ -163,7 +204,7 @@ impl Catalog {
         unsafe_code,
         reason = "runs native code that this server compiled, or that carries its code of authenticity"
     )]
-    async fn ready(&self, transaction: &Transaction, sha256: &str, bytes: Vec<u8>) -> Result<Arc<Guest>, Error> {
+    async fn ready(&self, transaction: &Transaction, sha256: &str, bytes: Vec<u8>) -> Result<Loaded, Error> {
         let settings = self.0.sandbox.settings();
         let vouch = Vouch::find(transaction).await?;
         let kept = self.0.compiled.clone().zip(vouch);
@@ -175,8 +216,35 @@ impl Catalog {
         };
         // SAFETY: the bytes come from `native`, which either compiled them this moment from a component, or found them
         // under the code of authenticity that only this server's open barrier can make, for this digest and these settings.
-        let guest = unsafe { self.0.sandbox.load_precompiled(&native) }.await?;
-        Ok(Arc::new(guest.observed(self.0.meter.clone())))
+        Ok(unsafe { self.0.sandbox.load_precompiled(&native, &self.0.meter) }.await?)
+    }
+}
+
+fn engine(loaded: Loaded) -> Option<Arc<Guest>> {
+    match loaded {
+        Loaded::Engine(guest) => Some(guest),
+        Loaded::Policy(_) => None,
+    }
+}
+
+/// What is known of a component once it is loaded.
+fn known(loaded: &Loaded, source: Source, size: usize) -> Code {
+    let (class, name, version, about, imports) = match loaded {
+        Loaded::Engine(guest) => {
+            let said = &guest.descriptor;
+            (PluginType::from(said.class), &said.name, &said.version, &said.about, &guest.imports)
+        }
+        Loaded::Policy(guest) => (PluginType::Policy, &guest.name, &guest.version, &guest.about, &guest.imports),
+    };
+    Code {
+        record: 1,
+        source,
+        size,
+        class,
+        names_itself: name.clone(),
+        version: version.clone(),
+        about: about.clone(),
+        imports: imports.clone(),
     }
 }
 

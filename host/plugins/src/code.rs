@@ -2,7 +2,7 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use model::MountClass;
+use model::PluginType;
 use serde::{Deserialize, Serialize};
 use storage::{Drawer, Transaction, VALUE_MAX};
 
@@ -25,8 +25,8 @@ pub struct Code {
     pub source: Source,
     /// How many they are.
     pub size: usize,
-    /// What it says it can be mounted as.
-    pub class: MountClass,
+    /// What it says it is.
+    pub class: PluginType,
     /// The name that it gives itself.
     pub names_itself: String,
     /// The version that it says it is.

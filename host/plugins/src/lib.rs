@@ -24,5 +24,7 @@ pub use compiled::Compiled;
 pub use directory::Directory;
 pub use error::Error;
 pub use record::{Plugin, Source};
-pub use registry::{PLUGINS_MAX, all, find, of, pin, pinned, pins, put, remove, resolve, tidy, unpin, versions};
+pub use registry::{
+    PLUGINS_MAX, all, find, keep_for, let_go_of, of, pin, pinned, pins, put, remove, resolve, tidy, unpin, versions,
+};
 pub use version::Version;

@@ -1,6 +1,6 @@
 //! What is kept of a plugin.
 
-use model::MountClass;
+use model::PluginType;
 use serde::{Deserialize, Serialize};
 
 use crate::Version;
@@ -10,9 +10,9 @@ use crate::Version;
 pub struct Plugin {
     /// Version of this record's shape.
     pub(crate) record: u8,
-    /// What it can be mounted as.
-    pub class: MountClass,
-    /// The mount type.
+    /// What it is registered as.
+    pub class: PluginType,
+    /// The mount type, or the language of policies.
     pub name: String,
     /// Which of several of this name.
     pub version: Version,
@@ -24,7 +24,7 @@ pub struct Plugin {
 
 impl Plugin {
     /// A plugin, not yet written.
-    pub fn new(class: MountClass, name: &str, version: Version, sha256: &str, command: &str) -> Self {
+    pub fn new(class: PluginType, name: &str, version: Version, sha256: &str, command: &str) -> Self {
         Self {
             record: 1,
             class,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::MountClass;
+use model::PluginType;
 use storage::Transaction;
 use tenancy::{Mount, Tree};
 
@@ -14,44 +14,36 @@ pub const PLUGINS_MAX: usize = 1000;
 /// The name of the record of a plugin without a version.
 const UNVERSIONED: &str = "unversioned";
 
-/// The word for a sort, as `sys/plugins/catalog` has it.
-fn word(class: MountClass) -> &'static str {
-    match class {
-        MountClass::Secret => "secret",
-        MountClass::Auth => "auth",
-    }
-}
-
-fn key(class: MountClass, name: &str, version: &Version) -> String {
+fn key(class: PluginType, name: &str, version: &Version) -> String {
     let version = if version.is_none() { UNVERSIONED.to_owned() } else { version.to_string() };
-    format!("catalog/{}/{name}/{version}", word(class))
+    format!("catalog/{}/{name}/{version}", class.name())
 }
 
-fn pin_key(class: MountClass, name: &str) -> String {
-    format!("pins/{}/{name}", word(class))
+fn pin_key(class: PluginType, name: &str) -> String {
+    format!("pins/{}/{name}", class.name())
 }
 
 /// All plugins, in the order of their sorts and names.
 pub async fn all(transaction: &mut Transaction) -> Result<Vec<Plugin>, Error> {
     let mut found = Vec::new();
-    for class in [MountClass::Auth, MountClass::Secret] {
+    for class in PluginType::ALL {
         found.extend(of(transaction, class).await?);
     }
     Ok(found)
 }
 
 /// The plugins of one sort.
-pub async fn of(transaction: &mut Transaction, class: MountClass) -> Result<Vec<Plugin>, Error> {
+pub async fn of(transaction: &mut Transaction, class: PluginType) -> Result<Vec<Plugin>, Error> {
     let mut found = Vec::new();
-    for name in transaction.names(&drawer(), &format!("catalog/{}/", word(class))).await? {
+    for name in transaction.names(&drawer(), &format!("catalog/{}/", class.name())).await? {
         found.extend(versions(transaction, class, name.trim_end_matches('/')).await?);
     }
     Ok(found)
 }
 
 /// The versions of one plugin, lowest first; the one without a version before all others.
-pub async fn versions(transaction: &mut Transaction, class: MountClass, name: &str) -> Result<Vec<Plugin>, Error> {
-    let below = format!("catalog/{}/{name}/", word(class));
+pub async fn versions(transaction: &mut Transaction, class: PluginType, name: &str) -> Result<Vec<Plugin>, Error> {
+    let below = format!("catalog/{}/{name}/", class.name());
     let mut found = Vec::new();
     for version in transaction.names(&drawer(), &below).await? {
         found.extend(transaction.get_json::<Plugin>(&drawer(), &format!("{below}{version}")).await?);
@@ -63,7 +55,7 @@ pub async fn versions(transaction: &mut Transaction, class: MountClass, name: &s
 /// One version of a plugin.
 pub async fn find(
     transaction: &mut Transaction,
-    class: MountClass,
+    class: PluginType,
     name: &str,
     version: &Version,
 ) -> Result<Option<Plugin>, Error> {
@@ -98,13 +90,16 @@ pub async fn remove(transaction: &mut Transaction, tree: &Tree, plugin: &Plugin)
     let others = versions(transaction, plugin.class, &plugin.name).await?;
     let only = others.iter().filter(|other| other.sha256 == plugin.sha256).count() == 1;
     let running = tree.all_mounts().find(|mount| {
-        only && mount.class == plugin.class
+        only && PluginType::from(mount.class) == plugin.class
             && mount.kind == plugin.name
             && mount.running.as_ref().is_some_and(|running| running.sha256 == plugin.sha256)
     });
     if let Some(mount) = running {
         let text = format!("{} is what {} runs: disable or reload that first", plugin.title(), mount.accessor);
         return Err(Error::Invalid(text));
+    }
+    if only && judged_by(transaction, &plugin.sha256).await? {
+        return Err(Error::Invalid(format!("{} is what policies are read by: remove those first", plugin.title())));
     }
     transaction.delete(&drawer(), &key(plugin.class, &plugin.name, &plugin.version))?;
     tidy(transaction, tree.all_mounts(), &plugin.sha256).await
@@ -120,10 +115,29 @@ pub async fn tidy<'a>(
     let run = mounts.any(|mount| mount.running.as_ref().is_some_and(runs));
     let leaving = Mount::leaving(transaction, storage::LIST_LIMIT_MAX).await.map_err(foreign)?;
     let run = run || leaving.iter().any(|mount| mount.running.as_ref().is_some_and(runs));
-    if run || all(transaction).await?.iter().any(|plugin| plugin.sha256 == sha256) {
+    if run || judged_by(transaction, sha256).await? || all(transaction).await?.iter().any(|plugin| plugin.sha256 == sha256) {
         return Ok(());
     }
     Code::forget(transaction, sha256).await
+}
+
+fn use_key(sha256: &str, policy: &str) -> String {
+    format!("judges/{sha256}/{policy}")
+}
+
+/// Notes that a policy is read by the code with this digest, which then stays. `policy` names it among all namespaces.
+pub fn keep_for(transaction: &mut Transaction, sha256: &str, policy: &str) -> Result<(), Error> {
+    Ok(transaction.put(&drawer(), &use_key(sha256, policy), Vec::new())?)
+}
+
+/// Notes that a policy is read by it no more.
+pub fn let_go_of(transaction: &mut Transaction, sha256: &str, policy: &str) -> Result<(), Error> {
+    Ok(transaction.delete(&drawer(), &use_key(sha256, policy))?)
+}
+
+/// Whether policies are read by the code with this digest.
+async fn judged_by(transaction: &mut Transaction, sha256: &str) -> Result<bool, Error> {
+    Ok(!transaction.names(&drawer(), &format!("judges/{sha256}/")).await?.is_empty())
 }
 
 fn foreign(error: tenancy::Error) -> Error {
@@ -134,15 +148,15 @@ fn foreign(error: tenancy::Error) -> Error {
 }
 
 /// The version that mounts of a plugin get which name none; none: no pin.
-pub async fn pinned(transaction: &mut Transaction, class: MountClass, name: &str) -> Result<Option<Version>, Error> {
+pub async fn pinned(transaction: &mut Transaction, class: PluginType, name: &str) -> Result<Option<Version>, Error> {
     Ok(transaction.get_json(&drawer(), &pin_key(class, name)).await?)
 }
 
 /// All pins.
-pub async fn pins(transaction: &mut Transaction) -> Result<Vec<(MountClass, String, Version)>, Error> {
+pub async fn pins(transaction: &mut Transaction) -> Result<Vec<(PluginType, String, Version)>, Error> {
     let mut found = Vec::new();
-    for class in [MountClass::Auth, MountClass::Secret] {
-        for name in transaction.names(&drawer(), &format!("pins/{}/", word(class))).await? {
+    for class in PluginType::ALL {
+        for name in transaction.names(&drawer(), &format!("pins/{}/", class.name())).await? {
             if let Some(version) = pinned(transaction, class, &name).await? {
                 found.push((class, name, version));
             }
@@ -152,14 +166,14 @@ pub async fn pins(transaction: &mut Transaction) -> Result<Vec<(MountClass, Stri
 }
 
 /// Pins a version that is registered.
-pub async fn pin(transaction: &mut Transaction, class: MountClass, name: &str, version: &Version) -> Result<(), Error> {
+pub async fn pin(transaction: &mut Transaction, class: PluginType, name: &str, version: &Version) -> Result<(), Error> {
     let found = find(transaction, class, name, version).await?;
     found.ok_or_else(|| Error::Invalid(format!("plugin not found in the catalog: {name} {version}")))?;
     Ok(transaction.put_json(&drawer(), &pin_key(class, name), version)?)
 }
 
 /// Removes a pin.
-pub fn unpin(transaction: &mut Transaction, class: MountClass, name: &str) -> Result<(), Error> {
+pub fn unpin(transaction: &mut Transaction, class: PluginType, name: &str) -> Result<(), Error> {
     Ok(transaction.delete(&drawer(), &pin_key(class, name))?)
 }
 
@@ -167,7 +181,7 @@ pub fn unpin(transaction: &mut Transaction, class: MountClass, name: &str) -> Re
 /// version, or the highest. `None`: nothing of that name is registered, so it is a built-in guest, if any.
 pub async fn resolve(
     transaction: &mut Transaction,
-    class: MountClass,
+    class: PluginType,
     name: &str,
     wanted: &Version,
 ) -> Result<Option<Plugin>, Error> {

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
 
 /// After how many ticks on its request's thread a guest goes on aside.
-pub(crate) const LONG_TICKS: u32 = 2;
+pub(crate) const LONG_TICKS: u32 = 4;
 /// The lowest priority that there is.
 const NICE: i32 = 19;
 

@@ -11,3 +11,14 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     with: { "innkeeper:engine/keys.key": crate::services::keys::Handle },
 });
+
+/// The world of policies, with the words that it shares with the others.
+pub(crate) mod judging {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "policy",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: { "innkeeper:engine/types": super::innkeeper::engine::types },
+    });
+}

@@ -91,13 +91,7 @@ impl Descriptor {
     }
 
     pub(crate) fn check(raw: wit::Descriptor) -> Result<Self, LoadError> {
-        let name_ok = raw.name.len() <= 63
-            && raw.name.starts_with(|c: char| c.is_ascii_lowercase())
-            && raw.name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
-        refuse_unless(name_ok, "name: must be [a-z][a-z0-9-]{0,62}")?;
-        let version_ok = raw.version.len() <= 64 && semver::Version::parse(&raw.version).is_ok();
-        refuse_unless(version_ok, "version: must be a semantic version of at most 64 bytes, as 1.2.3")?;
-        refuse_unless(explains(&raw.about), "about: at most 2048 bytes without control characters")?;
+        check_title(&raw.name, &raw.version, &raw.about)?;
         refuse_unless(raw.routes.len() <= ROUTES_MAX, "routes: at most 512")?;
         let mut router = Router::new();
         let mut routes = Vec::with_capacity(raw.routes.len());
@@ -114,6 +108,17 @@ impl Descriptor {
         let (name, version, about) = (raw.name, raw.version, raw.about);
         Ok(Self { class, name, version, about, routes, wants_tick: raw.wants_tick, router })
     }
+}
+
+/// What every guest says of itself: a name, a version, and what it is for.
+pub(crate) fn check_title(name: &str, version: &str, about: &str) -> Result<(), LoadError> {
+    let name_ok = name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
+    refuse_unless(name_ok, "name: must be [a-z][a-z0-9-]{0,62}")?;
+    let version_ok = version.len() <= 64 && semver::Version::parse(version).is_ok();
+    refuse_unless(version_ok, "version: must be a semantic version of at most 64 bytes, as 1.2.3")?;
+    refuse_unless(explains(about), "about: at most 2048 bytes without control characters")
 }
 
 impl Route {

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use meter::Meter;
 use model::MountClass;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::runtime::Handle;
@@ -15,10 +16,20 @@ use crate::bindings::innkeeper::engine::{clock, http_out, keys, log, passwords, 
 use crate::error::LoadError;
 use crate::guest::Guest;
 use crate::limits::TICK;
+use crate::policy::PolicyGuest;
 use crate::services::wasi;
 use crate::shape;
 use crate::state::State;
 use crate::tuning;
+
+/// A guest of one sort or the other.
+#[derive(Clone)]
+pub enum Loaded {
+    /// A secrets engine or an auth method.
+    Engine(Arc<Guest>),
+    /// One that judges.
+    Policy(Arc<PolicyGuest>),
+}
 
 /// The room itself: one per process.
 pub struct Sandbox {
@@ -78,10 +89,10 @@ impl Sandbox {
     /// The bytes must come from [`wasmtime::Engine::precompile_component`] and must not have passed through anybody
     /// else's hands: they are run as native code.
     #[allow(unsafe_code, reason = "wasmtime runs precompiled bytes as native code; the caller vouches for them")]
-    pub async unsafe fn load_precompiled(&self, code: &[u8]) -> Result<Guest, LoadError> {
+    pub async unsafe fn load_precompiled(&self, code: &[u8], meter: &Meter) -> Result<Loaded, LoadError> {
         // SAFETY: the caller vouches for the bytes; wasmtime itself checks that version and settings are equal.
         let component = unsafe { Component::deserialize(&self.engine, code) }.map_err(unreadable)?;
-        self.admit(&component).await
+        self.admit(&component, meter).await
     }
 
     /// Compiles a component to native code for [`Self::load_precompiled`], if its shape bounds what that takes. Takes the
@@ -92,10 +103,10 @@ impl Sandbox {
     }
 
     /// Compiles and loads a guest from a component. Takes a moment: not for a request's way.
-    pub async fn load(&self, component: &[u8]) -> Result<Guest, LoadError> {
+    pub async fn load(&self, component: &[u8], meter: &Meter) -> Result<Loaded, LoadError> {
         shape::check(component)?;
         let component = Component::new(&self.engine, component).map_err(unreadable)?;
-        self.admit(&component).await
+        self.admit(&component, meter).await
     }
 
     /// What native code must have been compiled with to be loaded here: the engine's version and settings, as a number in
@@ -108,8 +119,33 @@ impl Sandbox {
         self.aside.handle().ok_or_else(|| LoadError::silent("the server is about to end"))
     }
 
-    /// Checks what a component imports and what it says of itself.
-    async fn admit(&self, component: &Component) -> Result<Guest, LoadError> {
+    /// Checks what a component imports and what it says of itself. What it does from then on is told the meter.
+    async fn admit(&self, component: &Component, meter: &Meter) -> Result<Loaded, LoadError> {
+        let shape = component.component_type();
+        if shape.exports(&self.engine).any(|(export, _)| export.starts_with(JUDGES)) {
+            let guest = self.admit_policy(component).await?;
+            return Ok(Loaded::Policy(Arc::new(guest.observed(meter.clone()))));
+        }
+        let guest = self.admit_engine(component).await?;
+        Ok(Loaded::Engine(Arc::new(guest.observed(meter.clone()))))
+    }
+
+    /// A guest that judges has nothing in reach: it imports words and no powers.
+    async fn admit_policy(&self, component: &Component) -> Result<PolicyGuest, LoadError> {
+        let (mut of_wasi, mut imports) = (false, Vec::new());
+        for (import, _) in component.component_type().imports(&self.engine) {
+            let foreign = WASI.iter().any(|package| import.starts_with(package));
+            if !foreign && !import.starts_with(WORDS) {
+                return Err(LoadError::foreign(import));
+            }
+            of_wasi |= foreign;
+            imports.push(import.to_owned());
+        }
+        let linker = if of_wasi { &self.foreign[0] } else { &self.linker };
+        PolicyGuest::describe((&self.engine, self.handle()?), linker, component, imports).await
+    }
+
+    async fn admit_engine(&self, component: &Component) -> Result<Guest, LoadError> {
         let (mut of_auth_methods, mut of_wasi, mut imports) = (None, false, Vec::new());
         for (import, _) in component.component_type().imports(&self.engine) {
             imports.push(import.to_owned());
@@ -154,6 +190,10 @@ fn shared(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 const CONTRACT: &str = "innkeeper:engine/";
 /// What components of other toolchains import beside it. There is nothing behind it: see `services/wasi.rs`.
 const WASI: [&str; 6] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+/// What a component exports that judges.
+const JUDGES: &str = "innkeeper:engine/evaluation@";
+/// What such a one may import: the words of the contract.
+const WORDS: &str = "innkeeper:engine/types@";
 /// What only auth methods may import.
 const AUTH_METHODS_ONLY: [&str; 1] = ["innkeeper:engine/passwords@"];
 

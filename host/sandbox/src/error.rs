@@ -10,7 +10,7 @@ pub enum LoadError {
     #[error("the component imports {0}, which is not part of the contract: a guest has no such power here")]
     ForeignImport(String),
     /// The component does not fit the contract.
-    #[error("the component fits neither of the worlds of innkeeper:engine@0.1.0: {0}")]
+    #[error("the component fits none of the worlds of innkeeper:engine@0.1.0: {0}")]
     Misfit(String),
     /// The component trapped, or took too long, while it was to describe itself.
     #[error("the component does not describe itself: {0}")]

@@ -80,7 +80,7 @@ async fn said(engine: &Engine, aside: &Handle, instance: AuthMethodPre<State>) -
 }
 
 /// Why it said nothing, without the places in its code.
-fn why(error: &wasmtime::Error) -> String {
+pub(crate) fn why(error: &wasmtime::Error) -> String {
     match (error.downcast_ref::<Ended>(), error.downcast_ref::<Trap>()) {
         (Some(ended), _) => ended.to_string(),
         (_, Some(trap)) => trap.to_string(),

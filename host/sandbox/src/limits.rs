@@ -11,7 +11,16 @@ pub const MESSAGE_LIGHT_MAX: usize = 64 << 10;
 /// Most time of a processor that one entry into a guest may use.
 pub const CPU_MAX: Duration = Duration::from_secs(5);
 /// How often running guests are interrupted, to look at the clock and let others run.
-pub const TICK: Duration = Duration::from_millis(10);
+pub const TICK: Duration = Duration::from_millis(5);
+/// Most time of a processor that judging by one policy may take, unless the policy says otherwise. A guest is ended at the
+/// first tick after it.
+pub const JUDGING_CPU: Duration = Duration::from_millis(5);
+/// Most linear memory of a guest that judges, in bytes.
+pub const JUDGING_MEMORY_MAX: usize = 32 << 20;
+/// Longest parameters that a policy is shown, in bytes.
+pub const PARAMETERS_MAX: usize = 256 << 10;
+/// Longest reason of a policy, in bytes; longer is cut.
+pub const REASON_MAX: usize = 1024;
 /// Most random bytes in one call.
 pub const RANDOM_MAX: u32 = 65_536;
 /// Most log lines that one entry may write; the rest is counted.

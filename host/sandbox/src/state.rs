@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) span: Span,
     /// What it asked of its storage.
     pub(crate) touched: Touched,
+    /// What one may use that has no grant; by default what one may that describes itself.
+    alone: Option<Limits>,
     ticks: u32,
     deadline: Instant,
 }
@@ -88,9 +90,15 @@ impl State {
             bounds: Vec::new(),
             span: Span::default(),
             touched: Touched::default(),
+            alone: None,
             ticks: 0,
             deadline,
         }
+    }
+
+    /// The state of an entry without powers, which may use so much.
+    pub(crate) fn alone(limits: Limits, deadline: Instant) -> Self {
+        Self { alone: Some(limits), ..Self::new(None, deadline) }
     }
 
     /// Runs at every tick while the guest itself is running: ends it, or lets others run for a moment.
@@ -121,7 +129,7 @@ impl State {
 
     /// How much the guest may use.
     pub(crate) fn limits(&self) -> &Limits {
-        self.grant.as_ref().map_or(&DESCRIBING, |grant| &grant.limits)
+        self.grant.as_ref().map(|grant| &grant.limits).or(self.alone.as_ref()).unwrap_or(&DESCRIBING)
     }
 
     /// Counts a core's time that the host spent for the guest. The guest's own ticks stand still meanwhile; parts of a

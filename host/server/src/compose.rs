@@ -14,7 +14,7 @@ use meter::Meter;
 use model::Fault;
 use outgoing::Outgoing;
 use plugins::{Catalog, Compiled, Directory};
-use sandbox::{Guest, Sandbox};
+use sandbox::{Loaded, Sandbox};
 use seal::{Lock, Wrapper};
 use storage::barrier::Barrier;
 use storage::{Driver, Store};
@@ -103,7 +103,7 @@ impl House {
 pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) -> Result<House, Fault> {
     let sandbox = Arc::new(Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?);
     let meter = Meter::default();
-    let guests = guests(&sandbox, more).await?;
+    let guests = guests(&sandbox, more, &meter).await?;
     let catalog = Catalog::new(Arc::clone(&sandbox), guests, folders(config)?, meter.clone());
     let info = Info {
         reported_version: config.reported_version.clone(),
@@ -194,6 +194,7 @@ async fn furnish(
         tenancy: Tenancy::open(&store).await?,
         tokens,
         policies: Arc::clone(system.policies()),
+        governing: Arc::clone(system.governing()),
         root_acl: Arc::new(Acl::root()),
         barrier,
         store,
@@ -254,15 +255,15 @@ fn folders(config: &Config) -> Result<(Option<Directory>, Option<Compiled>), Fau
 }
 
 #[allow(unsafe_code, reason = "the built-in guests were precompiled by this build and are part of this binary")]
-async fn guests(sandbox: &Sandbox, more: &[&[u8]]) -> Result<Vec<Guest>, Fault> {
+async fn guests(sandbox: &Sandbox, more: &[&[u8]], meter: &Meter) -> Result<Vec<Loaded>, Fault> {
     let mut guests = Vec::new();
     for bundled in bundle::ALL {
         // SAFETY: the bytes were made by this build's precompile_component and are constants of this binary.
-        let guest = unsafe { sandbox.load_precompiled(bundled.precompiled) }.await;
+        let guest = unsafe { sandbox.load_precompiled(bundled.precompiled, meter) }.await;
         guests.push(guest.map_err(|e| Fault::internal(format!("the built-in guest {}: {e}", bundled.name)))?);
     }
     for component in more {
-        guests.push(sandbox.load(component).await.map_err(|e| Fault::internal(e.to_string()))?);
+        guests.push(sandbox.load(component, meter).await.map_err(|e| Fault::internal(e.to_string()))?);
     }
     Ok(guests)
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{Fault, MountClass, Operation, Reply};
+use model::{Fault, Operation, PluginType, Reply};
 use plugins::{Code, Plugin, Source, Version};
 use serde_json::{Map, Value, json};
 use tenancy::Running;
@@ -12,21 +12,9 @@ use crate::{Call, System, params, unsupported};
 /// Longest name of a plugin, in bytes.
 const NAME_MAX: usize = 63;
 
-/// The word for a sort of mounts.
-pub(crate) fn word(class: MountClass) -> &'static str {
-    match class {
-        MountClass::Secret => "secret",
-        MountClass::Auth => "auth",
-    }
-}
-
 /// Reads a sort of plugins. Databases have none here.
-pub(crate) fn class(word: &str) -> Result<MountClass, Fault> {
-    match word {
-        "secret" => Ok(MountClass::Secret),
-        "auth" => Ok(MountClass::Auth),
-        _ => Err(Fault::invalid("type: must be \"secret\" or \"auth\"")),
-    }
+pub(crate) fn class(word: &str) -> Result<PluginType, Fault> {
+    PluginType::parse(word).ok_or_else(|| Fault::invalid("type: must be \"secret\", \"auth\" or \"policy\""))
 }
 
 /// Reads a name, which becomes a mount type.
@@ -49,20 +37,20 @@ pub(crate) async fn all(system: &System, call: Call<'_>) -> Result<Reply, Fault>
     let mut detailed = Vec::new();
     let mut names = Map::from_iter([("database".to_owned(), json!([]))]);
     let registered = plugins::all(call.transaction).await?;
-    for class in [MountClass::Auth, MountClass::Secret] {
+    for class in PluginType::ALL {
         let of: Vec<&Plugin> = registered.iter().filter(|plugin| plugin.class == class).collect();
-        names.insert(word(class).to_owned(), json!(named(system, class, &of)));
+        names.insert(class.name().to_owned(), json!(named(system, class, &of)));
         for name in system.catalog.names(class) {
-            detailed.extend(system.catalog.builtin(class, name).map(|guest| {
+            detailed.extend(system.catalog.builtin_title(class, name).map(|(version, ..)| {
                 json!({
-                    "type": word(class), "name": name, "builtin": true, "deprecation_status": "supported",
-                    "version": builtin_version(&guest.descriptor.version),
+                    "type": class.name(), "name": name, "builtin": true, "deprecation_status": "supported",
+                    "version": builtin_version(version),
                 })
             }));
         }
         detailed.extend(of.iter().map(|plugin| {
             json!({
-                "type": word(class), "name": plugin.name, "builtin": false, "version": plugin.version,
+                "type": class.name(), "name": plugin.name, "builtin": false, "version": plugin.version,
                 "sha256": plugin.sha256,
             })
         }));
@@ -71,8 +59,8 @@ pub(crate) async fn all(system: &System, call: Call<'_>) -> Result<Reply, Fault>
     Ok(Reply::flattened(names))
 }
 
-fn named(system: &System, class: MountClass, of: &[&Plugin]) -> Vec<String> {
-    let mut names: Vec<String> = system.catalog.names(class).map(str::to_owned).collect();
+fn named(system: &System, class: PluginType, of: &[&Plugin]) -> Vec<String> {
+    let mut names: Vec<String> = system.catalog.names(class).into_iter().map(str::to_owned).collect();
     names.extend(of.iter().map(|plugin| plugin.name.clone()));
     names.sort_unstable();
     names.dedup();
@@ -101,7 +89,7 @@ pub(crate) async fn at(system: &System, call: Call<'_>, path: &str) -> Result<Re
     }
 }
 
-async fn of(system: &System, call: Call<'_>, class: MountClass) -> Result<Reply, Fault> {
+async fn of(system: &System, call: Call<'_>, class: PluginType) -> Result<Reply, Fault> {
     if !matches!(call.operation, Operation::Read | Operation::List) {
         return Err(unsupported());
     }
@@ -109,13 +97,13 @@ async fn of(system: &System, call: Call<'_>, class: MountClass) -> Result<Reply,
     Reply::data(&json!({ "keys": named(system, class, &of.iter().collect::<Vec<_>>()) }))
 }
 
-async fn read(system: &System, call: Call<'_>, class: MountClass, named: &str) -> Result<Reply, Fault> {
+async fn read(system: &System, call: Call<'_>, class: PluginType, named: &str) -> Result<Reply, Fault> {
     let asked = params::text(&call.body, "version")?.unwrap_or_default();
-    let builtin = system.catalog.builtin(class, named);
-    if let Some(guest) = builtin
-        && asked == builtin_version(&guest.descriptor.version)
+    let builtin = system.catalog.builtin_title(class, named);
+    if let Some(title) = builtin
+        && asked == builtin_version(title.0)
     {
-        return shown_builtin(named, guest);
+        return shown_builtin(named, title);
     }
     let version = Version::parse(asked)?;
     let found = match plugins::find(call.transaction, class, named, &version).await? {
@@ -128,15 +116,15 @@ async fn read(system: &System, call: Call<'_>, class: MountClass, named: &str) -
             let code = Code::find(call.transaction, &plugin.sha256).await?;
             Reply::data(&shown(&plugin, code.as_ref()))
         }
-        (None, Some(guest)) if version.is_none() => shown_builtin(named, guest),
+        (None, Some(title)) if version.is_none() => shown_builtin(named, title),
         (None, _) => Err(Fault::absent()),
     }
 }
 
-fn shown_builtin(name: &str, guest: &sandbox::Guest) -> Result<Reply, Fault> {
+fn shown_builtin(name: &str, (version, about, imports): (&str, &str, &[String])) -> Result<Reply, Fault> {
     Reply::data(&json!({
         "name": name, "builtin": true, "command": "", "args": null, "sha256": "", "deprecation_status": "supported",
-        "version": builtin_version(&guest.descriptor.version), "about": guest.descriptor.about, "imports": guest.imports,
+        "version": builtin_version(version), "about": about, "imports": imports,
     }))
 }
 
@@ -157,7 +145,7 @@ fn shown(plugin: &Plugin, code: Option<&Code>) -> Value {
     data
 }
 
-async fn register(system: &System, call: Call<'_>, class: MountClass, name: &str) -> Result<Reply, Fault> {
+async fn register(system: &System, call: Call<'_>, class: PluginType, name: &str) -> Result<Reply, Fault> {
     let body = &call.body;
     refuse_others(body)?;
     let sent = component(body)?;
@@ -223,16 +211,17 @@ fn component(body: &Map<String, Value>) -> Result<Option<Vec<u8>>, Fault> {
 }
 
 impl System {
-    /// What a mount of this type gets which asks for this version, or for none: a registered component, or `None` for the
+    /// What a mount of this type, or a policy in this language, gets which asks for this version, or for none: a registered component, or `None` for the
     /// built-in guest.
     pub(crate) async fn choose(
         &self,
         transaction: &mut storage::Transaction,
-        class: MountClass,
+        class: impl Into<PluginType>,
         kind: &str,
         wanted: &str,
     ) -> Result<Option<Running>, Fault> {
-        let builtin = self.catalog.builtin(class, kind).map(|guest| guest.descriptor.version.as_str());
+        let class = class.into();
+        let builtin = self.catalog.builtin_title(class, kind).map(|(version, ..)| version);
         let said = wanted.trim_start_matches('v');
         if builtin.is_some_and(|version| said.strip_suffix("+builtin") == Some(version)) {
             return Ok(None);
@@ -248,8 +237,8 @@ impl System {
         }
     }
 
-    fn unknown(&self, class: MountClass, kind: &str) -> Fault {
-        let known = self.catalog.names(class).collect::<Vec<_>>().join(", ");
+    fn unknown(&self, class: PluginType, kind: &str) -> Fault {
+        let known = self.catalog.names(class).join(", ");
         Fault::invalid(format!("plugin not found in the catalog: {kind} (type: built in are {known})"))
     }
 }

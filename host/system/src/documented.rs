@@ -268,6 +268,27 @@ pub(crate) const ALL: &[Documented] = &[
     ),
     path("sys/policies/acl", &[(List, "Names the policies.", ""), (Read, "Names the policies.", "")]),
     path("sys/policies/acl/{name}", POLICY),
+    path("sys/policies/egp", &[(List, "Names the endpoint governing policies.", ""), (Read, "Names them.", "")]),
+    path(
+        "sys/policies/egp/{name}",
+        &[
+            (Read, "Shows an endpoint governing policy.", ""),
+            (
+                Update,
+                "Writes an endpoint governing policy.",
+                "policy! enforcement_level! paths:l managed_keys:l language plugin_version cpu_time_max:n",
+            ),
+            (Delete, "Removes an endpoint governing policy.", ""),
+        ],
+    ),
+    path(
+        "sys/policies/evaluate",
+        &[(
+            Update,
+            "Says what a policy would say, without doing anything.",
+            "egp rgp policy language plugin_version request:o key:o principal:o place:o remote_address time:n",
+        )],
+    ),
     path("sys/policies/password", &[(List, "Names the rules for passwords.", "")]),
     path(
         "sys/policies/password/{name}",
@@ -278,6 +299,19 @@ pub(crate) const ALL: &[Documented] = &[
         ],
     ),
     path("sys/policies/password/{name}/generate", &[(Read, "Makes a password by a rule.", "")]),
+    path("sys/policies/rgp", &[(List, "Names the role governing policies.", ""), (Read, "Names them.", "")]),
+    path(
+        "sys/policies/rgp/{name}",
+        &[
+            (Read, "Shows a role governing policy.", ""),
+            (
+                Update,
+                "Writes a role governing policy.",
+                "policy! enforcement_level! language plugin_version cpu_time_max:n",
+            ),
+            (Delete, "Removes a role governing policy.", ""),
+        ],
+    ),
     path("sys/policy", &[(Read, "Names the policies.", ""), (List, "Names the policies.", "")]),
     path("sys/policy/{name}", POLICY),
     path(
@@ -463,7 +497,7 @@ mod tests {
             [("type", Shape::Text, true), ("config", Shape::Object, false), ("limit", Shape::Number, true)]
         );
         let known: Vec<_> = ALL.iter().flat_map(|documented| documented.does).flat_map(|does| fields(does.2)).collect();
-        let clean = |field: &Field| field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let clean = |field: &Field| field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         assert!(known.iter().all(clean));
     }
 }

@@ -18,6 +18,7 @@ mod documented;
 mod external_keys;
 mod front;
 mod generate_root;
+mod governing;
 mod grants;
 mod help;
 mod host_info;
@@ -126,6 +127,7 @@ pub struct System {
     audit: Arc<Audit>,
     snapshots: Snapshots,
     policies: Arc<Policies>,
+    governing: Arc<::governing::Policies>,
     routes: Routes,
     meter: Meter,
     quotas: Quotas,
@@ -208,6 +210,7 @@ impl System {
             audit,
             snapshots,
             policies,
+            governing: Arc::default(),
             routes,
             meter,
             quotas,
@@ -243,6 +246,11 @@ impl System {
     /// What people may do, for whoever decides.
     pub fn policies(&self) -> &Arc<Policies> {
         &self.policies
+    }
+
+    /// The policies that guests judge by, which the corridor shares.
+    pub fn governing(&self) -> &Arc<::governing::Policies> {
+        &self.governing
     }
 
     /// The endpoint at a path below `sys/` of a namespace, with what it demands of whoever asks.
@@ -370,6 +378,9 @@ impl System {
             Endpoint::PasswordPolicy => password_policies::one(call, at).await,
             Endpoint::Policies(dialect) => policies::all(self, call, dialect).await,
             Endpoint::Policy(dialect) => policies::one(self, call, dialect, at).await,
+            Endpoint::Governing(sort) => governing::all(self, call, sort).await,
+            Endpoint::GoverningOne(sort) => governing::one(self, call, sort, at).await,
+            Endpoint::Evaluate => governing::evaluate(self, call).await,
             Endpoint::NamespaceLock => namespaces::lock(call, at).await,
             Endpoint::NamespaceUnlock => namespaces::unlock(call, at).await,
             Endpoint::UiNamespaces => namespaces::below(&call),
@@ -411,6 +422,14 @@ impl Matched {
     /// there are afterwards, too.
     pub fn changes_audit(&self) -> bool {
         matches!(self.endpoint, Endpoint::AuditDevice)
+    }
+
+    /// Longest body, in bytes: components come in base64.
+    pub fn body_max(&self) -> usize {
+        match self.endpoint {
+            Endpoint::Plugin => plugins::UPLOAD_MAX.div_ceil(3) * 4 + (1 << 20),
+            _ => sandbox::BODY_MAX,
+        }
     }
 
     /// Whether the node is to be sealed once this was answered.

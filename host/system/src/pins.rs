@@ -3,7 +3,7 @@
 use model::{Fault, Operation, Reply};
 use serde_json::json;
 
-use crate::catalog::{class, name, version, word};
+use crate::catalog::{class, name, version};
 use crate::{Call, unsupported};
 
 /// `sys/plugins/pins`.
@@ -13,7 +13,7 @@ pub(crate) async fn all(call: Call<'_>) -> Result<Reply, Fault> {
     }
     let pins = plugins::pins(call.transaction).await?;
     let pins: Vec<_> =
-        pins.iter().map(|(of, name, version)| json!({ "type": word(*of), "name": name, "version": version })).collect();
+        pins.iter().map(|(of, name, version)| json!({ "type": of.name(), "name": name, "version": version })).collect();
     Reply::data(&json!({ "pinned_versions": pins }))
 }
 
@@ -23,7 +23,7 @@ pub(crate) async fn one(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
     let (of, named) = (class(sort)?, name(named)?);
     match call.operation {
         Operation::Read => match plugins::pinned(call.transaction, of, named).await? {
-            Some(version) => Reply::data(&json!({ "type": word(of), "name": named, "version": version })),
+            Some(version) => Reply::data(&json!({ "type": of.name(), "name": named, "version": version })),
             None => Err(Fault::absent()),
         },
         Operation::Update => {

@@ -36,9 +36,13 @@ pub(crate) async fn plugin(system: &System, call: Call<'_>, path: &str) -> Resul
         return Err(unsupported());
     }
     let (sort, name) = path.split_once('/').ok_or_else(|| Fault::invalid("name: must be there"))?;
-    let sort = if sort == "unknown" { None } else { Some(class(sort)?) };
+    let sort = if sort == "unknown" { None } else { Some(class(sort)?.class().ok_or_else(of_policies)?) };
     let mounts = of(&call, name, sort);
     reload(system, call, mounts).await
+}
+
+fn of_policies() -> Fault {
+    Fault::invalid("type: a policy is read by what the catalog had when it was written: write it again")
 }
 
 /// The mounts of a plugin: of all namespaces where the root asks, else of the namespace.

@@ -1,6 +1,7 @@
 //! Which native endpoint a path is.
 
 use access::Demands;
+use governing::Sort;
 use matchit::Router;
 use model::Fault;
 
@@ -21,11 +22,14 @@ pub(crate) enum Endpoint {
     Capabilities(Whose),
     Cubbyhole,
     Cors,
+    Evaluate,
     Experiments,
     ExternalKeys,
     FeatureFlags,
     GenerateRoot,
     GenerateRootUpdate,
+    Governing(Sort),
+    GoverningOne(Sort),
     Identity,
     ConfigState,
     HaStatus,
@@ -193,6 +197,11 @@ impl Routes {
             ("capabilities-accessor", Endpoint::Capabilities(Whose::Accessor), TOKEN),
             ("policies/acl", Endpoint::Policies(Dialect::Current), TOKEN),
             ("policies/acl/{*name}", Endpoint::Policy(Dialect::Current), TOKEN),
+            ("policies/egp", Endpoint::Governing(Sort::Endpoint), TOKEN),
+            ("policies/egp/{*name}", Endpoint::GoverningOne(Sort::Endpoint), TOKEN),
+            ("policies/evaluate", Endpoint::Evaluate, TOKEN),
+            ("policies/rgp", Endpoint::Governing(Sort::Role), TOKEN),
+            ("policies/rgp/{*name}", Endpoint::GoverningOne(Sort::Role), TOKEN),
             ("policies/password", Endpoint::PasswordPolicies, TOKEN),
             ("policies/password/{*path}", Endpoint::PasswordPolicy, TOKEN),
             ("policy", Endpoint::Policies(Dialect::Old), TOKEN),

@@ -46,6 +46,7 @@ var keyFaults = map[innkeeper_engine_keys.KeyErrorKind]innkeeper_engine_types.Fa
 	innkeeper_engine_keys.KeyErrorKind_NotFound:    innkeeper_engine_types.FaultKind_InvalidRequest,
 	innkeeper_engine_keys.KeyErrorKind_NotGranted:  innkeeper_engine_types.FaultKind_Denied,
 	innkeeper_engine_keys.KeyErrorKind_UsageDenied: innkeeper_engine_types.FaultKind_Denied,
+	innkeeper_engine_keys.KeyErrorKind_DeniedByPolicy: innkeeper_engine_types.FaultKind_Denied,
 	innkeeper_engine_keys.KeyErrorKind_Unsupported: innkeeper_engine_types.FaultKind_InvalidRequest,
 	innkeeper_engine_keys.KeyErrorKind_Invalid:     innkeeper_engine_types.FaultKind_InvalidRequest,
 	innkeeper_engine_keys.KeyErrorKind_Unavailable: innkeeper_engine_types.FaultKind_Unavailable,

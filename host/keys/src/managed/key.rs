@@ -150,6 +150,9 @@ impl ManagedKey {
         if let Some(hash) = scheme.hash() {
             *digest = Some(input.digest(hash).map_err(|error| error.of(self.name()))?);
         }
+        let (of, length) = (digest.as_deref(), Some(input.len()));
+        self.governed(Used { scheme: Some(scheme), digest: of, input_length: length, ..self.use_of(Act::Sign) })
+            .await?;
         let cut = match description.key_type {
             // ECDSA begins with this cut (FIPS 186-5 section 6.4.1), and not every token takes a longer digest.
             KeyType::Ec(curve) => curve.field_len(),
@@ -224,6 +227,8 @@ impl ManagedKey {
         }
         let driver = self.driver()?;
         let cipher = driver.cipher().ok_or_else(|| Error::Unsupported("decrypting".into()).of(self.name()))?;
+        let used = Used { hash: Some(hash), input_length: Some(ciphertext.len()), ..self.use_of(Act::Decrypt) };
+        self.governed(used).await?;
         let locator = self.entry.record.locator.pinned(&description);
         let opened = cipher.decrypt(&self.entry.provider, &locator, hash, ciphertext, deadline).await;
         opened.map_err(|error| error.of(self.name()))
@@ -252,10 +257,17 @@ impl ManagedKey {
         let known = cached.as_deref().or(record.description.as_ref());
         Used {
             uuid: Some(record.uuid),
+            namespace: Some(self.namespace),
             home: Some(self.entry.provider.kind()),
             key_type: known.map(|description| description.key_type),
             ..Used::new(act, &record.name)
         }
+    }
+
+    /// Refuses a use that somebody may not have made of the key now: asked before its home is.
+    pub(super) async fn governed(&self, used: Used<'_>) -> Result<(), Error> {
+        let Some(witness) = &self.witness else { return Ok(()) };
+        witness.may(used).await.map_err(|why| Error::Governed { key: self.name().to_owned(), why })
     }
 
     /// Gives out what came of a use once the witness, if there is one, has taken note of it.

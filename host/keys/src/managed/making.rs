@@ -30,6 +30,7 @@ struct Claim {
 impl ManagedKey {
     /// Makes the key, unless it is there by the time that it is this request's turn.
     pub(super) async fn make(&self, deadline: Instant) -> Result<Description, Error> {
+        self.governed(self.use_of(Act::Generate)).await?;
         let driver = self.driver()?;
         let (provider, locator) = (&self.entry.provider, &self.entry.record.locator);
         let made = self.in_turn(deadline, |until| driver.generate(provider, locator, until)).await;

@@ -61,6 +61,7 @@ impl ManagedKey {
     }
 
     async fn put_alone(&self, new: NewKey<'_>, replace: bool, deadline: Instant) -> Result<Description, Error> {
+        self.governed(self.use_of(if replace { Act::Replace } else { Act::Store })).await?;
         let keeper = self.driver()?.keeper();
         let what = if replace { "putting a key in another's place" } else { "storing a key" };
         let keeper = keeper.ok_or_else(|| Error::Unsupported(format!("{what} in a home of this type")))?;

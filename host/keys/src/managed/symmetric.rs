@@ -41,6 +41,7 @@ impl ManagedKey {
         self.may(Usage::Encrypt)?;
         request.sealing.check(request.text, request.associated).map_err(|error| error.of(self.name()))?;
         let description = self.sealing(transaction, request.sealing, deadline).await?;
+        self.governed(self.sealing_use(Act::Encrypt, request)).await?;
         let locator = self.entry.record.locator.pinned(&description);
         let sealed = self.powers()?.seal(&self.entry.provider, &locator, request, deadline).await;
         sealed.map_err(|error| error.of(self.name()))
@@ -66,6 +67,7 @@ impl ManagedKey {
         self.may(Usage::Decrypt)?;
         request.sealing.check_sealed(request.text, request.associated).map_err(|error| error.of(self.name()))?;
         let description = self.sealing(transaction, request.sealing, deadline).await?;
+        self.governed(self.sealing_use(Act::Decrypt, request)).await?;
         let locator = self.entry.record.locator.pinned(&description);
         let opened = self.powers()?.open(&self.entry.provider, &locator, request, deadline).await;
         opened.map_err(|error| error.of(self.name()))
@@ -100,6 +102,8 @@ impl ManagedKey {
             return Err(Error::Unsupported(unable("authenticate", hash.name(), &names(&description.macs, Hash::name)))
                 .of(self.name()));
         }
+        let used = Used { hash: Some(hash), input_length: Some(message.len()), ..self.use_of(Act::Mac) };
+        self.governed(used).await?;
         let locator = self.entry.record.locator.pinned(&description);
         let made = self.powers()?.mac(&self.entry.provider, &locator, hash, message, deadline).await;
         let made = made.map_err(|error| error.of(self.name()))?;
@@ -136,6 +140,7 @@ impl ManagedKey {
         }
         let source = self.driver()?.random();
         let source = source.ok_or_else(|| Error::Unsupported("random bytes from this home".into()).of(self.name()))?;
+        self.governed(self.use_of(Act::Random)).await?;
         let bytes = source.bytes(&self.entry.provider, count, deadline).await.map_err(|error| error.of(self.name()))?;
         if bytes.len() == count {
             return Ok(bytes);

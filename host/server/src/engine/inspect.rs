@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use meter::Meter;
 use model::{MountClass, Operation};
-use sandbox::{Action, Guest, Route, Sandbox};
+use sandbox::{Action, Loaded, Route, Sandbox};
 use serde::Serialize;
 
 use super::anatomy::Anatomy;
@@ -107,7 +108,7 @@ impl Report {
         let anatomy = Anatomy::of(bytes).map_err(unreadable)?;
         let loaded = block_on(async {
             let sandbox = Sandbox::new().map_err(|error| Error::Wrong(error.to_string()))?;
-            Ok(sandbox.load(bytes).await)
+            Ok(sandbox.load(bytes, &Meter::default()).await)
         })?;
         let (description, reason) = match loaded {
             Ok(guest) => (Some(Description::of(&guest)), None),
@@ -170,8 +171,20 @@ impl Report {
 }
 
 impl Description {
-    fn of(guest: &Guest) -> Self {
-        let said = &guest.descriptor;
+    fn of(loaded: &Loaded) -> Self {
+        let said = match loaded {
+            Loaded::Engine(guest) => &guest.descriptor,
+            Loaded::Policy(guest) => {
+                return Self {
+                    kind: "policy",
+                    name: guest.name.clone(),
+                    version: guest.version.clone(),
+                    about: guest.about.clone(),
+                    wants_tick: false,
+                    routes: Vec::new(),
+                };
+            }
+        };
         let kind = match said.class {
             MountClass::Secret => "secrets-engine",
             MountClass::Auth => "auth-method",
@@ -218,7 +231,11 @@ impl Shown {
 }
 
 fn kind_words(kind: &str) -> &'static str {
-    if kind == "auth-method" { "an auth method" } else { "a secrets engine" }
+    match kind {
+        "auth-method" => "an auth method",
+        "policy" => "a language of policies",
+        _ => "a secrets engine",
+    }
 }
 
 fn method(operation: Operation) -> &'static str {

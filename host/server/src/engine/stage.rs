@@ -6,7 +6,9 @@ use std::sync::Arc;
 use http_body_util::{BodyExt, Limited};
 use hyper::Request;
 use hyper::header::CONTENT_TYPE;
+use meter::Meter;
 use model::{MountClass, MountPath};
+use sandbox::Loaded;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use storage::memory::Memory;
@@ -100,7 +102,10 @@ impl Stage {
         path: Option<&str>,
         (setting, token): (&Setting, Option<&SoftHsm>),
     ) -> Result<Mounted, Error> {
-        let guest = self.house.sandbox.load(&component.bytes).await.map_err(|error| Error::Wrong(error.to_string()))?;
+        let loaded = self.house.sandbox.load(&component.bytes, &Meter::default()).await;
+        let Loaded::Engine(guest) = loaded.map_err(|error| Error::Wrong(error.to_string()))? else {
+            return Err(Error::Wrong("the component is a language of policies, and no engine to mount".to_owned()));
+        };
         let said = &guest.descriptor;
         let (sort, table, above) = match said.class {
             MountClass::Secret => ("secret", "mounts", ""),

@@ -120,6 +120,7 @@ pub(super) fn error_to(error: &keys::Error) -> wit::KeyError {
         keys::Reason::NotFound => wit::KeyErrorKind::NotFound,
         keys::Reason::NotGranted => wit::KeyErrorKind::NotGranted,
         keys::Reason::UsageDenied => wit::KeyErrorKind::UsageDenied,
+        keys::Reason::Governed => wit::KeyErrorKind::DeniedByPolicy,
         keys::Reason::Unsupported => wit::KeyErrorKind::Unsupported,
         keys::Reason::Invalid => wit::KeyErrorKind::Invalid,
         keys::Reason::NotExportable => wit::KeyErrorKind::NotExportable,
