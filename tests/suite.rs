@@ -183,6 +183,8 @@ mod token_seal;
 mod tokens;
 #[path = "api/tools.rs"]
 mod tools;
+#[path = "api/traces.rs"]
+mod traces;
 #[path = "api/ui.rs"]
 mod ui;
 #[path = "api/userpass.rs"]

@@ -23,6 +23,7 @@ use storage::{Driver, Store};
 use system::{AfterRestore, Front, Info, Snapshots, System};
 use tenancy::Tenancy;
 use tokio::task::JoinSet;
+use traces::Traces;
 
 use crate::config::{self, Config};
 use crate::log;
@@ -52,6 +53,7 @@ impl House {
     /// into them, 5 seconds at most. To be called before the process ends.
     pub async fn close(&self) {
         self.gateway.seal().await;
+        self.gateway.traces().close().await;
         let driver = Arc::clone(&self.pkcs11);
         if let Err(error) = tokio::task::spawn_blocking(move || driver.close()).await {
             tracing::warn!(%error, "the PKCS#11 libraries were not closed in order");
@@ -139,9 +141,17 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
         let (meter, configured) = (counted.clone(), configured.clone());
         Box::pin(furnish(barrier, (info.clone(), configured), rooms, Arc::clone(&hook), meter))
     });
-    let gateway = Arc::new(Gateway::new(front, furnish, meter));
+    let traces = traces(config, &meter)?;
+    let gateway = Arc::new(Gateway::new(front, furnish, meter).traced(traces));
     drop(reopen.0.set(Arc::downgrade(&gateway)));
     Ok(House { gateway, sandbox, lock, pkcs11 })
+}
+
+/// What makes traces, where the configuration says where they go.
+fn traces(config: &Config, meter: &Meter) -> Result<Traces, Fault> {
+    let Some(configured) = &config.traces else { return Ok(Traces::default()) };
+    let started = Traces::start(&configured.settings(&config.cluster_name)?, meter.clone());
+    started.map_err(|error| Fault::internal(format!("telemetry.traces.{error}")))
 }
 
 type Drivers = Vec<(ProviderType, Arc<dyn keys::Driver>)>;

@@ -8,6 +8,7 @@ mod plugins;
 mod seal;
 mod shown;
 mod storage;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,14 +23,14 @@ pub use self::listener::{Forwarded, Listener};
 pub use self::managed_keys::ManagedKeys;
 pub use self::seal::Seal;
 pub use self::storage::Storage;
+pub use self::telemetry::Traces;
 
 /// Largest configuration file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
 /// The version that clients are told unless configured: they unlock managed keys and namespaces by it.
 pub const REPORTED_VERSION: &str = "1.21.0+ent";
 /// Keys that are understood elsewhere and mean nothing here.
-const IGNORED: [&str; 7] =
-    ["disable_mlock", "ui", "api_addr", "cluster_addr", "pid_file", "raw_storage_endpoint", "telemetry"];
+const IGNORED: [&str; 6] = ["disable_mlock", "ui", "api_addr", "cluster_addr", "pid_file", "raw_storage_endpoint"];
 
 /// What the server is told.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Config {
     pub managed_keys: ManagedKeys,
     /// The hosts that auth methods may ask: none, unless named.
     pub http_out: Allowed,
+    /// Where traces of requests go; none: there are none.
+    pub traces: Option<Traces>,
     /// The folder that registered components are read from.
     pub plugin_directory: Option<PathBuf>,
     /// The folder that native code of registered components is kept in.
@@ -102,6 +105,7 @@ impl Default for Config {
             libraries: Vec::new(),
             managed_keys: ManagedKeys::default(),
             http_out: Allowed::default(),
+            traces: None,
             plugin_directory: None,
             plugin_cache_directory: None,
             plugin_registries: Vec::new(),
@@ -209,6 +213,7 @@ impl Reader<'_> {
                 "kms_library" => self.each("kms_library", &value, &["pkcs11"], |it, _, body| it.library(body))?,
                 "managed_keys" => self.managed_keys(&value)?,
                 "http_out" => self.http_out(&value)?,
+                "telemetry" => self.telemetry(&value)?,
                 "storage" | "backend" => self.storage(&value)?,
                 "seal" => self.seal(&value)?,
                 "plugin_directory" => self.config.plugin_directory = self.folder("plugin_directory", &value)?,
