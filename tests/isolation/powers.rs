@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use harness::{HOSTILE, Server};
+use harness::{Folder, HOSTILE, Server};
 use serde_json::{Value, json};
 
 use crate::hostile::{Hostile, a_bystander_is_served, failed_with, server};
@@ -18,6 +18,23 @@ fn a_secrets_engine_asks_nobody_until_its_mount_is_granted_hosts_and_then_only_t
     let refused = asked();
     assert_eq!(refused["refused"], "NotAllowed");
     assert!(refused["message"].as_str().unwrap().contains("http_out.allow of the server"), "{refused}");
+}
+
+#[test]
+fn what_an_engine_is_refused_to_ask_is_in_the_audit_log() {
+    let (server, folder) = (Server::with_guests(&[HOSTILE]), Folder::new());
+    let file = folder.path().join("audit");
+    let device = json!({ "type": "file", "options": { "file_path": file } });
+    assert_eq!(server.call("POST", "sys/audit/file", device).status, 204);
+    assert_eq!(server.call("POST", "sys/mounts/asking", json!({ "type": "hostile" })).status, 204);
+    assert_eq!(server.call("POST", "asking/ask-host", json!({ "url": "https://example.org/secret" })).status, 200);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let entries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let refusals: Vec<Value> = entries.filter(|entry| entry["type"] == "refusal").collect();
+    assert_eq!(refusals.len(), 1, "{text}");
+    assert_eq!((&refusals[0]["power"], &refusals[0]["request"]["mount_type"]), (&json!("http_out"), &json!("hostile")));
+    assert!(refusals[0]["error"].as_str().unwrap().contains("powers.http_out"), "{}", refusals[0]);
+    assert!(!refusals[0].to_string().contains("/secret"), "no more than the host is told");
 }
 
 #[test]

@@ -104,10 +104,10 @@ macro_rules! export_policy {
             unsafe extern "Rust" fn __getrandom_v03_custom(
                 _: *mut u8,
                 _: usize,
-    ) -> Result<(), $crate::getrandom::Error> {
+            ) -> Result<(), $crate::getrandom::Error> {
                 Err($crate::getrandom::Error::UNSUPPORTED)
             }
-            $crate::policy::generated::export_generated_policy!(Exported with_types_in $crate::policy::generated);
+    $crate::policy::generated::export_generated_policy!(Exported with_types_in $crate::policy::generated);
         };
 
         // Outside wasm nothing calls it; this keeps the compiler from calling what it does dead code.

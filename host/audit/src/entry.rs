@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::data::{Veil, Veiled, elided};
 use crate::device::Device;
-use crate::facts::{Answer, Auth, Data, KeyUse, Mount, Namespace, Request, Wrap};
+use crate::facts::{Answer, Auth, Data, KeyUse, Mount, Namespace, Refusal, Request, Wrap};
 use crate::table::Header;
 
 /// What a recording keeps of a request for each device, so that nothing is hashed twice.
@@ -35,6 +35,8 @@ struct Line<'a> {
     response: Option<ResponseShown<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<KeyShown<'a>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    power: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     error: &'a str,
 }
@@ -270,6 +272,11 @@ impl Device {
         self.line(&Line { r#type: "key-use", key: Some(key), request: &of.head, ..about })
     }
 
+    pub(crate) fn refusal_line(&self, of: &Rendered, refusal: Refusal<'_>, time: SystemTime) -> Result<Vec<u8>, Fault> {
+        let about = line(of, refusal.error, time);
+        self.line(&Line { r#type: "refusal", power: refusal.power, request: &of.head, ..about })
+    }
+
     fn line(&self, line: &Line<'_>) -> Result<Vec<u8>, Fault> {
         let mut bytes = self.format.prefix.clone().into_bytes();
         serde_json::to_writer(&mut bytes, line).map_err(|error| unwritable(&error))?;
@@ -392,6 +399,7 @@ fn line<'a>(of: &'a Rendered, error: &'a str, time: SystemTime) -> Line<'a> {
         request: &of.request,
         response: None,
         key: None,
+        power: "",
         error,
     }
 }

@@ -154,6 +154,15 @@ pub struct Wrap {
     pub wrapped_accessor: String,
 }
 
+/// A power that an engine asked for and its mount was not granted.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'a> {
+    /// Which power, in the word of the mount's `powers`: `http_out`.
+    pub power: &'a str,
+    /// What it was refused, and why.
+    pub error: &'a str,
+}
+
 /// One use of a managed key.
 #[derive(Debug, Default)]
 pub struct KeyUse<'a> {

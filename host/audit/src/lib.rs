@@ -20,7 +20,7 @@ mod salt;
 mod table;
 
 pub use audit::{Audit, Devices};
-pub use facts::{Answer, Auth, Data, KeyUse, Mount, Namespace, Policy, Request, Wrap};
+pub use facts::{Answer, Auth, Data, KeyUse, Mount, Namespace, Policy, Refusal, Request, Wrap};
 pub use recording::Recording;
 pub use table::{Header, Shown, Wanted};
 

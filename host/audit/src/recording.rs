@@ -9,7 +9,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::audit::Devices;
 use crate::device::{Device, Pending};
 use crate::entry::Rendered;
-use crate::facts::{Answer, Auth, Data, KeyUse, Request};
+use crate::facts::{Answer, Auth, Data, KeyUse, Refusal, Request};
 
 /// From how many bytes of data on they are hashed away from the threads that serve others.
 const HASHED_APART: usize = 256 * 1024;
@@ -54,6 +54,11 @@ impl Recording {
     /// Records that a managed key was used, before what came of it leaves the host.
     pub async fn key_use(&self, used: &KeyUse<'_>, time: SystemTime) -> Result<(), Fault> {
         self.write(|device, of| device.key_line(of, used, time)).await
+    }
+
+    /// Records that an engine was refused a power.
+    pub async fn refusal(&self, refusal: Refusal<'_>, time: SystemTime) -> Result<(), Fault> {
+        self.write(|device, of| device.refusal_line(of, refusal, time)).await
     }
 
     async fn write(&self, line: impl Fn(&Device, &Rendered) -> Result<Vec<u8>, Fault>) -> Result<(), Fault> {

@@ -126,9 +126,9 @@ impl<'a> Answering<'a> {
     }
 
     fn errand<'b>(&'b self, namespace: &'b Arc<Namespace>, mount: &'b Arc<Mount>) -> Errand<'b> {
-        let (id, witness) = (self.arrival.id.as_str(), self.witness());
+        let (id, recorder, witness) = (self.arrival.id.as_str(), &self.recorder, self.witness());
         let trace = self.arrival.trace.clone();
-        Errand { id, trace, tree: self.tree, namespace, mount, witness, deadline: self.deadline }
+        Errand { id, trace, tree: self.tree, namespace, mount, recorder, witness, deadline: self.deadline }
     }
 
     /// Who is told of uses of managed keys, and asked before.

@@ -167,12 +167,12 @@ impl Rooms {
     /// Who judges uses of managed keys by work that no request waits for.
     pub(crate) async fn witness_unasked(
         &self,
-        recorder: Arc<Recorder>,
+        recorder: &Arc<Recorder>,
         subject: &Subject<'_>,
         transaction: &mut Transaction,
     ) -> Result<Option<Arc<dyn Witness>>, Fault> {
         let governed = self.governed(subject, transaction).await?;
-        Ok(witness(&recorder, governed.map(|governed| governed.bench(None)).as_ref()))
+        Ok(witness(recorder, governed.map(|governed| governed.bench(None)).as_ref()))
     }
 }
 

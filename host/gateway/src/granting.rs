@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use traces::Trace;
 
 use crate::corridor::Rooms;
+use crate::recording::Recorder;
 
 /// What a guest is entered for: a request, or work that no request waits for.
 pub(crate) struct Errand<'a> {
@@ -21,6 +22,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) tree: &'a Tree,
     pub(crate) namespace: &'a Arc<Namespace>,
     pub(crate) mount: &'a Arc<Mount>,
+    /// Is told of what the engine is refused.
+    pub(crate) recorder: &'a Arc<Recorder>,
     /// Is told of each use of a managed key, and asked before.
     pub(crate) witness: Option<Arc<dyn Witness>>,
     /// When the guest is ended.
@@ -44,6 +47,7 @@ impl Rooms {
                 Some(witness) => self.managed_keys.witnessed(Arc::clone(witness)),
                 None => self.managed_keys.clone(),
             },
+            refusals: errand.recorder.refusals(),
             internal_keys: self.internal_keys.clone(),
             outgoing: Arc::clone(&self.outgoing),
             limits: Limits::of(errand.mount),

@@ -167,11 +167,11 @@ impl Rooms {
         let guest = self.catalog.guest(&transaction, &mount).await?;
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
         let id = lease_id(&mount);
-        let recorder = recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
+        let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
         let subject = Subject { id: &id, tree: &tree, namespace, mount: Some(&mount), deadline, request: None };
         let witness = self.witness_unasked(recorder, &subject, &mut transaction).await?;
         let trace = Trace::default();
-        let errand = Errand { id: &id, trace, tree: &tree, namespace, mount: &mount, witness, deadline };
+        let errand = Errand { id: &id, trace, tree: &tree, namespace, mount: &mount, recorder, witness, deadline };
         guest.revoke(self.grant(&errand, transaction)?, lent).await
     }
 
@@ -206,9 +206,9 @@ impl Rooms {
         mount.expect(&mut transaction)?;
         let asked = increment.filter(|increment| *increment > 0).unwrap_or(ttl);
         let id = lease_id(mount);
-        let (witness, deadline) = (answering.witness(), answering.deadline);
+        let (recorder, witness, deadline) = (&answering.recorder, answering.witness(), answering.deadline);
         let trace = answering.arrival.trace.clone();
-        let errand = Errand { id: &id, trace, tree, namespace, mount, witness, deadline };
+        let errand = Errand { id: &id, trace, tree, namespace, mount, recorder, witness, deadline };
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
         let guest = self.catalog.guest(&transaction, mount).await?;
         let (lent, mut transaction) = guest.renew(self.grant(&errand, transaction)?, lent).await?;

@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Admitted;
 use async_trait::async_trait;
-use audit::{Answer, Audit, Auth, Data, Devices, KeyUse, Policy, Recording, Request, Wrap};
+use audit::{Answer, Audit, Auth, Data, Devices, KeyUse, Policy, Recording, Refusal, Request, Wrap};
 use keys::{Hash, Sealing, Used, Witness};
 use model::{Fault, MountClass, Operation, Payload, Reply};
 use num_bigint::BigInt;
+use sandbox::Refusals;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use storage::Transaction;
@@ -173,9 +174,21 @@ impl Recorder {
         Ok(if newer.recording.is_empty() { self } else { Arc::new(newer) })
     }
 
+    /// Who is told of powers that were refused; nobody when nothing is recorded.
+    pub(crate) fn refusals(self: &Arc<Self>) -> Option<Arc<dyn Refusals>> {
+        (!self.recording.is_empty()).then(|| Arc::clone(self) as _)
+    }
+
     /// Who is told of uses; nobody when nothing is recorded.
     pub(crate) fn witness(self: &Arc<Self>) -> Option<Arc<dyn Witness>> {
         (!self.recording.is_empty()).then(|| Arc::clone(self) as _)
+    }
+}
+
+#[async_trait]
+impl Refusals for Recorder {
+    async fn refused(&self, power: &'static str, why: &str) -> Result<(), Fault> {
+        self.recording.refusal(Refusal { power, error: why }, SystemTime::now()).await
     }
 }
 

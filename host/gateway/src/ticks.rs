@@ -125,12 +125,12 @@ impl Rooms {
         let namespace =
             tree.namespace_by_id(mount.namespace).ok_or_else(|| Fault::internal("a mount of no namespace"))?;
         let id = format!("tick-{}", mount.accessor);
-        let recorder = recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
+        let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
         let deadline = Instant::now() + self.request_time.min(Duration::from_secs(EVERY));
         let subject = Subject { id: &id, tree, namespace, mount: Some(mount), deadline, request: None };
         let witness = self.witness_unasked(recorder, &subject, &mut transaction).await?;
         let trace = Trace::default();
-        let errand = Errand { id: &id, trace, tree, namespace, mount, witness, deadline };
+        let errand = Errand { id: &id, trace, tree, namespace, mount, recorder, witness, deadline };
         guest.tick(self.grant(&errand, transaction)?).await?.commit().await.map_err(stored)
     }
 }

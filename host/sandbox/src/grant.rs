@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use keys::{InternalKeys, ManagedKeys, Usage, Usages};
-use model::{Id, MountClass, NamespacePath, Operation};
+use model::{Fault, Id, MountClass, NamespacePath, Operation};
 use outgoing::{Allowed, Outgoing};
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
@@ -37,6 +38,8 @@ pub struct Grant {
     pub managed_keys: ManagedKeys,
     /// The keys of mounts. Those in the mount's own drawer can be used.
     pub internal_keys: InternalKeys,
+    /// Is told when the guest asks for a power that the mount was not granted; nobody where nothing is recorded.
+    pub refusals: Option<Arc<dyn Refusals>>,
     /// Asks other servers: those that the operator allows.
     pub outgoing: Arc<Outgoing>,
     /// How much the guest may use.
@@ -45,6 +48,14 @@ pub struct Grant {
     pub turn: Option<OwnedSemaphorePermit>,
     /// When the guest is ended.
     pub deadline: Instant,
+}
+
+/// Is told when a guest asks for a power that its mount was not granted.
+#[async_trait]
+pub trait Refusals: Send + Sync {
+    /// Takes note: of the power, in the word of the mount's `powers`, and of what was refused and why. A failure keeps the
+    /// answer from the guest.
+    async fn refused(&self, power: &'static str, why: &str) -> Result<(), Fault>;
 }
 
 /// How much a guest may use in one entry.

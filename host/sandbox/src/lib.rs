@@ -25,7 +25,7 @@ pub mod tuning;
 pub use descriptor::{Action, Descriptor, Field, FieldKind, Matched, Route};
 pub use engine::{Loaded, Sandbox};
 pub use error::LoadError;
-pub use grant::{Call, Caller, Grant, Lent, Limits, RawBody};
+pub use grant::{Call, Caller, Grant, Lent, Limits, RawBody, Refusals};
 pub use guest::Guest;
 pub use invoke::{Answered, Refusal};
 pub use limits::*;

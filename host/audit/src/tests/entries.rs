@@ -171,3 +171,18 @@ async fn much_data_is_hashed_apart_and_still_one_entry() {
     let hashed = hash(&house, "file", &"x".repeat(8 << 20)).await;
     assert_eq!(entries(&file)[0]["request"]["data"]["a"], hashed);
 }
+
+#[tokio::test]
+async fn a_power_that_an_engine_is_refused_is_recorded_with_who_asked_and_why() {
+    let house = House::new();
+    let file = house.path("log");
+    house.enable_file("file", &file).await.unwrap();
+    let recording = house.recording().await;
+    let refusal = Refusal { power: "http_out", error: "example.org:443 is not among powers.http_out" };
+    recording.refusal(refusal, now()).await.unwrap();
+    let [refused] = &entries(&file)[..] else { panic!("one entry") };
+    assert_eq!((&refused["type"], &refused["power"]), (&json!("refusal"), &json!("http_out")));
+    assert_eq!(refused["error"], "example.org:443 is not among powers.http_out");
+    assert_eq!(refused["request"]["mount_accessor"], "pki_12345678");
+    assert!(refused["request"].get("data").is_none());
+}

@@ -29,6 +29,13 @@ impl Host for State {
             Err(failure) => span.failed(why(failure.reason)),
         }
         drop(span);
+        if let (Err(failure), Some(refusals)) = (&asked, self.grant.as_ref().and_then(|grant| grant.refusals.as_ref()))
+            && failure.reason == Reason::NotAllowed
+            && let Err(error) = refusals.refused("http_out", &failure.text).await
+        {
+            tracing::error!(%error, "a refused power was not recorded");
+            return Ok(refused(HttpErrorKind::Internal, "internal error"));
+        }
         let answer = asked.map(|answer| Response { status: answer.status, headers: answer.headers, body: answer.body });
         Ok(answer.map_err(told))
     }
