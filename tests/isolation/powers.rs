@@ -68,6 +68,50 @@ fn memory_and_time_are_what_the_mount_was_granted() {
 }
 
 #[test]
+fn a_mount_keeps_as_much_as_it_was_granted_and_no_more() {
+    let server = Server::start();
+    let tune = |powers: Value| server.call("POST", "sys/mounts/kv/tune", json!({ "powers": powers }));
+    let write =
+        |name: &str, length: usize| server.call("POST", &format!("kv/{name}"), json!({ "x": "x".repeat(length) }));
+    assert_eq!(server.call("POST", "sys/mounts/kv", json!({ "type": "kv" })).status, 204);
+    assert_eq!(write("before", 3000).status, 204);
+    assert_eq!(tune(json!({ "storage_max": 8192 })).status, 204);
+    assert_eq!(server.call("GET", "sys/mounts/kv/tune", Value::Null).json["data"]["powers"]["storage_max"], 8192);
+    assert_eq!(write("one", 3000).status, 204);
+    let refused = write("two", 3000);
+    assert!(refused.status == 413 && refused.error().contains("a mount what it was granted"), "{}", refused.text);
+    assert_eq!(server.call("GET", "kv/two", Value::Null).status, 404, "nothing was kept of it");
+    assert_eq!(write("one", 3000).status, 204, "what was there is written over");
+    assert_eq!(write("one", 100).status, 204);
+    assert_eq!(write("two", 3000).status, 204, "what is shorter makes room");
+    assert_eq!(write("three", 3000).status, 413);
+    assert_eq!(server.call("DELETE", "kv/before", Value::Null).status, 204);
+    assert_eq!(write("three", 3000).status, 204, "and so does what is gone");
+    assert_eq!(write("four", 3000).status, 413);
+    assert_eq!(tune(json!({ "storage_max": null })).status, 204);
+    assert_eq!(write("four", 3000).status, 204);
+    assert_eq!(tune(json!({ "storage_max": 8192 })).status, 204);
+    assert_eq!(write("five", 10).status, 413, "what was written meanwhile is counted");
+}
+
+#[test]
+fn many_who_write_at_once_do_not_keep_more_than_was_granted() {
+    let server = Server::start();
+    let mount = json!({ "type": "kv", "config": { "powers": { "storage_max": 64 << 10 } } });
+    assert_eq!(server.call("POST", "sys/mounts/kv", mount).status, 204);
+    let kept = thread::scope(|scope| {
+        let write = |client: usize| {
+            let body = json!({ "x": "x".repeat(1000) });
+            (0..40).filter(|n| server.call("POST", &format!("kv/{client}-{n}"), body.clone()).status == 204).count()
+        };
+        let all: Vec<_> = (0..8).map(|client| scope.spawn(move || write(client))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).sum::<usize>()
+    });
+    // Each of the eight may not have seen the last write of the seven others.
+    assert!((50..=64 + 7).contains(&kept), "{kept} values of 1 KiB in 64 KiB");
+}
+
+#[test]
 fn one_request_more_at_once_than_granted_is_asked_to_come_back() {
     let server = Server::with_guests(&[HOSTILE]);
     let mount = json!({ "type": "hostile", "config": { "powers": { "concurrency_max": 1 } } });
@@ -98,6 +142,7 @@ fn powers_that_are_none_are_refused_and_change_nothing() {
         (json!({ "memory_max": "much" }), "memory_max"),
         (json!({ "cpu_time_max": 0 }), "powers.cpu_time_max: must be from 1 to 5000"),
         (json!({ "cpu_time_max": 5001 }), "powers.cpu_time_max: must be from 1 to 5000"),
+        (json!({ "storage_max": 1 }), "powers.storage_max: must be from 1024"),
         (json!({ "concurrency_max": 0 }), "powers.concurrency_max: must be from 1 to 10000"),
         (json!({ "log_lines_max": 101 }), "powers.log_lines_max: must be from 0 to 100"),
     ];

@@ -103,9 +103,10 @@ impl From<StorageError> for Fault {
             StorageError::InvalidKey => Self::invalid(
                 "a name in the path cannot be stored: it is empty, too long, or holds '.', '..' or control characters",
             ),
-            StorageError::TooLarge => {
-                Self::new(FaultKind::TooLarge, "too large to store: a value may have 1 MiB, a request 16 MiB")
-            }
+            StorageError::TooLarge => Self::new(
+                FaultKind::TooLarge,
+                "too large to store: a value may have 1 MiB, a request 16 MiB, and a mount what it was granted",
+            ),
             StorageError::Unavailable => Self::new(FaultKind::Unavailable, "storage is unavailable"),
             StorageError::Conflict => {
                 let text = "changed by another request; try again";

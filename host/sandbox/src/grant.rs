@@ -67,6 +67,8 @@ pub struct Limits {
     pub usages: Usages,
     /// Linear memory, in bytes; at most [`crate::MEMORY_MAX`].
     pub memory: usize,
+    /// Most that it keeps, in bytes of names and values; `None`: without bound.
+    pub storage: Option<u64>,
     /// Time of a processor; at most [`crate::CPU_MAX`].
     pub cpu: Duration,
     /// Lines of the log; at most [`crate::LOG_LINES_MAX`].
@@ -75,7 +77,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { http_out: None, usages: Usages::ALL, memory: MEMORY_MAX, cpu: CPU_MAX, log_lines: LOG_LINES_MAX }
+        Self {
+            http_out: None,
+            usages: Usages::ALL,
+            memory: MEMORY_MAX,
+            storage: None,
+            cpu: CPU_MAX,
+            log_lines: LOG_LINES_MAX,
+        }
     }
 }
 
@@ -95,6 +104,7 @@ impl Limits {
             http_out: hosts.map(allowed),
             usages: powers.managed_key_usages.as_ref().map_or(most.usages, usages),
             memory: number(powers.memory_max).map_or(most.memory, |memory| memory.min(most.memory)),
+            storage: powers.storage_max,
             cpu: powers.cpu_time_max.map_or(most.cpu, |cpu| Duration::from_millis(cpu).min(most.cpu)),
             log_lines: number(powers.log_lines_max)
                 .and_then(|lines| u32::try_from(lines).ok())

@@ -125,7 +125,9 @@ impl Guest {
         };
         let ended = aside::run(&self.aside, &long, entry).await;
         let (ending, busy, all, state) = ended.ok_or_else(|| Fault::internal("the server is about to end"))?;
-        self.left(&kind, ending, (busy, all), state)
+        let (value, mut state) = self.left(&kind, ending, (busy, all), state)?;
+        state.settle().await.map_err(Fault::from)?;
+        Ok((value, state))
     }
 
     /// The entry in the trace of its request.

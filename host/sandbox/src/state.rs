@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) span: Span,
     /// What it asked of its storage.
     pub(crate) touched: Touched,
+    /// What it keeps, where that is bounded.
+    pub(crate) stored: Stored,
     /// What one may use that has no grant; by default what one may that describes itself.
     alone: Option<Limits>,
     ticks: u32,
@@ -57,6 +59,15 @@ pub(crate) struct Touched {
     pub(crate) lists: u64,
     pub(crate) puts: u64,
     pub(crate) deletes: u64,
+}
+
+/// What an entry changed of what the mount's engine keeps.
+#[derive(Default)]
+pub(crate) struct Stored {
+    /// Bytes that were kept when it first wrote.
+    pub(crate) before: Option<i64>,
+    /// Bytes more, or less, since then.
+    pub(crate) more: i64,
 }
 
 /// What a guest may use that describes itself: it asks nobody, and has no keys.
@@ -90,6 +101,7 @@ impl State {
             bounds: Vec::new(),
             span: Span::default(),
             touched: Touched::default(),
+            stored: Stored::default(),
             alone: None,
             ticks: 0,
             deadline,

@@ -11,6 +11,8 @@ use crate::params;
 const HOSTS_MAX: usize = 64;
 /// Least memory that an engine can be given, in bytes: one page of WebAssembly.
 const MEMORY_MIN: u64 = 64 << 10;
+/// Least storage that an engine can be given, in bytes.
+const STORAGE_MIN: u64 = 1024;
 /// Most requests at once that can be said.
 const CONCURRENCY_MAX: u64 = 10_000;
 
@@ -35,12 +37,13 @@ pub(crate) fn take(powers: &mut Powers, body: &Map<String, Value>) -> Result<(),
                 let most = u64::try_from(sandbox::CPU_MAX.as_millis()).unwrap_or(u64::MAX);
                 powers.cpu_time_max = number(fields, name, 1, most)?;
             }
+            "storage_max" => powers.storage_max = number(fields, name, STORAGE_MIN, u64::MAX >> 1)?,
             "concurrency_max" => powers.concurrency_max = number(fields, name, 1, CONCURRENCY_MAX)?,
             "log_lines_max" => powers.log_lines_max = number(fields, name, 0, sandbox::LOG_LINES_MAX.into())?,
             _ => {
                 return Err(Fault::invalid(format!(
                     "powers: there is none of that name: {}; there are http_out, managed_key_usages, memory_max, \
-                     cpu_time_max, concurrency_max and log_lines_max",
+                     cpu_time_max, storage_max, concurrency_max and log_lines_max",
                     name.chars().take(64).collect::<String>()
                 )));
             }
@@ -84,6 +87,7 @@ pub(crate) fn shown(powers: &Powers) -> Value {
         ("managed_key_usages", powers.managed_key_usages.as_ref().map(|usages| json!(usages))),
         ("memory_max", powers.memory_max.map(Value::from)),
         ("cpu_time_max", powers.cpu_time_max.map(Value::from)),
+        ("storage_max", powers.storage_max.map(Value::from)),
         ("concurrency_max", powers.concurrency_max.map(Value::from)),
         ("log_lines_max", powers.log_lines_max.map(Value::from)),
     ];

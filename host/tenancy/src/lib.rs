@@ -16,6 +16,7 @@ mod namespace;
 mod powers;
 mod sweep;
 mod tree;
+pub mod usage;
 
 pub use cache::{Tenancy, found};
 pub use error::Error;

@@ -15,6 +15,8 @@ pub struct Powers {
     pub memory_max: Option<u64>,
     /// Most time of a processor for one request, in milliseconds.
     pub cpu_time_max: Option<u64>,
+    /// Most that it keeps, in bytes of names and values.
+    pub storage_max: Option<u64>,
     /// Most requests at once, on each node.
     pub concurrency_max: Option<u64>,
     /// Most lines of the log for one request.

@@ -2,10 +2,11 @@
 
 use meter::Bound;
 use storage::{Drawer, Transaction};
+use tenancy::usage;
 use traces::Asks;
 
 use crate::bindings::innkeeper::engine::storage::{Host, Page, StorageError};
-use crate::state::State;
+use crate::state::{State, Stored};
 
 type Result<T> = wasmtime::Result<std::result::Result<T, StorageError>>;
 
@@ -13,6 +14,39 @@ impl State {
     fn drawer(&mut self) -> std::result::Result<(Drawer, &mut Transaction), StorageError> {
         let grant = self.grant.as_mut().ok_or(StorageError::NotGranted)?;
         Ok((tenancy::mount_drawer(grant.mount.id), &mut grant.transaction))
+    }
+
+    /// Refuses what the mount has no room for, where it was granted so much, and counts the rest. `value`: how long it is to be
+    /// from now on, `None`: gone.
+    async fn room(&mut self, key: &str, value: Option<usize>) -> std::result::Result<(), StorageError> {
+        let Some(most) = self.limits().storage else { return Ok(()) };
+        let (drawer, transaction) = self.drawer()?;
+        let found = transaction.get(&drawer, key).await.map_err(translate)?;
+        let old = found.map_or(0, |found| usage::size(key, found.len()));
+        let change = value.map_or(0, |value| usage::size(key, value)) - old;
+        let before = match (self.stored.before, &self.grant) {
+            (Some(before), _) => before,
+            (None, Some(grant)) => usage::kept(&grant.transaction, grant.mount.id).await.map_err(translate)?,
+            (None, None) => return Err(StorageError::NotGranted),
+        };
+        self.stored.before = Some(before);
+        let more = self.stored.more.saturating_add(change);
+        if change > 0 && before.saturating_add(more) > i64::try_from(most).unwrap_or(i64::MAX) {
+            return Err(StorageError::TooLarge);
+        }
+        self.stored.more = more;
+        Ok(())
+    }
+
+    /// Counts what the entry changed, in the transaction that changes it.
+    pub(crate) async fn settle(&mut self) -> std::result::Result<(), storage::Error> {
+        let Stored { more, .. } = std::mem::take(&mut self.stored);
+        match &mut self.grant {
+            Some(grant) if more != 0 => {
+                usage::count(&mut grant.transaction, grant.mount.id, &grant.request_id, more).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Counts a refusal for what is over a bound.
@@ -42,14 +76,21 @@ impl Host for State {
     async fn put(&mut self, key: String, value: Vec<u8>) -> Result<()> {
         // Written with the answer: until then it costs nothing.
         self.touched.puts += 1;
-        let put =
-            self.drawer().and_then(|(drawer, transaction)| transaction.put(&drawer, &key, value).map_err(translate));
+        let room = self.room(&key, Some(value.len())).await;
+        let put = room.and_then(|()| {
+            let (drawer, transaction) = self.drawer()?;
+            transaction.put(&drawer, &key, value).map_err(translate)
+        });
         Ok(self.noted(put))
     }
 
     async fn delete(&mut self, key: String) -> Result<()> {
         self.touched.deletes += 1;
-        let gone = self.drawer().and_then(|(drawer, transaction)| transaction.delete(&drawer, &key).map_err(translate));
+        let room = self.room(&key, None).await;
+        let gone = room.and_then(|()| {
+            let (drawer, transaction) = self.drawer()?;
+            transaction.delete(&drawer, &key).map_err(translate)
+        });
         Ok(self.noted(gone))
     }
 
@@ -71,6 +112,10 @@ impl Host for State {
 
     async fn checkpoint(&mut self) -> Result<()> {
         let mut span = self.span.span("storage.checkpoint", Asks::Nobody);
+        if let Err(error) = self.settle().await {
+            span.failed("not counted");
+            return Ok(Err(translate(error)));
+        }
         let Some(grant) = self.grant.as_mut() else { return Ok(Err(StorageError::NotGranted)) };
         if let Err(error) = grant.transaction.checkpoint().await {
             span.failed("not committed");
