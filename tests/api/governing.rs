@@ -85,6 +85,12 @@ fn a_level_says_whether_a_request_is_warned_may_override_or_is_refused() {
     refused(&write(&[]), 403, "never (it can be overridden)");
     let overridden = write(&[OVERRIDE]);
     assert_eq!(overridden.json["warnings"], json!([r#"egp policy "never" denies it: never (it was overridden)"#]));
+    let folder = Folder::new();
+    let file = folder.path().join("audit");
+    let device = json!({"type": "file", "options": {"file_path": file}});
+    assert_eq!(house.server.call("POST", "sys/audit/file", device).status, 204);
+    assert_eq!(write(&[OVERRIDE]).status, 200);
+    assert!(std::fs::read_to_string(&file).unwrap().contains(r#""policy_override":true"#));
     level("hard-mandatory");
     refused(&write(&[OVERRIDE]), 403, "denies it: never");
 }

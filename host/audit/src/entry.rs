@@ -134,6 +134,8 @@ struct RequestShown<'a> {
     remote_port: u16,
     #[serde(skip_serializing_if = "is_zero")]
     wrap_ttl: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    policy_override: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<&'a str, Vec<String>>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -319,6 +321,7 @@ impl Device {
             remote_address: &request.remote_address,
             remote_port: request.remote_port,
             wrap_ttl: request.wrap_ttl,
+            policy_override: request.policy_override,
             headers: shown,
             client_certificate_serial_number: &request.client_certificate_serial_number,
         }

@@ -36,6 +36,8 @@ pub struct Request<'a> {
     pub remote_port: u16,
     /// In seconds; 0 when the answer is not to be wrapped.
     pub wrap_ttl: u64,
+    /// Whether policies that may be overridden are to be.
+    pub policy_override: bool,
     /// All headers, names in lower case; only those that are configured are written.
     pub headers: &'a [(String, String)],
     /// In decimal, when the client showed a certificate: it holds its key, and who issued it is the listener's to ask.

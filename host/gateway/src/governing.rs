@@ -334,7 +334,6 @@ fn facts(subject: &Subject<'_>, namespaces: Vec<(Id, NamespacePath)>) -> Facts {
         parameters: if too_large { "{}".to_owned() } else { body.text() },
         wrap_ttl: arrival.wrap_ttl.map(|ttl| ttl.as_secs()),
     };
-    let says = |(name, value): &(String, String)| name == OVERRIDE && value == "true";
     Facts {
         request_id,
         principal: known.map(principal),
@@ -343,9 +342,14 @@ fn facts(subject: &Subject<'_>, namespaces: Vec<(Id, NamespacePath)>) -> Facts {
         request: Some(request),
         too_large,
         namespaces,
-        overrides: arrival.headers.iter().any(says),
+        overrides: overrides(arrival),
         deadline,
     }
+}
+
+/// Whether a request says that policies which may be overridden are to be.
+pub(crate) fn overrides(arrival: &Arrival) -> bool {
+    arrival.headers.iter().any(|(name, value)| name == OVERRIDE && value == "true")
 }
 
 fn principal(known: &Known) -> Principal {

@@ -21,6 +21,7 @@ use x509_cert::der::Decode;
 
 use crate::admission::Known;
 use crate::corridor::Gateway;
+use crate::governing;
 use crate::routing::{Answerer, Routed};
 use crate::{Arrival, body};
 
@@ -268,6 +269,7 @@ impl<'a> Facts<'a> {
             remote_address: arrival.peer.ip().to_string(),
             remote_port: arrival.peer.port(),
             wrap_ttl: arrival.wrap_ttl.map_or(0, |ttl| ttl.as_secs()),
+            policy_override: governing::overrides(arrival),
             headers: &arrival.headers,
             client_certificate_serial_number: arrival.client_certificate.as_deref().map(serial).unwrap_or_default(),
         }
