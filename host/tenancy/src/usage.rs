@@ -45,7 +45,8 @@ pub async fn recount(
         return Ok(Some(()));
     }
     let (mut bytes, mut entries) = (0, 0);
-    let counted = transaction.peek_each(&drawer(mount.id), "", |key, value, _| {
+    let drawer = drawer(mount.id);
+    let counted = transaction.peek_each(&drawer, "", |key, value, _| {
         entries += 1;
         bytes += size(key, value.len());
         if entries > COUNTED_MAX { Err(Counted::TooMany) } else { Ok(()) }
