@@ -67,7 +67,7 @@ fn a_quota_of_leases_is_written_read_listed_and_removed() {
         let refused = server.call("POST", &format!("sys/quotas/lease-count/{name}"), body);
         assert!(refused.status == 400 && refused.text.contains(says), "{}", refused.text);
     }
-    let merge = [("X-Vault-Token", "root"), ("Content-Type", "application/merge-patch+json")];
+    let merge = [("X-Vault-Token", harness::ROOT), ("Content-Type", "application/merge-patch+json")];
     assert_eq!(server.send("PATCH", "sys/quotas/lease-count/a", &merge, json!({})).status, 405);
     assert_eq!(server.call("DELETE", "sys/quotas/lease-count/a", Value::Null).status, 204);
     assert_eq!(server.call("DELETE", "sys/quotas/lease-count/a", Value::Null).status, 204);

@@ -1,5 +1,7 @@
 //! Signs JSON Web Tokens as an identity provider does, with openssl: another implementation's opinion of what is right.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -14,6 +16,8 @@ pub struct Signer {
     folder: Folder,
     algorithm: &'static str,
     id: Option<String>,
+    /// How often it has signed.
+    signed: AtomicU64,
 }
 
 impl Signer {
@@ -25,7 +29,7 @@ impl Signer {
             "EdDSA" => &["-algorithm", "ED25519"],
             other => panic!("no tokens are signed with {other} here"),
         };
-        let signer = Self { folder: Folder::new(), algorithm, id: None };
+        let signer = Self { folder: Folder::new(), algorithm, id: None, signed: AtomicU64::new(0) };
         openssl(&[&["genpkey", "-out", &signer.file("key")][..], options].concat(), "");
         signer
     }
@@ -80,7 +84,10 @@ impl Signer {
     }
 
     fn signature(&self, text: &str) -> Vec<u8> {
-        let (key, message, made) = (self.file("key"), self.folder.write("message", text), self.file("signature"));
+        // Several tests sign with one key at once.
+        let turn = self.signed.fetch_add(1, Ordering::Relaxed);
+        let message = self.folder.write(&format!("message-{turn}"), text);
+        let (key, made) = (self.file("key"), self.file(&format!("signature-{turn}")));
         let digest = ["dgst", "-sha256", "-sign", &key, "-out", &made];
         let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
         match self.algorithm {
