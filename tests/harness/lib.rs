@@ -27,7 +27,7 @@ pub use folder::Folder;
 pub use node::{Keys, Node, try_call};
 pub use openssl::{openssl, try_openssl};
 pub use peer::{Peer, Reply};
-pub use process::{Process, curl, curl_in, run, run_with};
+pub use process::{Process, curl, run, run_with};
 pub use signer::Signer;
 pub use wait::wait_until;
 pub use walk::walk;

@@ -179,17 +179,7 @@ pub fn run_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 
 /// Runs curl; what it prints, with the status and the version of HTTP on a last line, as in `{…} 200 2`.
 pub fn curl(arguments: &[&str]) -> String {
-    curl_in(&[], arguments)
-}
-
-/// The same with these variables in its environment.
-pub fn curl_in(environment: &[(&str, &str)], arguments: &[&str]) -> String {
     let fixed = ["-sS", "--max-time", "20", "-w", " %{http_code} %{http_version}"];
-    let output = Command::new("curl")
-        .envs(environment.iter().copied())
-        .args(fixed)
-        .args(arguments)
-        .output()
-        .expect("there is a curl");
+    let output = Command::new("curl").args(fixed).args(arguments).output().expect("there is a curl");
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

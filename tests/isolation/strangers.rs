@@ -314,7 +314,7 @@ pub const STRANGERS: &[Stranger] = &[
         Refused("component"),
     ),
     ("8-mebibytes-of-custom-section", HARMLESS, || with_custom_section(&Forged::default().make(), 8 << 20), Served),
-    ("exports-nothing", CONTRACT, || wat("(component)"), Refused("fits neither of the worlds")),
+    ("exports-nothing", CONTRACT, || wat("(component)"), Refused("fits none of the worlds")),
     (
         "imports-files",
         CONTRACT,
