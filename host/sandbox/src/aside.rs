@@ -9,7 +9,6 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
@@ -77,20 +76,6 @@ pub(crate) async fn run<T: Send + 'static>(
     }
 }
 
-/// What work came to, how long threads were busy with it, and how long it took.
-pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration, Duration) {
-    let mut work = std::pin::pin!(work);
-    let (began, mut busy) = (Instant::now(), Duration::ZERO);
-    let done = poll_fn(|context| {
-        let entered = Instant::now();
-        let polled = work.as_mut().poll(context);
-        busy += entered.elapsed();
-        polled
-    })
-    .await;
-    (done, busy, began.elapsed())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,11 +101,5 @@ mod tests {
         let (first, second, third) = run(&handle, &long, work).await.unwrap();
         assert_eq!((&first, &second), (&began, &began));
         assert_eq!(third.as_deref(), Some("guest-aside"));
-    }
-
-    #[tokio::test]
-    async fn the_time_that_work_waits_is_not_the_time_that_it_computes() {
-        let ((), busy, all) = timed(tokio::time::sleep(Duration::from_millis(50))).await;
-        assert!(all >= Duration::from_millis(50) && busy < Duration::from_millis(40), "{busy:?} of {all:?}");
     }
 }

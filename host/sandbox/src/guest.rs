@@ -1,20 +1,19 @@
 //! Loaded guests.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use meter::Meter;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store, Trap};
+use wasmtime::{Engine, Trap};
 
-use crate::aside;
 use crate::bindings::AuthMethodPre;
 use crate::bindings::exports::innkeeper::engine::engine as wit;
 use crate::descriptor::Descriptor;
+use crate::entry;
 use crate::error::LoadError;
-use crate::limits::CROSSING_MAX;
+use crate::grant::Limits;
 use crate::state::{Ended, State};
 
 /// How long a guest may take to describe itself.
@@ -62,16 +61,14 @@ impl Guest {
 
 /// What a guest says of itself, in an instance of its own without any powers.
 async fn said(engine: &Engine, aside: &Handle, instance: AuthMethodPre<State>) -> Result<wit::Descriptor, LoadError> {
-    let deadline = Instant::now() + DESCRIBE_MAX;
-    let mut store = store(engine, State::new(None, deadline));
-    let long = Arc::clone(&store.data().long);
-    let asked = async move {
-        let running = instance.instantiate_async(&mut store).await?;
-        running.innkeeper_engine_engine().call_describe(&mut store).await
-    };
-    // Ticks end what computes, and this what waits.
-    let asked = tokio::time::timeout_at(deadline, asked);
-    match aside::run(aside, &long, asked).await {
+    let state = State::alone(Limits::default(), Instant::now() + DESCRIBE_MAX);
+    let asked = entry::enter((engine, aside), state, |store| {
+        Box::pin(async move {
+            let running = instance.instantiate_async(&mut *store).await?;
+            running.innkeeper_engine_engine().call_describe(store).await
+        })
+    });
+    match asked.await.map(|entered| entered.ending) {
         Some(Ok(Ok(said))) => Ok(said),
         Some(Ok(Err(error))) => Err(LoadError::silent(&why(&error))),
         Some(Err(_elapsed)) => Err(LoadError::silent(&Ended::Deadline.to_string())),
@@ -86,15 +83,4 @@ pub(crate) fn why(error: &wasmtime::Error) -> String {
         (_, Some(trap)) => trap.to_string(),
         (None, None) => error.root_cause().to_string(),
     }
-}
-
-/// A store with its limits set. Every entry into a guest goes through one: the epoch deadline of a new store is zero,
-/// so an entry that forgot it would trap at once instead of running for ever.
-pub(crate) fn store(engine: &Engine, state: State) -> Store<State> {
-    let mut store = Store::new(engine, state);
-    store.limiter(|state| state);
-    store.set_hostcall_fuel(CROSSING_MAX);
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(State::tick);
-    store
 }

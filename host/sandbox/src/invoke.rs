@@ -1,7 +1,5 @@
 //! One entry into a guest: in with a grant, out with an outcome.
 
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use meter::{Bound, Entry, Used};
@@ -9,25 +7,21 @@ use model::{Fault, Kind, MountClass, Reply};
 use serde_json::value::RawValue;
 use storage::Transaction;
 use tokio::time::Instant;
-use tokio::time::error::Elapsed;
 use traces::{Asks, Span};
 use wasmtime::Store;
 
-use crate::aside;
 use crate::bindings::exports::innkeeper::engine::engine::Guest as Exports;
 use crate::bindings::innkeeper::engine::types as wit;
+use crate::entry::{self, Called, Entered};
 use crate::grant::{Call, Caller, Grant, Lent};
-use crate::guest::{Guest, store};
+use crate::guest::Guest;
 use crate::limits::{BODY_MAX, HEADERS_MAX, LEASE_INTERNAL_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
 use crate::login::{Attempt, Login, TokenWishes};
 use crate::services::convert;
 use crate::state::{Ended, State, Touched};
 
-/// A call of one export, under way.
-type Called<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, wit::Fault>>> + Send + 'a>>;
-
-/// How a call ended, if it ended in time.
-type Ending<T> = Result<wasmtime::Result<Result<T, wit::Fault>>, Elapsed>;
+/// What a call of one export gives.
+type Given<T> = Result<T, wit::Fault>;
 
 impl Guest {
     /// Answers a request in a fresh instance. Only an answer gives the transaction back, with the writes that wait in
@@ -107,25 +101,21 @@ impl Guest {
         &self,
         export: &'static str,
         grant: Grant,
-        call: impl for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> Called<'a, T> + Send + 'static,
+        call: impl for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> Called<'a, Given<T>> + Send + 'static,
     ) -> Result<(T, State), Refusal> {
         let (deadline, kind) = (grant.deadline, grant.mount.kind.clone());
         let span = self.entry(export, &grant);
         let mut state = State::new(Some(grant), deadline);
         state.span = span;
-        let mut store = store(&self.engine, state);
-        let (instance, long) = (self.instance.clone(), Arc::clone(&store.data().long));
-        let entry = async move {
-            let called = async {
-                let guest = instance.instantiate_async(&mut store).await?;
-                call(guest.innkeeper_engine_engine(), &mut store).await
-            };
-            let (ending, busy, all) = aside::timed(tokio::time::timeout_at(deadline, called)).await;
-            (ending, busy, all, store.into_data())
-        };
-        let ended = aside::run(&self.aside, &long, entry).await;
-        let (ending, busy, all, state) = ended.ok_or_else(|| Fault::internal("the server is about to end"))?;
-        let (value, mut state) = self.left(&kind, ending, (busy, all), state)?;
+        let instance = self.instance.clone();
+        let entered = entry::enter((&self.engine, &self.aside), state, |store| {
+            Box::pin(async move {
+                let guest = instance.instantiate_async(&mut *store).await?;
+                call(guest.innkeeper_engine_engine(), store).await
+            })
+        });
+        let entered = entered.await.ok_or_else(|| Fault::internal("the server is about to end"))?;
+        let (value, mut state) = self.left(&kind, entered)?;
         state.settle().await.map_err(Fault::from)?;
         Ok((value, state))
     }
@@ -146,13 +136,8 @@ impl Guest {
     }
 
     /// How an entry ended: with the guest's own result and the state it left, or with a fault.
-    fn left<T>(
-        &self,
-        kind: &str,
-        ending: Ending<T>,
-        (busy, all): (Duration, Duration),
-        mut state: State,
-    ) -> Result<(T, State), Refusal> {
+    fn left<T>(&self, kind: &str, entered: Entered<Given<T>>) -> Result<(T, State), Refusal> {
+        let Entered { ending, busy, all, mut state } = entered;
         state.tell_printed();
         state.tell_dropped_lines();
         let (mut span, touched) = (std::mem::take(&mut state.span), std::mem::take(&mut state.touched));

@@ -10,6 +10,7 @@ mod aside;
 mod bindings;
 mod descriptor;
 mod engine;
+mod entry;
 mod error;
 mod grant;
 mod guest;

@@ -13,9 +13,8 @@ pub const CPU_MAX: Duration = Duration::from_secs(5);
 /// How often running guests are interrupted, to look at the clock and let others run.
 pub const TICK: Duration = Duration::from_millis(5);
 /// Most time of a processor that judging by one policy may take, unless the policy says otherwise. A guest is ended at the
-/// first tick after it. Judging takes less than one millisecond; but ticks are those of the clock, and a guest whose thread
-/// waits for a processor now and then meets several, which must not refuse a request.
-pub const JUDGING_CPU: Duration = Duration::from_millis(50);
+/// first tick after it.
+pub const JUDGING_CPU: Duration = Duration::from_millis(5);
 /// Most linear memory of a guest that judges, in bytes.
 pub const JUDGING_MEMORY_MAX: usize = 32 << 20;
 /// Longest parameters that a policy is shown, in bytes.

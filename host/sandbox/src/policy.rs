@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store, Trap};
 
-use crate::aside;
 use crate::bindings::judging::PolicyPre;
 use crate::bindings::judging::exports::innkeeper::engine::evaluation::{self as wit, Guest as Exports};
 use crate::descriptor::check_title;
+use crate::entry::{self, Called, Entered};
 use crate::error::LoadError;
 use crate::grant::Limits;
-use crate::guest::{store, why};
+use crate::guest::why;
 use crate::limits::{JUDGING_CPU, JUDGING_MEMORY_MAX, REASON_MAX, TEXT_MAX};
 use crate::state::{Ended, State};
 
@@ -25,6 +25,7 @@ pub mod judging {
     pub use crate::bindings::judging::exports::innkeeper::engine::evaluation::{
         Act, KeyUse, Place, Principal, Question, RequestFacts,
     };
+    pub use crate::services::convert::operation_to as operation;
 }
 
 /// How long such a guest may take to say what it is, or to read a policy that is about to be kept.
@@ -59,8 +60,6 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unjudged(pub String);
-
-type Called<'a, T> = std::pin::Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>>;
 
 impl PolicyGuest {
     /// The same, telling this meter how entries end.
@@ -135,17 +134,14 @@ impl PolicyGuest {
         deadline: Instant,
         call: impl for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> Called<'a, T> + Send + 'static,
     ) -> Result<T, Unjudged> {
-        let mut store = store(&self.engine, State::alone(limits, deadline));
-        let (instance, long) = (self.instance.clone(), Arc::clone(&store.data().long));
-        let entry = async move {
-            let called = async {
-                let guest = instance.instantiate_async(&mut store).await?;
-                call(guest.innkeeper_engine_evaluation(), &mut store).await
-            };
-            let (ending, busy, all) = aside::timed(tokio::time::timeout_at(deadline, called)).await;
-            (ending, busy, all, store.into_data())
-        };
-        let Some((ending, busy, all, mut state)) = aside::run(&self.aside, &long, entry).await else {
+        let (state, instance) = (State::alone(limits, deadline), self.instance.clone());
+        let entered = entry::enter((&self.engine, &self.aside), state, |store| {
+            Box::pin(async move {
+                let guest = instance.instantiate_async(&mut *store).await?;
+                call(guest.innkeeper_engine_evaluation(), store).await
+            })
+        });
+        let Some(Entered { ending, busy, all, mut state }) = entered.await else {
             return Err(Unjudged("the server is about to end".to_owned()));
         };
         let (entry, ended) = match ending {

@@ -1,7 +1,7 @@
 //! What the host keeps beside one guest instance.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use meter::Bound;
@@ -12,8 +12,9 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
 
 use crate::aside::LONG_TICKS;
+use crate::entry::Spent;
 use crate::grant::{Grant, Limits};
-use crate::limits::{ANSWER_TIME, RESOURCES_MAX, TABLE_ELEMENTS_MAX, TICK};
+use crate::limits::{ANSWER_TIME, RESOURCES_MAX, TABLE_ELEMENTS_MAX};
 use crate::services::wasi::Printed;
 
 /// The data of a store: the grant, the handles, and what was used of the limits.
@@ -46,10 +47,13 @@ pub(crate) struct State {
     pub(crate) touched: Touched,
     /// What it keeps, where that is bounded.
     pub(crate) stored: Stored,
-    /// What one may use that has no grant; by default what one may that describes itself.
-    alone: Option<Limits>,
+    /// The time of processors that it took.
+    pub(crate) spent: Spent,
+    /// When it is ended.
+    pub(crate) deadline: Instant,
+    /// What one may use that has no grant; with one, the grant says it.
+    alone: Limits,
     ticks: u32,
-    deadline: Instant,
 }
 
 /// How often a guest asked its storage for what.
@@ -69,9 +73,6 @@ pub(crate) struct Stored {
     /// Bytes more, or less, since then.
     pub(crate) more: i64,
 }
-
-/// What a guest may use that describes itself: it asks nobody, and has no keys.
-static DESCRIBING: LazyLock<Limits> = LazyLock::new(Limits::default);
 
 /// Why the host ended a guest.
 #[derive(Debug, thiserror::Error)]
@@ -102,15 +103,16 @@ impl State {
             span: Span::default(),
             touched: Touched::default(),
             stored: Stored::default(),
-            alone: None,
-            ticks: 0,
+            spent: Spent::default(),
             deadline,
+            alone: Limits::default(),
+            ticks: 0,
         }
     }
 
     /// The state of an entry without powers, which may use so much.
     pub(crate) fn alone(limits: Limits, deadline: Instant) -> Self {
-        Self { alone: Some(limits), ..Self::new(None, deadline) }
+        Self { alone: limits, ..Self::new(None, deadline) }
     }
 
     /// Runs at every tick while the guest itself is running: ends it, or lets others run for a moment.
@@ -121,7 +123,7 @@ impl State {
         if state.ticks >= LONG_TICKS {
             state.long.store(true, Ordering::Relaxed);
         }
-        if TICK.saturating_mul(state.ticks) > most {
+        if state.spent.time() > most {
             state.met(Bound::Processor);
             return Err(wasmtime::Error::new(Ended::Cpu(most)));
         }
@@ -141,14 +143,7 @@ impl State {
 
     /// How much the guest may use.
     pub(crate) fn limits(&self) -> &Limits {
-        self.grant.as_ref().map(|grant| &grant.limits).or(self.alone.as_ref()).unwrap_or(&DESCRIBING)
-    }
-
-    /// Counts a core's time that the host spent for the guest. The guest's own ticks stand still meanwhile; parts of a
-    /// tick are not counted here, because the guest meets a tick that passed when it goes on.
-    pub(crate) fn charge(&mut self, took: Duration) {
-        let ticks = u32::try_from(took.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
-        self.ticks = self.ticks.saturating_add(ticks);
+        self.grant.as_ref().map_or(&self.alone, |grant| &grant.limits)
     }
 
     /// When a call to something outside must have ended: early enough for the guest to answer.

@@ -15,7 +15,8 @@ pub(crate) fn operation_from(operation: wit::Operation) -> Operation {
     }
 }
 
-pub(crate) fn operation_to(operation: Operation) -> wit::Operation {
+/// The contract's word for an operation.
+pub fn operation_to(operation: Operation) -> wit::Operation {
     match operation {
         Operation::Read => wit::Operation::Read,
         Operation::List => wit::Operation::List,

@@ -7,8 +7,6 @@
 mod symmetric;
 mod words;
 
-use std::time::Instant;
-
 use keys::{Input, InternalKey, KeyType, ManagedKey, SealRequest};
 use meter::Bound;
 use storage::{Drawer, Transaction};
@@ -127,19 +125,18 @@ impl State {
         self.tell(tried)
     }
 
-    /// Does work of the cryptographic library, apart if it takes long, and charges the guest for it.
+    /// Does work of the cryptographic library, apart if it takes long, and then charges the guest for it: what is done here
+    /// is counted with the guest's own.
     async fn work<T: Send + 'static>(
         &mut self,
         slow: bool,
         work: impl FnOnce() -> std::result::Result<T, keys::Error> + Send + 'static,
     ) -> Tried<T> {
-        let (done, took) = if slow {
-            keys::apart(self.call_deadline(), work).await?
-        } else {
-            let began = Instant::now();
-            (work(), began.elapsed())
-        };
-        self.charge(took);
+        if !slow {
+            return Ok(work()?);
+        }
+        let (done, took) = keys::apart(self.call_deadline(), work).await?;
+        self.spent.add(took);
         Ok(done?)
     }
 
@@ -179,23 +176,17 @@ impl State {
     fn import_internal(&mut self, der: &[u8], policy: keys::Policy) -> Tried<Handle> {
         self.granted()?;
         self.room_for_handle()?;
-        let began = Instant::now();
         let grant = self.granted()?;
         let (rooms, drawer) = (grant.internal_keys.clone(), drawer(grant));
-        let imported = rooms.import(&mut grant.transaction, &drawer, der, policy);
-        self.charge(began.elapsed());
-        Ok(Handle::Internal(imported?))
+        Ok(Handle::Internal(rooms.import(&mut grant.transaction, &drawer, der, policy)?))
     }
 
     async fn open_internal(&mut self, id: &str) -> Tried<Handle> {
         self.granted()?;
         self.room_for_handle()?;
-        let began = Instant::now();
         let grant = self.granted()?;
         let (rooms, drawer) = (grant.internal_keys.clone(), drawer(grant));
-        let opened = rooms.open(&mut grant.transaction, &drawer, id).await;
-        self.charge(began.elapsed());
-        Ok(Handle::Internal(opened?))
+        Ok(Handle::Internal(rooms.open(&mut grant.transaction, &drawer, id).await?))
     }
 
     /// What the token is to sign: the message, or its digest where hashing it takes long.

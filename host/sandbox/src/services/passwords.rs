@@ -38,7 +38,7 @@ impl State {
         done: std::result::Result<(T, Duration), passwords::Error>,
     ) -> std::result::Result<T, PasswordError> {
         let (value, took) = done.map_err(translate)?;
-        self.charge(took);
+        self.spent.add(took);
         Ok(value)
     }
 }
