@@ -302,8 +302,14 @@ fn a_language_is_registered_by_its_digest_and_stays_as_long_as_policies_are_read
     refused(&house.asks("GET", "kv/x", Value::Null), 403, "denies it: no");
     let remove = || house.server.call("DELETE", "sys/plugins/catalog/policy/rules", Value::Null);
     refused(&remove(), 400, "is what policies are read by");
+    // One in a namespace goes with it.
+    assert_eq!(house.server.call("POST", "sys/namespaces/team", Value::Null).status, 200);
+    let policy = json!({"policy": "true", "language": "rules", "paths": "*", "enforcement_level": "advisory"});
+    assert_eq!(house.server.call_in("team", "POST", "sys/policies/egp/a", policy).status, 204);
     assert_eq!(house.server.call("DELETE", "sys/policies/egp/a", Value::Null).status, 204);
-    assert_eq!(remove().status, 204);
+    refused(&remove(), 400, "is what policies are read by");
+    house.server.call("DELETE", "sys/namespaces/team", Value::Null);
+    harness::wait_until("the namespace keeps the component", || remove().status == 204);
     let mounted = house.server.call("POST", "sys/mounts/cel", json!({"type": "cel"}));
     refused(&mounted, 400, "plugin not found in the catalog: cel");
 }

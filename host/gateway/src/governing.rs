@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use governing::{Level, Policy, Sort};
-use keys::{Hash, Sealing, Used, Witness};
+use keys::{Used, Witness};
 use model::{Fault, Id, Kind, NamespacePath, Operation};
 use sandbox::judging::{Act, KeyUse, Place, Principal, Question, RequestFacts};
 use sandbox::{PARAMETERS_MAX, PolicyGuest, Verdict, judging};
@@ -181,7 +181,8 @@ impl Governed {
     pub(crate) async fn judge(&self, operation: Operation) -> Result<Vec<String>, Fault> {
         let mut warnings = Vec::new();
         let Some(request) = self.facts.request.clone() else { return Ok(warnings) };
-        let question = self.facts.question(Act::Request(RequestFacts { operation: word(operation), ..request }));
+        let question =
+            self.facts.question(Act::Request(RequestFacts { operation: judging::operation(operation), ..request }));
         for judge in &self.of_request {
             let warning = judge
                 .judge(&question, &self.facts)
@@ -196,7 +197,7 @@ impl Governed {
     pub(crate) fn bench(&self, operation: Option<Operation>) -> Arc<Bench> {
         let mut facts = self.facts.clone();
         if let (Some(request), Some(operation)) = (&mut facts.request, operation) {
-            request.operation = word(operation);
+            request.operation = judging::operation(operation);
         }
         Arc::new(Bench { judges: Arc::clone(&self.of_keys), facts, warnings: Mutex::default() })
     }
@@ -263,8 +264,6 @@ impl Bench {
 
     fn key_use(&self, used: &Used<'_>) -> KeyUse {
         let at = self.facts.namespaces.iter().find(|(id, _)| Some(*id) == used.namespace);
-        let named = used.sealing.map(Sealing::name).or(used.hash.map(Hash::name));
-        let scheme = used.scheme.map(|scheme| scheme.to_string());
         KeyUse {
             key: used.key.to_owned(),
             namespace: at.map(|(_, path)| path.as_str().to_owned()).unwrap_or_default(),
@@ -272,7 +271,7 @@ impl Bench {
             home: used.home.map_or("", keys::ProviderType::name).to_owned(),
             key_type: used.key_type.map(|kind| kind.to_string()).unwrap_or_default(),
             usage: used.act.name().to_owned(),
-            algorithm: scheme.or(named.map(str::to_owned)).unwrap_or_default(),
+            algorithm: used.algorithm(),
             digest: used.digest.map(hex::encode).unwrap_or_default(),
             input_length: used.input_length.map_or(0, |length| length as u64),
             request: self.facts.request.clone(),
@@ -329,7 +328,7 @@ fn facts(subject: &Subject<'_>, namespaces: Vec<(Id, NamespacePath)>) -> Facts {
     };
     let too_large = body.len() > PARAMETERS_MAX;
     let request = RequestFacts {
-        operation: word(arrival.operation),
+        operation: judging::operation(arrival.operation),
         path: path.to_owned(),
         parameters: if too_large { "{}".to_owned() } else { body.text() },
         wrap_ttl: arrival.wrap_ttl.map(|ttl| ttl.as_secs()),
@@ -368,16 +367,5 @@ fn principal(known: &Known) -> Principal {
         token_path: who.path.clone(),
         token_time: who.creation_time,
         namespace: known.home().path.as_str().to_owned(),
-    }
-}
-
-fn word(operation: Operation) -> judging::Operation {
-    match operation {
-        Operation::Read => judging::Operation::Read,
-        Operation::List => judging::Operation::List,
-        Operation::Create => judging::Operation::Create,
-        Operation::Update => judging::Operation::Update,
-        Operation::Patch => judging::Operation::Patch,
-        Operation::Delete => judging::Operation::Delete,
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::Admitted;
 use async_trait::async_trait;
 use audit::{Answer, Audit, Auth, Data, Devices, KeyUse, Policy, Recording, Refusal, Request, Wrap};
-use keys::{Hash, Sealing, Used, Witness};
+use keys::{Used, Witness};
 use model::{Fault, MountClass, Operation, Payload, Reply};
 use num_bigint::BigInt;
 use sandbox::Refusals;
@@ -196,8 +196,6 @@ impl Refusals for Recorder {
 #[async_trait]
 impl Witness for Recorder {
     async fn used(&self, used: Used<'_>) -> Result<(), Fault> {
-        let scheme = used.scheme.map(|scheme| scheme.to_string());
-        let named = used.sealing.map(Sealing::name).or(used.hash.map(Hash::name));
         let uuid = used.uuid.map(|uuid| uuid.to_string()).unwrap_or_default();
         let about = KeyUse {
             name: used.key,
@@ -205,7 +203,7 @@ impl Witness for Recorder {
             home: used.home.map_or("", keys::ProviderType::name),
             key_type: used.key_type.map(|kind| kind.to_string()).unwrap_or_default(),
             act: used.act.name(),
-            algorithm: scheme.or(named.map(str::to_owned)).unwrap_or_default(),
+            algorithm: used.algorithm(),
             digest: used.digest,
             input_length: used.input_length,
             error: used.error.map(ToString::to_string).unwrap_or_default(),

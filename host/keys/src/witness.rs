@@ -90,6 +90,12 @@ pub struct Used<'a> {
 }
 
 impl<'a> Used<'a> {
+    /// The name of the scheme, or of the hash or the sealing; empty where there is none.
+    pub fn algorithm(&self) -> String {
+        let named = self.sealing.map(Sealing::name).or(self.hash.map(Hash::name));
+        self.scheme.map(|scheme| scheme.to_string()).or(named.map(str::to_owned)).unwrap_or_default()
+    }
+
     /// A use of a key of this name, of which no more is known yet.
     pub(crate) fn new(act: Act, key: &'a str) -> Self {
         Self {

@@ -34,6 +34,12 @@ impl Operation {
         }
     }
 
+    /// Reads the name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Read, Self::List, Self::Create, Self::Update, Self::Patch, Self::Delete];
+        all.into_iter().find(|operation| operation.name() == name)
+    }
+
     /// Whether the operation carries a body.
     pub const fn has_body(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Patch)

@@ -28,6 +28,7 @@ pub use error::Error;
 pub use origins::Origins;
 pub use record::{Plugin, Source};
 pub use registry::{
-    PLUGINS_MAX, all, find, keep_for, let_go_of, of, pin, pinned, pins, put, remove, resolve, tidy, unpin, versions,
+    Judge, PLUGINS_MAX, all, find, keep_for, let_go_of, of, pin, pinned, pins, put, remove, resolve, tidy, unpin,
+    versions,
 };
 pub use version::Version;

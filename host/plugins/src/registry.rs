@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::PluginType;
+use model::{Id, PluginType};
 use storage::Transaction;
 use tenancy::{Mount, Tree};
 
@@ -77,7 +77,9 @@ pub async fn put(
     code.keep(transaction, &plugin.sha256, bytes).await?;
     transaction.put_json(&drawer(), &key(plugin.class, &plugin.name, &plugin.version), plugin)?;
     match before {
-        Some(before) if before.sha256 != plugin.sha256 => tidy(transaction, tree.all_mounts(), &before.sha256).await,
+        Some(before) if before.sha256 != plugin.sha256 => {
+            tidy(transaction, tree, tree.all_mounts(), &before.sha256).await
+        }
         _ => Ok(()),
     }
 }
@@ -98,16 +100,17 @@ pub async fn remove(transaction: &mut Transaction, tree: &Tree, plugin: &Plugin)
         let text = format!("{} is what {} runs: disable or reload that first", plugin.title(), mount.accessor);
         return Err(Error::Invalid(text));
     }
-    if only && judged_by(transaction, &plugin.sha256).await? {
+    if only && judged_by(transaction, tree, &plugin.sha256).await? {
         return Err(Error::Invalid(format!("{} is what policies are read by: remove those first", plugin.title())));
     }
     transaction.delete(&drawer(), &key(plugin.class, &plugin.name, &plugin.version))?;
-    tidy(transaction, tree.all_mounts(), &plugin.sha256).await
+    tidy(transaction, tree, tree.all_mounts(), &plugin.sha256).await
 }
 
-/// Lets code go that no plugin names and none of these mounts runs, nor one that is being removed.
+/// Lets code go that no plugin names, no policy is read by, and none of these mounts runs, nor one that is being removed.
 pub async fn tidy<'a>(
     transaction: &mut Transaction,
+    tree: &Tree,
     mut mounts: impl Iterator<Item = &'a Arc<Mount>>,
     sha256: &str,
 ) -> Result<(), Error> {
@@ -116,7 +119,7 @@ pub async fn tidy<'a>(
     let leaving = Mount::leaving(transaction, storage::LIST_LIMIT_MAX).await.map_err(foreign)?;
     let run = run || leaving.iter().any(|mount| mount.running.as_ref().is_some_and(runs));
     if run
-        || judged_by(transaction, sha256).await?
+        || judged_by(transaction, tree, sha256).await?
         || all(transaction).await?.iter().any(|plugin| plugin.sha256 == sha256)
     {
         return Ok(());
@@ -124,23 +127,35 @@ pub async fn tidy<'a>(
     Code::forget(transaction, sha256).await
 }
 
-fn use_key(sha256: &str, policy: &str) -> String {
-    format!("judges/{sha256}/{policy}")
+/// A policy among all namespaces: the namespace that it is in, and its name there among all sorts.
+pub type Judge<'a> = (Id, &'a str);
+
+fn judge_key(sha256: &str, (namespace, policy): Judge<'_>) -> String {
+    format!("judges/{sha256}/{namespace}/{policy}")
 }
 
-/// Notes that a policy is read by the code with this digest, which then stays. `policy` names it among all namespaces.
-pub fn keep_for(transaction: &mut Transaction, sha256: &str, policy: &str) -> Result<(), Error> {
-    Ok(transaction.put(&drawer(), &use_key(sha256, policy), Vec::new())?)
+/// Notes that a policy is read by the code with this digest, which then stays as long as the policy and its namespace do.
+pub fn keep_for(transaction: &mut Transaction, sha256: &str, policy: Judge<'_>) -> Result<(), Error> {
+    Ok(transaction.put(&drawer(), &judge_key(sha256, policy), Vec::new())?)
 }
 
-/// Notes that a policy is read by it no more.
-pub fn let_go_of(transaction: &mut Transaction, sha256: &str, policy: &str) -> Result<(), Error> {
-    Ok(transaction.delete(&drawer(), &use_key(sha256, policy))?)
+/// Notes that a policy is read by it no more, and lets it go if nobody else wants it.
+pub async fn let_go_of(
+    transaction: &mut Transaction,
+    tree: &Tree,
+    sha256: &str,
+    policy: Judge<'_>,
+) -> Result<(), Error> {
+    transaction.delete(&drawer(), &judge_key(sha256, policy))?;
+    tidy(transaction, tree, tree.all_mounts(), sha256).await
 }
 
-/// Whether policies are read by the code with this digest.
-async fn judged_by(transaction: &mut Transaction, sha256: &str) -> Result<bool, Error> {
-    Ok(!transaction.names(&drawer(), &format!("judges/{sha256}/")).await?.is_empty())
+/// Whether policies are read by the code with this digest. What a namespace that is gone had noted counts for nothing.
+async fn judged_by(transaction: &mut Transaction, tree: &Tree, sha256: &str) -> Result<bool, Error> {
+    let namespaces = transaction.names(&drawer(), &format!("judges/{sha256}/")).await?;
+    let there =
+        |name: &String| Id::parse(name.trim_end_matches('/')).is_some_and(|id| tree.namespace_by_id(id).is_some());
+    Ok(namespaces.iter().any(there))
 }
 
 fn foreign(error: tenancy::Error) -> Error {

@@ -4,16 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use governing::{Level, Policy, Sort};
-use model::{Fault, Id, NamespacePath, Operation, PluginType, Reply};
+use model::{Fault, NamespacePath, Operation, PluginType, Reply};
 use sandbox::judging::{self, Act, KeyUse, Place, Principal, Question, RequestFacts};
 use sandbox::{PARAMETERS_MAX, Unjudged, Verdict};
 use serde_json::{Map, Value, json};
 use storage::Transaction;
 use tenancy::Running;
 
+use crate::policies::decoded;
 use crate::{Call, System, params, unsupported};
 
 /// The language of policies that name none.
@@ -39,32 +38,32 @@ pub(crate) async fn one(system: &System, call: Call<'_>, sort: Sort, name: &str)
         Operation::Create | Operation::Update => {
             let policy = read(system, call.transaction, &call.namespace.path, (&call.body, sort), name).await?;
             let before = system.governing.write(call.transaction, namespace, sort, &policy).await?;
-            let title = title(namespace, sort, &policy.name);
-            let_go(call.transaction, before, &title)?;
+            let named = named(sort, &policy.name);
             if let Some(running) = &policy.running {
-                plugins::keep_for(call.transaction, &running.sha256, &title)?;
+                plugins::keep_for(call.transaction, &running.sha256, (namespace, &named))?;
             }
-            Ok(Reply::nothing())
+            let other = before.filter(|before| before.running != policy.running);
+            let_go(call, other, &named).await
         }
         Operation::Delete => {
             let before = system.governing.delete(call.transaction, namespace, sort, &name).await?;
-            let_go(call.transaction, before, &title(namespace, sort, &name))?;
-            Ok(Reply::nothing())
+            let_go(call, before, &named(sort, &name)).await
         }
         Operation::List | Operation::Patch => Err(unsupported()),
     }
 }
 
-fn title(namespace: Id, sort: Sort, name: &str) -> String {
-    format!("{namespace}-{}-{name}", sort.name())
+/// A policy's name among those of all sorts of its namespace.
+fn named(sort: Sort, name: &str) -> String {
+    format!("{}-{name}", sort.name())
 }
 
-/// The component that a policy was read by may be removed from the catalog now.
-fn let_go(transaction: &mut Transaction, before: Option<Policy>, title: &str) -> Result<(), Fault> {
-    match before.and_then(|policy| policy.running) {
-        Some(running) => Ok(plugins::let_go_of(transaction, &running.sha256, title)?),
-        None => Ok(()),
+/// The component that a policy was read by may go from the catalog now.
+async fn let_go(call: Call<'_>, before: Option<Policy>, named: &str) -> Result<Reply, Fault> {
+    if let Some(running) = before.and_then(|policy| policy.running) {
+        plugins::let_go_of(call.transaction, call.tree, &running.sha256, (call.namespace.id, named)).await?;
     }
+    Ok(Reply::nothing())
 }
 
 fn shown(policy: &Policy, sort: Sort) -> Value {
@@ -141,12 +140,6 @@ async fn language(
         None => fault,
     })?;
     Ok((language.to_owned(), running))
-}
-
-/// What is no base64, or none of a text, is the text itself.
-fn decoded(text: &str) -> String {
-    let bytes = STANDARD.decode(text.trim()).ok();
-    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| text.to_owned())
 }
 
 /// `sys/policies/evaluate`: what a policy would say, and what would follow from it. Nothing is done, and nothing remembered.
@@ -234,17 +227,9 @@ fn pairs(fields: &Map<String, Value>, field: &str) -> Result<Vec<(String, String
 }
 
 fn request_facts(fields: &Map<String, Value>) -> Result<RequestFacts, Fault> {
-    let operation = match params::text(fields, "operation")? {
-        Some("read") => judging::Operation::Read,
-        Some("list") => judging::Operation::List,
-        Some("create") => judging::Operation::Create,
-        None | Some("update") => judging::Operation::Update,
-        Some("patch") => judging::Operation::Patch,
-        Some("delete") => judging::Operation::Delete,
-        Some(_) => {
-            return Err(Fault::invalid("request.operation: must be read, list, create, update, patch or delete"));
-        }
-    };
+    let wrong = || Fault::invalid("request.operation: must be read, list, create, update, patch or delete");
+    let operation = Operation::parse(params::text(fields, "operation")?.unwrap_or("update")).ok_or_else(wrong)?;
+    let operation = judging::operation(operation);
     let parameters = object(fields, "parameters")?.map_or_else(|| "{}".to_owned(), |all| json!(all).to_string());
     if parameters.len() > PARAMETERS_MAX {
         return Err(Fault::invalid("request.parameters: must have at most 256 KiB"));

@@ -168,11 +168,11 @@ async fn tune(system: &System, mut call: Call<'_>, at: &At) -> Result<Reply, Fau
             describe(&mut changed, &call.body)?;
             ask_version(system, &mut call, &mut changed).await?;
             configure(&mut changed, &call.body, &system.info)?;
-            let counted = tenancy::usage::recount(call.transaction, Some(&mount), &changed).await?;
-            counted.ok_or_else(|| {
+            if !tenancy::usage::recount(call.transaction, &mount, &changed).await? {
                 let most = tenancy::usage::COUNTED_MAX;
-                Fault::invalid(format!("powers.storage_max: the mount has more than {most} entries: bound new mounts"))
-            })?;
+                let text = format!("powers.storage_max: the mount has more than {most} entries: bound new mounts");
+                return Err(Fault::invalid(text));
+            }
             changed.write(call.transaction).await?;
             Ok(Reply::nothing())
         }

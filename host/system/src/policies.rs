@@ -71,7 +71,7 @@ fn sent(body: &Map<String, Value>, dialect: Dialect) -> Result<(String, bool), F
 }
 
 /// What is no base64, or none of a text, is the text itself.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let packed: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     let bytes = STANDARD.decode(packed).ok();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| text.to_owned())

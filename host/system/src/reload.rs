@@ -94,7 +94,7 @@ async fn reload(system: &System, call: Call<'_>, mounts: Vec<Arc<Mount>>) -> Res
     }
     for sha256 in left {
         let others = call.tree.all_mounts().filter(|mount| mounts.iter().all(|reloaded| reloaded.id != mount.id));
-        plugins::tidy(call.transaction, others, &sha256).await?;
+        plugins::tidy(call.transaction, call.tree, others, &sha256).await?;
     }
     // What runs is a matter of the store: all nodes reload at once, whatever the scope.
     if global { Reply::data(&json!({ "reload_id": fresh_id()?.to_string() })) } else { Ok(Reply::nothing()) }

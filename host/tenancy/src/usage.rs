@@ -26,23 +26,19 @@ fn key(part: u8) -> String {
     format!("kept/{part:02}")
 }
 
-/// Begins to count what a mount's engine keeps, as a change of its bound wants it: `before` is what the mount was until now,
-/// if it was there. `None`: it has more than [`COUNTED_MAX`] entries, and is not counted.
-pub async fn recount(
-    transaction: &mut Transaction,
-    before: Option<&Mount>,
-    mount: &Mount,
-) -> Result<Option<()>, Error> {
-    let had = before.is_some_and(|before| before.config.powers.storage_max.is_some());
+/// Begins to count what a mount's engine keeps, or ends to, as a change of its bound wants it; `before` is what the mount was
+/// until now. `false`: it has more than [`COUNTED_MAX`] entries, and is not counted.
+pub async fn recount(transaction: &mut Transaction, before: &Mount, mount: &Mount) -> Result<bool, Error> {
+    let had = before.config.powers.storage_max.is_some();
     let has = mount.config.powers.storage_max.is_some();
     if had == has {
-        return Ok(Some(()));
+        return Ok(true);
     }
     for part in 0..PARTS {
         transaction.delete(&host_drawer(mount.id), &key(part))?;
     }
-    if !has || before.is_none() {
-        return Ok(Some(()));
+    if !has {
+        return Ok(true);
     }
     let (mut bytes, mut entries) = (0, 0);
     let drawer = drawer(mount.id);
@@ -53,11 +49,11 @@ pub async fn recount(
     });
     match counted.await {
         Ok(()) => {}
-        Err(Counted::TooMany) => return Ok(None),
+        Err(Counted::TooMany) => return Ok(false),
         Err(Counted::Storage(error)) => return Err(error.into()),
     }
     transaction.put_json(&host_drawer(mount.id), &key(0), &Part { record: 1, bytes })?;
-    Ok(Some(()))
+    Ok(true)
 }
 
 enum Counted {
