@@ -278,7 +278,7 @@ fn a_language_is_registered_by_its_digest_and_stays_as_long_as_policies_are_read
     let registered = house.server.call("POST", "sys/plugins/catalog/policy/rules", body);
     assert_eq!(registered.status, 204, "{}", registered.text);
     let listed = house.server.call("LIST", "sys/plugins/catalog/policy", Value::Null);
-    assert_eq!(listed.json["data"]["keys"], json!(["cel", "rules"]));
+    assert_eq!(listed.json["data"]["keys"], json!(["cel", "rego", "rules"]));
     let mut policy = hard("'no'", "kv/*");
     policy["language"] = json!("rules");
     house.egp("a", policy);
