@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use regorus::unstable::{BUILTINS, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleAssign, RuleHead};
 
-use crate::times;
+use crate::functions;
 
-/// Refuses a call of a function that neither the module, nor Regorus as it is built here, nor [`times`] has.
+/// Refuses a call of a function that neither the module, nor Regorus as it is built here, nor [`functions`] has.
 pub(crate) fn check(module: &Module, package: &[String]) -> Result<(), String> {
     let mut search = Search { own: BTreeSet::new() };
     for rule in &module.policy {
@@ -47,8 +47,10 @@ impl Search {
     fn called(&self, function: &Expr) -> Result<(), String> {
         let span = function.span();
         let name = path(function).unwrap_or_else(|| span.text().to_owned());
-        let known =
-            self.own.contains(&name) || name == "print" || times::has(&name) || BUILTINS.contains_key(name.as_str());
+        let known = self.own.contains(&name)
+            || name == "print"
+            || functions::has(&name)
+            || BUILTINS.contains_key(name.as_str());
         if known {
             Ok(())
         } else {

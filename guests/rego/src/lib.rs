@@ -4,12 +4,12 @@
 //! rule `deny` holds nothing or is not there; else it denies with the texts in `deny`, or says that `allow` is not true.
 //! Anything else, and any error, is no verdict: also errors of built-in functions, which elsewhere count as undefined.
 //!
-//! What it can name: `input`; see [`facts`]. There is nothing in `data` but the module itself. [`times`] has the functions
-//! of time. `examples` beside this folder has some policies.
+//! What it can name: `input`; see [`facts`]. There is nothing in `data` but the module itself. [`functions`] has those of
+//! time. `examples` beside this folder has some policies.
 
 mod calls;
 mod facts;
-mod times;
+mod functions;
 
 use innkeeper_guest::policy::{Policy, Question, Verdict};
 use regorus::{Engine, Value};
@@ -73,7 +73,7 @@ impl Module {
         }
         let mut engine = Engine::new();
         engine.set_strict_builtin_errors(true);
-        times::add(&mut engine, now).map_err(said)?;
+        functions::add(&mut engine, now).map_err(said)?;
         engine.add_policy(FILE.to_owned(), text.to_owned()).map_err(said)?;
         let package = engine.get_policy_package_components().map_err(said)?;
         let package = package.into_iter().next().ok_or("a policy has one package")?.components;
