@@ -135,6 +135,10 @@ mod pki_sign;
 mod pki_verbatim;
 #[path = "api/plugins.rs"]
 mod plugins;
+#[path = "api/plugins_oci.rs"]
+mod plugins_oci;
+#[path = "api/plugins_signed.rs"]
+mod plugins_signed;
 #[path = "api/policies.rs"]
 mod policies;
 #[path = "isolation/powers.rs"]
@@ -179,6 +183,8 @@ mod token_seal;
 mod tokens;
 #[path = "api/tools.rs"]
 mod tools;
+#[path = "api/traces.rs"]
+mod traces;
 #[path = "api/ui.rs"]
 mod ui;
 #[path = "api/userpass.rs"]

@@ -73,7 +73,8 @@ impl Door {
         let body = self.folder.write("body.json", &body.to_string());
         let body = format!("@{body}");
         // So that the client itself sends what is weak.
-        let mut arguments = vec!["--ciphers", "DEFAULT@SECLEVEL=0", "--cacert", &self.own.certificate, "-X", method, "-H", &token];
+        let mut arguments =
+            vec!["--ciphers", "DEFAULT@SECLEVEL=0", "--cacert", &self.own.certificate, "-X", method, "-H", &token];
         if method == "POST" {
             arguments.extend(["--data-binary", &body]);
         }

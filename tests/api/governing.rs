@@ -106,10 +106,7 @@ fn a_policy_on_managed_keys_refuses_a_use_that_all_else_allows_in_the_error_and_
             "mechanism": "0x1041", "curve": "P256",
         });
         assert_eq!(server.call("POST", &format!("sys/managed-keys/pkcs11/{name}"), fields).status, 204);
-        assert_eq!(
-            server.call("POST", &format!("signer/keys/{name}"), json!({"managed_key_name": name})).status,
-            204
-        );
+        assert_eq!(server.call("POST", &format!("signer/keys/{name}"), json!({"managed_key_name": name})).status, 204);
     }
     let sign = |key: &str| {
         let input = STANDARD.encode("a certificate");
@@ -126,9 +123,14 @@ fn a_policy_on_managed_keys_refuses_a_use_that_all_else_allows_in_the_error_and_
     refused(&denied, 403, why);
     refused(&denied, 403, "only with carol, not over 32 bytes at signer/sign/root-2026");
     assert_eq!(sign("issuing").status, 200, "the policy lies on other keys");
-    let direct = house.asks("POST", "sys/managed-keys/pkcs11/root-2026/test/sign", json!({"hash_algorithm": "sha2-256"}));
+    let direct =
+        house.asks("POST", "sys/managed-keys/pkcs11/root-2026/test/sign", json!({"hash_algorithm": "sha2-256"}));
     refused(&direct, 403, "egp policy \"two-people\" denies it");
-    assert_eq!(server.call("POST", "signer/sign/root-2026", json!({"input": "YQ=="})).status, 200, "root is not subject");
+    assert_eq!(
+        server.call("POST", "signer/sign/root-2026", json!({"input": "YQ=="})).status,
+        200,
+        "root is not subject"
+    );
     let text = std::fs::read_to_string(&file).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let error = |line: &&Value| line.to_string().contains("egp policy \\\\\\\"two-people\\\\\\\" denies it");
@@ -233,15 +235,21 @@ fn a_policy_that_is_none_is_refused_and_nothing_is_kept_of_it() {
     refused(&house.server.call("POST", "sys/policies/egp/root", fine.clone()), 400, "name: must not");
     refused(&house.server.call("POST", "sys/policies/rgp/a", fine.clone()), 400, "paths: a role governing policy");
     assert_eq!(house.server.call("LIST", "sys/policies/egp", Value::Null).status, 404);
-    house.egp("a", json!({
-        "policy": STANDARD.encode("true"), "paths": ["kv/*", "+/x"], "managed_keys": ["k"], "cpu_time_max": "20",
-        "enforcement_level": "advisory",
-    }));
+    house.egp(
+        "a",
+        json!({
+            "policy": STANDARD.encode("true"), "paths": ["kv/*", "+/x"], "managed_keys": ["k"], "cpu_time_max": "20",
+            "enforcement_level": "advisory",
+        }),
+    );
     let read = house.server.call("GET", "sys/policies/egp/A", Value::Null).json["data"].clone();
-    assert_eq!(read, json!({
-        "name": "a", "policy": "true", "paths": ["kv/*", "+/x"], "managed_keys": ["k"], "cpu_time_max": 20,
-        "enforcement_level": "advisory", "language": "cel",
-    }));
+    assert_eq!(
+        read,
+        json!({
+            "name": "a", "policy": "true", "paths": ["kv/*", "+/x"], "managed_keys": ["k"], "cpu_time_max": 20,
+            "enforcement_level": "advisory", "language": "cel",
+        })
+    );
 }
 
 #[test]

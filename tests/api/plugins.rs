@@ -9,12 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use harness::{Folder, Node, Server, file_storage};
 use serde_json::{Value, json};
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(digest(&SHA256, bytes))
 }
 
 /// The engine `echo` as a stranger's component of this version.
-fn parrot(version: &str) -> Vec<u8> {
+pub fn parrot(version: &str) -> Vec<u8> {
     let mut bytes = bundle::ECHO.component.to_vec();
     let own = env!("CARGO_PKG_VERSION").as_bytes();
     assert_eq!(own.len(), version.len(), "the length of a text cannot be changed in a component");

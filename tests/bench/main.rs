@@ -17,9 +17,11 @@ mod hostile;
 mod idle_connections;
 mod idle_memory;
 mod issue;
+mod judging;
 mod leases;
 mod many;
 mod measure;
+mod plugins;
 mod policy;
 mod start_up;
 mod stored;
@@ -36,6 +38,8 @@ const ALL: &[(&str, fn())] = &[
     ("issue", issue::run),
     ("token", token::run),
     ("access", access::run),
+    ("judging", judging::run),
+    ("plugins", plugins::run),
     ("start-up", start_up::run),
     ("idle-memory", idle_memory::run),
     ("idle-connections", idle_connections::run),

@@ -120,7 +120,12 @@ pub const STRANGERS: &[Stranger] = &[
     ("honest", "a component that keeps to the contract is served", || Forged::default().make(), Served),
     ("512-routes", BOUNDED, || routes(512), Served),
     ("513-routes", BOUNDED, || routes(513), Refused("routes: at most 512")),
-    ("same-route-twice", BOUNDED, || said(|said| said.routes = vec![Route::default(); 2]), Refused("previously registered route")),
+    (
+        "same-route-twice",
+        BOUNDED,
+        || said(|said| said.routes = vec![Route::default(); 2]),
+        Refused("previously registered route"),
+    ),
     ("template-257", BOUNDED, || route(|route| route.template = "x".repeat(257)), Refused("more than 256 bytes")),
     (
         "template-9-captures",

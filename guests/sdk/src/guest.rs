@@ -16,6 +16,16 @@ macro_rules! export {
         #[cfg(target_family = "wasm")]
         const _: () = {
             type Exported = $crate::guest::Adapter<$engine>;
+
+            #[unsafe(no_mangle)]
+            #[allow(unsafe_code, reason = "getrandom's custom backend is this extern function over a raw buffer")]
+            unsafe extern "Rust" fn __getrandom_v03_custom(
+                dest: *mut u8,
+                len: usize,
+            ) -> Result<(), $crate::getrandom::Error> {
+                // SAFETY: getrandom passes a buffer of `len` writable bytes.
+                unsafe { $crate::random::custom(dest, len) }
+            }
     $crate::bindings::export_engine!(Exported with_types_in $crate::bindings);
         };
 

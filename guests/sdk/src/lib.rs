@@ -105,6 +105,9 @@ pub use body::{Field, FieldKind, Map, Seconds, Shape};
 pub use body::{count, join};
 pub use engine::{Context, Engine, Mount};
 pub use fault::{Fault, FaultKind};
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub use getrandom;
 pub use request::{Operation, Request, Sent};
 pub use response::{Answer, Lease, Response};
 pub use route::{Action, Existence, Handler, Route};

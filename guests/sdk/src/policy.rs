@@ -97,6 +97,16 @@ macro_rules! export_policy {
         #[cfg(target_family = "wasm")]
         const _: () = {
             type Exported = $crate::policy::Adapter<$policy>;
+
+            // Crates that want randomness are told that there is none.
+            #[unsafe(no_mangle)]
+            #[allow(unsafe_code, reason = "getrandom's custom backend is this extern function over a raw buffer")]
+            unsafe extern "Rust" fn __getrandom_v03_custom(
+                _: *mut u8,
+                _: usize,
+    ) -> Result<(), $crate::getrandom::Error> {
+                Err($crate::getrandom::Error::UNSUPPORTED)
+            }
             $crate::policy::generated::export_generated_policy!(Exported with_types_in $crate::policy::generated);
         };
 

@@ -31,11 +31,15 @@ fn host_bytes(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// What getrandom (0.3 and 0.4, backend `custom`) calls, so that crates which want randomness get the host's.
+/// What [`crate::export!`] makes the backend `custom` of getrandom (0.3 and 0.4) call, so that crates which want randomness
+/// get the host's. It is the macro that exports it, because what judges has none.
+///
+/// # Safety
+/// There are `len` bytes at `dest` that may be written.
+#[doc(hidden)]
 #[cfg(target_family = "wasm")]
-#[unsafe(no_mangle)]
-#[allow(unsafe_code, reason = "getrandom's custom backend is this extern function over a raw buffer")]
-unsafe extern "Rust" fn __getrandom_v03_custom(dest: *mut u8, len: usize) -> Result<(), getrandom::Error> {
+#[allow(unsafe_code, reason = "getrandom's custom backend is over a raw buffer")]
+pub unsafe fn custom(dest: *mut u8, len: usize) -> Result<(), getrandom::Error> {
     // SAFETY: getrandom passes a buffer of `len` writable bytes; they may be uninitialised, so they are written
     // through the pointer before a reference to them exists.
     let buffer = unsafe {

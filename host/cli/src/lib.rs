@@ -27,11 +27,13 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-pub use commands::Command;
+pub use commands::{Command, Top};
 pub use help::grouped;
+pub use session::Asking;
 
 use environment::Environment;
 use error::Error;
+use session::{Exit, Run};
 use terminal::Terminal;
 
 /// Does what was asked, and says how it ended. `whole` gives the whole command line of the binary, for completions.
@@ -40,7 +42,24 @@ pub fn run(command: &Command, whole: fn() -> clap::Command) -> ExitCode {
 }
 
 fn run_in(command: &Command, environment: &Environment, terminal: &mut Terminal, whole: fn() -> clap::Command) -> u8 {
-    match command.run(environment, terminal, whole) {
+    let ended = command.run(environment, terminal, whole);
+    told(ended, terminal)
+}
+
+/// Shows what engines use, and says how it ended: `engine top`, which stands among the commands of the server for people
+/// who write engines, but asks a server like all others here.
+pub fn top(asking: &Asking<Top>) -> ExitCode {
+    ExitCode::from(top_in(asking, &Environment::of_the_process(), &mut Terminal::of_the_process()))
+}
+
+fn top_in(asking: &Asking<Top>, environment: &Environment, terminal: &mut Terminal) -> u8 {
+    let ended = asking.run(environment, terminal);
+    told(ended, terminal)
+}
+
+/// The status of a command, after a word on why it failed.
+fn told(ended: Result<Exit, Error>, terminal: &mut Terminal) -> u8 {
+    match ended {
         Ok(exit) => exit,
         // Whoever read has seen enough.
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => session::WELL,

@@ -48,6 +48,12 @@ impl Terminal {
         Ok(writeln!(self.output, "{text}").and_then(|()| self.output.flush())?)
     }
 
+    /// Begins a screen of its own, where a person looks.
+    pub(crate) fn clear(&mut self) -> Result<(), Error> {
+        const CLEAR: &[u8] = b"\x1b[2J\x1b[H";
+        if self.watched { Ok(self.output.write_all(CLEAR)?) } else { Ok(()) }
+    }
+
     /// A value for a program as it is; where a person looks, cleaned and on a line of its own.
     pub(crate) fn value(&mut self, text: &str) -> Result<(), Error> {
         if self.watched {

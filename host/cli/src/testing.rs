@@ -152,6 +152,12 @@ impl Stub {
         run(arguments, input, environment)
     }
 
+    /// What a command finds that is to ask it, with a token.
+    pub(crate) fn environment(&self) -> Environment {
+        let variables = [("VAULT_ADDR", self.address.as_str()), ("VAULT_TOKEN", "s.mine")];
+        Environment::of(&variables, Some(self.home.path().to_owned()))
+    }
+
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }

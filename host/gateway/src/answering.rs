@@ -127,7 +127,8 @@ impl<'a> Answering<'a> {
 
     fn errand<'b>(&'b self, namespace: &'b Arc<Namespace>, mount: &'b Arc<Mount>) -> Errand<'b> {
         let (id, witness) = (self.arrival.id.as_str(), self.witness());
-        Errand { id, tree: self.tree, namespace, mount, witness, deadline: self.deadline }
+        let trace = self.arrival.trace.clone();
+        Errand { id, trace, tree: self.tree, namespace, mount, witness, deadline: self.deadline }
     }
 
     /// Who is told of uses of managed keys, and asked before.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::{Operation, Stream};
 use secrecy::SecretString;
+use traces::Trace;
 
 /// What the door hands over.
 pub struct Arrival {
@@ -37,6 +38,8 @@ pub struct Arrival {
     pub wrap_ttl: Option<Duration>,
     /// `?help=1`: explain the path instead of doing anything.
     pub help: bool,
+    /// Its trace, which whoever works for it adds to.
+    pub trace: Trace,
     /// The type of mount that it leads to, which the corridor tells and the door counts.
     pub led_to: LedTo,
 }

@@ -18,6 +18,7 @@ use storage::barrier::Barrier;
 use system::{Front, System};
 use tenancy::Tenancy;
 use tokio::sync::Mutex;
+use traces::Traces;
 
 use crate::Arrival;
 use crate::opening::{Furnish, Open};
@@ -75,6 +76,7 @@ pub struct Gateway {
     pub(crate) front: Front,
     pub(crate) furnish: Furnish,
     meter: Meter,
+    traces: Traces,
     /// None: sealed. Then there is no store, hence no grant, hence no guest runs.
     pub(crate) open: ArcSwapOption<Open>,
     /// Opening and sealing happen one after the other.
@@ -91,7 +93,25 @@ pub(crate) enum Passed {
 impl Gateway {
     /// A corridor behind this front, sealed. `furnish` makes the rooms whenever the barrier was opened.
     pub fn new(front: Front, furnish: Furnish, meter: Meter) -> Self {
-        Self { front, furnish, meter, open: ArcSwapOption::empty(), changing: Mutex::new(()) }
+        Self {
+            front,
+            furnish,
+            meter,
+            traces: Traces::default(),
+            open: ArcSwapOption::empty(),
+            changing: Mutex::new(()),
+        }
+    }
+
+    /// The same, with traces of its requests.
+    #[must_use]
+    pub fn traced(self, traces: Traces) -> Self {
+        Self { traces, ..self }
+    }
+
+    /// What makes the traces of requests: the door begins and ends them.
+    pub fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// What counts the requests of this process.
@@ -113,6 +133,9 @@ impl Gateway {
     async fn answered(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
             arrival.led_to.tell("system");
+            // These few are found by their whole path: it is the template.
+            arrival.trace.name(arrival.operation.name(), arrival.path.trim_end_matches('/'));
+            arrival.trace.text("innkeeper.mount.type", "system");
             return self.ask(question, &arrival).await;
         }
         let open = self.open.load_full().ok_or_else(sealed)?;

@@ -183,9 +183,10 @@ impl Governed {
         let Some(request) = self.facts.request.clone() else { return Ok(warnings) };
         let question = self.facts.question(Act::Request(RequestFacts { operation: word(operation), ..request }));
         for judge in &self.of_request {
-            let warning = judge.judge(&question, &self.facts).await.map_err(|why| {
-                Fault::new(Kind::Denied, format!("permission denied: {why}"))
-            })?;
+            let warning = judge
+                .judge(&question, &self.facts)
+                .await
+                .map_err(|why| Fault::new(Kind::Denied, format!("permission denied: {why}")))?;
             warnings.extend(warning.filter(|_| warnings.len() < WARNINGS_MAX));
         }
         Ok(warnings)

@@ -8,6 +8,7 @@ use sandbox::{Grant, Limits};
 use storage::Transaction;
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
+use traces::Trace;
 
 use crate::corridor::Rooms;
 
@@ -15,6 +16,8 @@ use crate::corridor::Rooms;
 pub(crate) struct Errand<'a> {
     /// Identifies it in the log and in audit.
     pub(crate) id: &'a str,
+    /// The trace of the request; none where no request waits.
+    pub(crate) trace: Trace,
     pub(crate) tree: &'a Tree,
     pub(crate) namespace: &'a Arc<Namespace>,
     pub(crate) mount: &'a Arc<Mount>,
@@ -30,6 +33,7 @@ impl Rooms {
         let (default_lease_ttl, max_lease_ttl) = self.system.lease_ttls(errand.mount);
         Ok(Grant {
             request_id: errand.id.to_owned(),
+            trace: errand.trace.clone(),
             transaction,
             namespace: Arc::clone(errand.namespace),
             above: errand.tree.above(&errand.namespace.path),

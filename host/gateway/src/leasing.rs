@@ -12,6 +12,7 @@ use storage::Transaction;
 use system::{Duty, Leasing, Renewal};
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
+use traces::Trace;
 
 use crate::answering::Answering;
 use crate::corridor::{Rooms, now, stored};
@@ -169,7 +170,8 @@ impl Rooms {
         let recorder = recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
         let subject = Subject { id: &id, tree: &tree, namespace, mount: Some(&mount), deadline, request: None };
         let witness = self.witness_unasked(recorder, &subject, &mut transaction).await?;
-        let errand = Errand { id: &id, tree: &tree, namespace, mount: &mount, witness, deadline };
+        let trace = Trace::default();
+        let errand = Errand { id: &id, trace, tree: &tree, namespace, mount: &mount, witness, deadline };
         guest.revoke(self.grant(&errand, transaction)?, lent).await
     }
 
@@ -205,7 +207,8 @@ impl Rooms {
         let asked = increment.filter(|increment| *increment > 0).unwrap_or(ttl);
         let id = lease_id(mount);
         let (witness, deadline) = (answering.witness(), answering.deadline);
-        let errand = Errand { id: &id, tree, namespace, mount, witness, deadline };
+        let trace = answering.arrival.trace.clone();
+        let errand = Errand { id: &id, trace, tree, namespace, mount, witness, deadline };
         let lent = Lent { ttl: asked, renewable: lease.renewable, internal };
         let guest = self.catalog.guest(&transaction, mount).await?;
         let (lent, mut transaction) = guest.renew(self.grant(&errand, transaction)?, lent).await?;

@@ -9,6 +9,7 @@ use storage::Transaction;
 use system::System;
 use tenancy::Tree;
 use tokio::time::Instant;
+use traces::Asks;
 
 use crate::Arrival;
 use crate::admission::{Asked, Known};
@@ -25,6 +26,8 @@ pub(crate) struct Journey {
     deadline: Instant,
     /// Quotas let it through.
     weighed: bool,
+    /// Its trace says where it leads.
+    told: bool,
     /// The use of its token was counted.
     counted: bool,
     /// The token that this was the last use of.
@@ -61,7 +64,7 @@ struct Decided {
 
 impl Journey {
     fn until(deadline: Instant) -> Self {
-        Self { deadline, weighed: false, counted: false, spent: None, recorder: None }
+        Self { deadline, weighed: false, told: false, counted: false, spent: None, recorder: None }
     }
 
     /// Records a request, once: what was decided the first time stands there.
@@ -129,6 +132,11 @@ impl Rooms {
         let tree = self.tenancy.tree(&mut transaction).await?;
         let known = self.identify(arrival, &tree, &mut transaction).await?;
         let routed = self.route(arrival, known.as_ref(), &tree, &transaction).await;
+        if let Ok(routed) = &routed
+            && !std::mem::replace(&mut journey.told, true)
+        {
+            routed.tell(arrival);
+        }
         if !std::mem::replace(&mut journey.weighed, true) {
             let namespace = routed.as_ref().ok().map(|routed| &routed.namespace.path);
             self.quota(arrival, namespace, &mut transaction).await?;
@@ -219,7 +227,7 @@ impl Rooms {
                 let (reply, mut transaction) = answering.engine(at, operation, &body, &admitted, transaction).await?;
                 let put_away = (routed.namespace.id, routed.path.as_str());
                 let reply = answering.wrap(Some(put_away), reply, &mut transaction).await?;
-                transaction.commit().await.map_err(stored)?;
+                commit(answering.arrival, transaction).await?;
                 return Ok(Passed::Replied(Box::new(reply)));
             }
         };
@@ -241,7 +249,7 @@ impl Rooms {
             let renewed = Arc::clone(&answering.recorder).renewed(&self.audit, &transaction, facts).await?;
             journey.recorder = Some(renewed);
         }
-        transaction.commit().await.map_err(stored)?;
+        commit(answering.arrival, transaction).await?;
         self.after_commit(duty, journey.deadline).await?;
         Ok(if matched.seals() { Passed::Seals } else { Passed::Replied(Box::new(reply)) })
     }
@@ -270,4 +278,17 @@ impl Rooms {
         journey.counted = true;
         Ok(())
     }
+}
+
+/// Applies the writes of a request.
+async fn commit(arrival: &Arrival, transaction: Transaction) -> Result<(), Fault> {
+    let mut span = arrival.trace.span("storage.commit", Asks::Nobody);
+    let done = transaction.commit().await;
+    match &done {
+        Ok(_) => {}
+        Err(storage::Error::Conflict) => span.failed("conflict"),
+        Err(_) => span.failed("not committed"),
+    }
+    drop(span);
+    done.map_err(stored)
 }

@@ -64,6 +64,24 @@ impl Routed {
         (asks && !arrival.help).then_some(engine)
     }
 
+    /// Says in the request's trace where it leads: by templates and accessors, not by the path that was asked for.
+    pub(crate) fn tell(&self, arrival: &Arrival) {
+        let trace = &arrival.trace;
+        if !trace.is_recorded() {
+            return;
+        }
+        trace.text("innkeeper.namespace", self.namespace.path.as_str());
+        trace.text("innkeeper.mount.type", arrival.led_to.mount_type());
+        let operation = arrival.operation.name();
+        match &self.answerer {
+            Answerer::Host(matched) => trace.name(operation, &matched.template()),
+            Answerer::Guest(engine) => {
+                trace.text("innkeeper.mount.accessor", &engine.mount.accessor);
+                trace.name(operation, engine.route().map_or("(no route)", |route| route.template.as_str()));
+            }
+        }
+    }
+
     /// Longest body, in bytes.
     pub(crate) fn body_max(&self) -> usize {
         match &self.answerer {

@@ -9,6 +9,7 @@ use sandbox::Guest;
 use serde::{Deserialize, Serialize};
 use tenancy::{Mount, Tree, host_drawer};
 use tokio::time::Instant;
+use traces::Trace;
 
 use crate::corridor::{Rooms, now, stored};
 use crate::governing::Subject;
@@ -128,7 +129,8 @@ impl Rooms {
         let deadline = Instant::now() + self.request_time.min(Duration::from_secs(EVERY));
         let subject = Subject { id: &id, tree, namespace, mount: Some(mount), deadline, request: None };
         let witness = self.witness_unasked(recorder, &subject, &mut transaction).await?;
-        let errand = Errand { id: &id, tree, namespace, mount, witness, deadline };
+        let trace = Trace::default();
+        let errand = Errand { id: &id, trace, tree, namespace, mount, witness, deadline };
         guest.tick(self.grant(&errand, transaction)?).await?.commit().await.map_err(stored)
     }
 }

@@ -43,6 +43,7 @@ struct Inner {
     keys: Family<KeyUse, Counter>,
     refused: Counter,
     entries: Family<Kind, Gauge>,
+    spans: Family<Outcome, Counter>,
 }
 
 /// Labels of a request that was answered.
@@ -105,6 +106,17 @@ pub enum Commit {
     Failed,
 }
 
+/// What became of spans of traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spans {
+    /// Their receiver took them.
+    Sent,
+    /// Too many waited already.
+    Dropped,
+    /// Their receiver did not take them.
+    Lost,
+}
+
 /// Bounds of durations, in seconds: from a tenth of a millisecond to half a minute.
 const SECONDS: [f64; 12] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
@@ -126,6 +138,7 @@ impl Default for Meter {
             keys: Family::default(),
             refused: Counter::default(),
             entries: Family::default(),
+            spans: Family::default(),
             under_way,
             registry: Registry::default(),
         };
@@ -140,6 +153,7 @@ impl Default for Meter {
         registry.register("key_uses", "Uses of managed keys", inner.keys.clone());
         registry.register("quota_refusals", "Requests that a quota refused", inner.refused.clone());
         registry.register("entries", "How many there are of a kind", inner.entries.clone());
+        registry.register("trace_spans", "Spans of traces", inner.spans.clone());
         Self(Arc::new(Inner { registry, ..inner }))
     }
 }
@@ -212,6 +226,16 @@ impl Meter {
         self.0.entries.get_or_create(&Kind { kind }).set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
+    /// This became of so many spans.
+    pub fn spans(&self, became: Spans, number: usize) {
+        let outcome = match became {
+            Spans::Sent => "sent",
+            Spans::Dropped => "dropped",
+            Spans::Lost => "lost",
+        };
+        self.0.spans.get_or_create(&Outcome { outcome }).inc_by(number as u64);
+    }
+
     /// All of it, as Prometheus reads it.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -249,6 +273,7 @@ mod tests {
         meter.entered("pki", Entry::Trapped, &used);
         meter.used("pkcs11", "sign", "done");
         meter.entries("mounts", 3);
+        meter.spans(Spans::Dropped, 2);
         let text = meter.text();
         for line in [
             "innkeeper_requests_total{operation=\"read\",mount_type=\"pki\",status=\"200\"} 1",
@@ -265,6 +290,7 @@ mod tests {
             "innkeeper_engine_refusals_total{engine=\"pki\",bound=\"memory\"} 1",
             "innkeeper_key_uses_total{provider=\"pkcs11\",act=\"sign\",outcome=\"done\"} 1",
             "innkeeper_entries{kind=\"mounts\"} 3",
+            "innkeeper_trace_spans_total{outcome=\"dropped\"} 2",
         ] {
             assert!(text.lines().any(|said| said == line), "{line} is not in {text}");
         }

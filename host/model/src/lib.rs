@@ -9,20 +9,20 @@
 mod auth;
 mod chunks;
 mod class;
-mod plugin_type;
 pub mod envelope;
 mod id;
 mod kind;
 mod operation;
 mod path;
+mod plugin_type;
 mod reply;
 
 pub use auth::{Auth, LeaseInfo, TokenKind, WrapInfo};
 pub use chunks::{Chunks, Stream};
 pub use class::MountClass;
-pub use plugin_type::PluginType;
 pub use id::Id;
 pub use kind::Kind;
 pub use operation::Operation;
 pub use path::{Invalid, MountPath, NAME_MAX, NamespacePath, PATH_MAX, name, relative_path};
+pub use plugin_type::PluginType;
 pub use reply::{Fault, Payload, Reply};

@@ -66,6 +66,8 @@ pub struct Question {
     pub url: String,
     /// Names and values.
     pub headers: Vec<(String, String)>,
+    /// What the host itself tells, in the place of any header of the same name above: the trace of a request.
+    pub told: Vec<(&'static str, String)>,
     /// Empty for none.
     pub body: Vec<u8>,
     /// The only certificate authorities that are trusted, PEM; none: this machine's.
@@ -108,7 +110,7 @@ impl Outgoing {
     ) -> Result<Answer, Failure> {
         let url = self.permitted(&question.url, hosts)?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        let headers = headers(&question.headers)?;
+        let headers = told(headers(&question.headers)?, question.told);
         if question.body.len() > ANSWER_MAX {
             return Err(Failure::invalid("body: at most 1 MiB"));
         }
@@ -213,6 +215,16 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Failure> {
         headers.append(name, value);
     }
     Ok(headers)
+}
+
+/// What the host cannot tell is left out: nothing fails for it.
+fn told(mut headers: HeaderMap, told: Vec<(&'static str, String)>) -> HeaderMap {
+    for (name, value) in told {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    headers
 }
 
 fn authorities(pem: &str) -> Result<Vec<reqwest::Certificate>, Failure> {

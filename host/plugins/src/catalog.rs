@@ -6,14 +6,17 @@ use std::sync::Arc;
 use meter::Meter;
 use model::{Fault, Kind, MountClass, PluginType};
 use quick_cache::sync::Cache;
+use registries::Image;
 use sandbox::{Guest, Loaded, PolicyGuest, Sandbox};
 use storage::Transaction;
 use tenancy::{Mount, Running};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::code::{self, apart};
 use crate::compiled::{Of, Vouch};
-use crate::{COMPONENT_MAX, Code, Compiled, Directory, Error, Plugin, Source};
+use crate::signed::Made;
+use crate::{COMPONENT_MAX, Code, Compiled, Error, Origins, Plugin, Source, UPLOAD_MAX};
 
 /// Most loaded components that are held at once; the one that was used least goes first, and is loaded again when a request
 /// wants it.
@@ -32,13 +35,15 @@ struct Inner {
     loaded: Cache<String, Loaded>,
     /// Compiling takes all cores: one at a time.
     compiling: Mutex<()>,
-    directory: Option<Directory>,
-    compiled: Option<Compiled>,
+    origins: Origins,
+    made: Made,
     meter: Meter,
 }
 
 /// A component that was looked at before it is registered.
 pub struct Examined {
+    /// Its record, with its signature if it has a good one.
+    pub plugin: Plugin,
     /// What is known of it.
     pub code: Code,
     /// Its bytes, where they are to be kept in the store.
@@ -47,11 +52,11 @@ pub struct Examined {
 
 impl Catalog {
     /// A catalog of these built-in guests, and of what is registered. Of two of one sort with one name the later stays.
-    /// Components are read from the folder, and native code is kept in the other, where there are such.
+    /// Components come from these origins, and native code is kept there, where there are such.
     pub fn new(
         sandbox: Arc<Sandbox>,
         builtin: impl IntoIterator<Item = Loaded>,
-        (directory, compiled): (Option<Directory>, Option<Compiled>),
+        origins: Origins,
         meter: Meter,
     ) -> Self {
         let (mut secret, mut auth, mut policy) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -68,7 +73,16 @@ impl Catalog {
             }
         }
         let (loaded, compiling) = (Cache::new(LOADED_MAX), Mutex::default());
-        Self(Arc::new(Inner { sandbox, secret, auth, policy, loaded, compiling, directory, compiled, meter }))
+        let made = Made::default();
+        Self(Arc::new(Inner { sandbox, secret, auth, policy, loaded, compiling, origins, made, meter }))
+    }
+
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.0.origins
+    }
+
+    pub(crate) fn made(&self) -> &Made {
+        &self.0.made
     }
 
     fn sort(&self, class: MountClass) -> &BTreeMap<String, Arc<Guest>> {
@@ -103,9 +117,9 @@ impl Catalog {
                 let said = &guest.descriptor;
                 (said.version.as_str(), said.about.as_str(), guest.imports.as_slice())
             }),
-            None => self.builtin_policy(name).map(|guest| {
-                (guest.version.as_str(), guest.about.as_str(), guest.imports.as_slice())
-            }),
+            None => self
+                .builtin_policy(name)
+                .map(|guest| (guest.version.as_str(), guest.about.as_str(), guest.imports.as_slice())),
         }
     }
 
@@ -155,31 +169,35 @@ impl Catalog {
 
     async fn load(&self, transaction: &Transaction, sha256: &str) -> Result<Loaded, Error> {
         let loading = async {
-            let bytes = code::bytes(transaction, self.0.directory.as_ref(), sha256).await?;
+            let bytes = code::bytes(transaction, &self.0.origins, sha256).await?;
             self.ready(transaction, sha256, bytes).await
         };
         self.0.loaded.get_or_insert_async(sha256, loading).await
     }
 
-    /// Looks at a component that is to be registered: that it is what its digest says, fits the contract, and is what it
-    /// is registered as. It is loaded then, and ready for mounts.
+    /// Looks at a component that is to be registered: that it is what its digest says, is signed by whom it should be, fits
+    /// the contract, and is what it is registered as. It is loaded then, and ready for mounts. One that was not sent is
+    /// read, or pulled until then at most.
     pub async fn examine(
         &self,
         transaction: &mut Transaction,
-        plugin: &Plugin,
+        plugin: Plugin,
         sent: Option<Vec<u8>>,
+        until: Instant,
     ) -> Result<Examined, Error> {
-        let stored = sent.is_some();
-        let bytes = match sent {
-            Some(bytes) => bytes,
-            None => code::read(self.0.directory.as_ref(), plugin.command.clone()).await?,
+        let sent_here = sent.is_some();
+        let Fetched { bytes, image, signature } = match sent {
+            Some(bytes) => Fetched { bytes, image: None, signature: None },
+            None => self.fetch(&plugin, until).await?,
         };
         if bytes.len() > COMPONENT_MAX {
             return Err(Error::Invalid("component: at most 64 MiB".to_owned()));
         }
         let bytes = code::check(bytes, &plugin.sha256).await?;
-        let (size, source) = (bytes.len(), source(plugin, stored, bytes.len()));
-        let kept = stored.then(|| bytes.clone());
+        let (plugin, bytes) = self.vouched(plugin, signature, bytes).await?;
+        let size = bytes.len();
+        let source = source(&plugin, sent_here, image, size);
+        let kept = matches!(source, Source::Stored { .. }).then(|| bytes.clone());
         Vouch::make(transaction).await?;
         let ready = self.ready(transaction, &plugin.sha256, bytes);
         let code = known(&self.0.loaded.get_or_insert_async(&plugin.sha256, ready).await?, source, size);
@@ -196,7 +214,20 @@ impl Catalog {
             let text = format!("version: the component says of itself that it is {}", code.version);
             return Err(Error::Invalid(text));
         }
-        Ok(Examined { code, bytes: kept })
+        Ok(Examined { plugin, code, bytes: kept })
+    }
+
+    /// Reads a component from the plugin directory, or pulls it from its registry.
+    async fn fetch(&self, plugin: &Plugin, until: Instant) -> Result<Fetched, Error> {
+        if plugin.oci_image.is_empty() {
+            let bytes = code::read(self.0.origins.directory.as_ref(), plugin.command.clone()).await?;
+            return Ok(Fetched { bytes, image: None, signature: None });
+        }
+        // As Vault has it, a version is a tag without its "v".
+        let tag = plugin.version.to_string();
+        let image = Image::read(&plugin.oci_image, Some(tag.trim_start_matches('v')))?;
+        let pulled = self.0.origins.registries.pull(&image, &plugin.sha256, COMPONENT_MAX, until).await?;
+        Ok(Fetched { bytes: pulled.component, image: Some(image.to_string()), signature: pulled.signature })
     }
 
     /// Makes a guest of bytes that have this digest: by native code that is kept, or by compiling.
@@ -207,7 +238,7 @@ impl Catalog {
     async fn ready(&self, transaction: &Transaction, sha256: &str, bytes: Vec<u8>) -> Result<Loaded, Error> {
         let settings = self.0.sandbox.settings();
         let vouch = Vouch::find(transaction).await?;
-        let kept = self.0.compiled.clone().zip(vouch);
+        let kept = self.0.origins.compiled.clone().zip(vouch);
         let of = (sha256.to_owned(), settings.to_owned());
         let native = {
             let _turn = self.0.compiling.lock().await;
@@ -248,11 +279,20 @@ fn known(loaded: &Loaded, source: Source, size: usize) -> Code {
     }
 }
 
-fn source(plugin: &Plugin, stored: bool, size: usize) -> Source {
-    if stored {
-        Source::Stored { pieces: Code::pieces(size) }
-    } else {
-        Source::File { command: plugin.command.clone() }
+/// A component that was not sent.
+struct Fetched {
+    bytes: Vec<u8>,
+    /// The image that it was in, with its tag or digest.
+    image: Option<String>,
+    /// The signature that it came with, unchecked.
+    signature: Option<String>,
+}
+
+fn source(plugin: &Plugin, sent: bool, image: Option<String>, size: usize) -> Source {
+    match image {
+        Some(image) if size > UPLOAD_MAX => Source::Image { image },
+        None if !sent => Source::File { command: plugin.command.clone() },
+        _ => Source::Stored { pieces: Code::pieces(size) },
     }
 }
 

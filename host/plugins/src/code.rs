@@ -3,15 +3,17 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use model::PluginType;
+use registries::{Image, TIME_MAX};
 use serde::{Deserialize, Serialize};
 use storage::{Drawer, Transaction, VALUE_MAX};
+use tokio::time::Instant;
 
-use crate::{Directory, Error, Source};
+use crate::{Directory, Error, Origins, Source};
 
 /// Largest component, in bytes: engines of JavaScript or Python carry their interpreter.
 pub const COMPONENT_MAX: usize = 64 << 20;
-/// Largest component that can be sent through the API, in bytes: it is kept in one transaction. Larger ones are read from
-/// the plugin directory.
+/// Largest component that is kept in the store, in bytes: it is written in one transaction. Larger ones are read from the
+/// plugin directory, or pulled from their registry.
 pub const UPLOAD_MAX: usize = 14 << 20;
 /// Size of a piece in the store, in bytes.
 const PIECE: usize = VALUE_MAX;
@@ -88,15 +90,15 @@ impl Code {
 
 /// The bytes of the component with this digest, checked against it. The store is read as the transaction sees it, without
 /// expecting anything of it: bytes with this digest are always the same.
-pub(crate) async fn bytes(
-    transaction: &Transaction,
-    directory: Option<&Directory>,
-    sha256: &str,
-) -> Result<Vec<u8>, Error> {
+pub(crate) async fn bytes(transaction: &Transaction, origins: &Origins, sha256: &str) -> Result<Vec<u8>, Error> {
     let found = transaction.peek(&drawer(), &about(sha256)).await?.ok_or(Error::Lost)?;
     let code: Code = serde_json::from_slice(&found).map_err(|_| Error::Lost)?;
     let bytes = match code.source {
-        Source::File { command } => read(directory, command).await?,
+        Source::File { command } => read(origins.directory.as_ref(), command).await?,
+        Source::Image { image } => {
+            let image = Image::read(&image, None)?;
+            origins.registries.again(&image, sha256, code.size.min(COMPONENT_MAX), Instant::now() + TIME_MAX).await?
+        }
         Source::Stored { pieces } => {
             let mut bytes = Vec::with_capacity(code.size.min(COMPONENT_MAX));
             for index in 0..pieces {

@@ -1,6 +1,7 @@
 //! Why a plugin is refused, or cannot be run.
 
 use model::{Fault, Kind};
+use registries::Reason;
 use sandbox::LoadError;
 
 /// A failure of the catalog.
@@ -24,6 +25,22 @@ pub enum Error {
     /// The file cannot be read.
     #[error("command: the file cannot be read: {0}")]
     Unreadable(String),
+    /// The component cannot be had from its registry.
+    #[error("oci_image: {0}")]
+    Image(#[from] registries::Failure),
+    /// A signature that is none, or that nobody whom the operator named made over this component.
+    #[error("signature: {0}")]
+    Signature(String),
+    /// Nobody whom a namespace trusts has signed it.
+    #[error("signature: {plugin} is not signed for the namespace {namespace:?}: it must carry a signature by {wanted}")]
+    Unsigned {
+        /// What is refused.
+        plugin: String,
+        /// Where.
+        namespace: String,
+        /// The names of those whose signature it may be.
+        wanted: String,
+    },
     /// The component cannot be a guest here.
     #[error("{0}")]
     Unfit(#[from] LoadError),
@@ -45,6 +62,8 @@ impl From<Error> for Fault {
             Error::Storage(error) => error.into(),
             Error::NotFound(_) => Self::new(Kind::NotFound, error.to_string()),
             Error::Internal(text) => Self::internal(text),
+            Error::Image(failure) if failure.reason == Reason::Internal => Self::internal(failure.text),
+            Error::Image(ref failure) if failure.reason.passes() => Self::new(Kind::Unavailable, error.to_string()),
             error => Self::invalid(error.to_string()),
         }
     }
@@ -56,6 +75,9 @@ impl Error {
     pub fn of_mount(self, accessor: &str) -> Fault {
         match self {
             Self::Storage(error) => error.into(),
+            Self::Image(failure) if failure.reason.passes() => {
+                Fault::new(Kind::Unavailable, format!("the engine of {accessor} cannot be run now: {failure}"))
+            }
             error => {
                 let text = format!("the engine of {accessor} cannot be run: {error}");
                 Fault::new(Kind::Internal, text.clone()).detail(text)

@@ -18,8 +18,14 @@ pub struct Plugin {
     pub version: Version,
     /// SHA-256 of the component, in lower-case hex.
     pub sha256: String,
-    /// The file that was named when it was registered; empty when the component itself was sent.
+    /// The file that was named when it was registered; empty when the component came otherwise.
     pub command: String,
+    /// The image that was named when it was registered; empty when the component came otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub oci_image: String,
+    /// A signature over the component, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 impl Plugin {
@@ -32,7 +38,21 @@ impl Plugin {
             version,
             sha256: sha256.to_owned(),
             command: command.to_owned(),
+            oci_image: String::new(),
+            signature: None,
         }
+    }
+
+    /// The same, of an image in a registry; empty: not of one.
+    #[must_use]
+    pub fn of_image(self, oci_image: &str) -> Self {
+        Self { oci_image: oci_image.to_owned(), ..self }
+    }
+
+    /// The same with a signature, which is checked before it is written.
+    #[must_use]
+    pub fn with_signature(self, signature: Option<&str>) -> Self {
+        Self { signature: signature.map(str::to_owned), ..self }
     }
 
     /// As errors name it.
@@ -54,5 +74,10 @@ pub enum Source {
     Stored {
         /// How many.
         pieces: usize,
+    },
+    /// In a registry, from which each node pulls it when it needs it: it is too large for the store.
+    Image {
+        /// With its tag or digest.
+        image: String,
     },
 }

@@ -115,7 +115,10 @@ pub async fn tidy<'a>(
     let run = mounts.any(|mount| mount.running.as_ref().is_some_and(runs));
     let leaving = Mount::leaving(transaction, storage::LIST_LIMIT_MAX).await.map_err(foreign)?;
     let run = run || leaving.iter().any(|mount| mount.running.as_ref().is_some_and(runs));
-    if run || judged_by(transaction, sha256).await? || all(transaction).await?.iter().any(|plugin| plugin.sha256 == sha256) {
+    if run
+        || judged_by(transaction, sha256).await?
+        || all(transaction).await?.iter().any(|plugin| plugin.sha256 == sha256)
+    {
         return Ok(());
     }
     Code::forget(transaction, sha256).await

@@ -10,6 +10,7 @@ use storage::Transaction;
 use tenancy::{Mount, Namespace};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use traces::Trace;
 
 use crate::limits::{CPU_MAX, LOG_LINES_MAX};
 use crate::tuning::MEMORY_MAX;
@@ -18,6 +19,8 @@ use crate::tuning::MEMORY_MAX;
 pub struct Grant {
     /// Identifies the request in logs.
     pub request_id: String,
+    /// The trace of the request, which the entry becomes a part of.
+    pub trace: Trace,
     /// The request's reads and writes.
     pub transaction: Transaction,
     /// The namespace that the request is in.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use storage::Transaction;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
+use traces::{Asks, Span};
 use wasmtime::Store;
 
 use crate::aside;
@@ -20,7 +21,7 @@ use crate::guest::{Guest, store};
 use crate::limits::{BODY_MAX, HEADERS_MAX, LEASE_INTERNAL_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
 use crate::login::{Attempt, Login, TokenWishes};
 use crate::services::convert;
-use crate::state::{Ended, State};
+use crate::state::{Ended, State, Touched};
 
 /// A call of one export, under way.
 type Called<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, wit::Fault>>> + Send + 'a>>;
@@ -36,8 +37,8 @@ impl Guest {
         let request = request(&grant, call);
         // Not what the guest calls itself: that is whatever it likes.
         let mount_type = grant.mount.kind.clone();
-        let entry =
-            self.enter(grant, |engine, store| Box::pin(async move { engine.call_handle(store, &request).await }));
+        let entry = self
+            .enter("handle", grant, |engine, store| Box::pin(async move { engine.call_handle(store, &request).await }));
         let (response, state) = entry.await?;
         Ok(answered(response, mount_type, may_log_in, state)?)
     }
@@ -50,8 +51,8 @@ impl Guest {
     /// Asks whether what a request writes to is already there.
     pub async fn exists(&self, grant: Grant, call: Call) -> Result<(bool, Transaction), Fault> {
         let request = request(&grant, call);
-        let entry =
-            self.enter(grant, |engine, store| Box::pin(async move { engine.call_exists(store, &request).await }));
+        let entry = self
+            .enter("exists", grant, |engine, store| Box::pin(async move { engine.call_exists(store, &request).await }));
         let (exists, state) = entry.await.map_err(|refusal| refusal.fault)?;
         Ok((exists, transaction(state)?))
     }
@@ -59,7 +60,8 @@ impl Guest {
     /// Lets the guest do its periodic work for a mount. Like an answer, only success gives the transaction back.
     pub async fn tick(&self, grant: Grant) -> Result<Transaction, Fault> {
         let context = context(&grant);
-        let entry = self.enter(grant, |engine, store| Box::pin(async move { engine.call_tick(store, &context).await }));
+        let entry =
+            self.enter("tick", grant, |engine, store| Box::pin(async move { engine.call_tick(store, &context).await }));
         let ((), state) = entry.await.map_err(|refusal| refusal.fault)?;
         transaction(state)
     }
@@ -67,8 +69,9 @@ impl Guest {
     /// Lets the guest take back what it lent. Only success gives the transaction back.
     pub async fn revoke(&self, grant: Grant, lent: Lent) -> Result<Transaction, Fault> {
         let (context, lease) = (context(&grant), wit::Lease::from(lent));
-        let entry = self
-            .enter(grant, |engine, store| Box::pin(async move { engine.call_revoke(store, &context, &lease).await }));
+        let entry = self.enter("revoke", grant, |engine, store| {
+            Box::pin(async move { engine.call_revoke(store, &context, &lease).await })
+        });
         let ((), state) = entry.await.map_err(|refusal| refusal.fault)?;
         transaction(state)
     }
@@ -76,8 +79,9 @@ impl Guest {
     /// Lets the guest extend what it lent, for as long as `lent` asks; the answer says for how long it does.
     pub async fn renew(&self, grant: Grant, lent: Lent) -> Result<(Lent, Transaction), Fault> {
         let (context, lease) = (context(&grant), wit::Lease::from(lent));
-        let entry = self
-            .enter(grant, |engine, store| Box::pin(async move { engine.call_renew(store, &context, &lease).await }));
+        let entry = self.enter("renew", grant, |engine, store| {
+            Box::pin(async move { engine.call_renew(store, &context, &lease).await })
+        });
         let (lease, state) = entry.await.map_err(|refusal| refusal.fault)?;
         Ok((lent_by(lease).map_err(out_of_bounds)?, transaction(state)?))
     }
@@ -91,7 +95,7 @@ impl Guest {
         internal: &str,
     ) -> Result<(TokenWishes, Transaction), Fault> {
         let (context, caller, internal) = (context(&grant), wit::Caller::from(caller), internal.to_owned());
-        let entry = self.enter(grant, |engine, store| {
+        let entry = self.enter("renew-token", grant, |engine, store| {
             Box::pin(async move { engine.call_renew_token(store, &context, &caller, &internal).await })
         });
         let (wishes, state) = entry.await.map_err(|refusal| refusal.fault)?;
@@ -101,11 +105,15 @@ impl Guest {
     /// One entry: calls an export in a fresh instance, until the grant's deadline. What computes for long goes on aside.
     async fn enter<T: Send + 'static>(
         &self,
+        export: &'static str,
         grant: Grant,
         call: impl for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> Called<'a, T> + Send + 'static,
     ) -> Result<(T, State), Refusal> {
         let (deadline, kind) = (grant.deadline, grant.mount.kind.clone());
-        let mut store = store(&self.engine, State::new(Some(grant), deadline));
+        let span = self.entry(export, &grant);
+        let mut state = State::new(Some(grant), deadline);
+        state.span = span;
+        let mut store = store(&self.engine, state);
         let (instance, long) = (self.instance.clone(), Arc::clone(&store.data().long));
         let entry = async move {
             let called = async {
@@ -120,6 +128,21 @@ impl Guest {
         self.left(&kind, ending, (busy, all), state)
     }
 
+    /// The entry in the trace of its request.
+    fn entry(&self, export: &'static str, grant: &Grant) -> Span {
+        let mut span = grant.trace.span("guest", Asks::Nobody);
+        if span.is_recorded() {
+            span.text("innkeeper.engine.name", &self.descriptor.name);
+            span.text("innkeeper.engine.version", &self.descriptor.version);
+            span.text("innkeeper.engine.export", export);
+            // What is built in has none of its own.
+            if let Some(running) = &grant.mount.running {
+                span.text("innkeeper.engine.digest", &running.sha256);
+            }
+        }
+        span
+    }
+
     /// How an entry ended: with the guest's own result and the state it left, or with a fault.
     fn left<T>(
         &self,
@@ -130,6 +153,7 @@ impl Guest {
     ) -> Result<(T, State), Refusal> {
         state.tell_printed();
         state.tell_dropped_lines();
+        let (mut span, touched) = (std::mem::take(&mut state.span), std::mem::take(&mut state.touched));
         let mut used = Used { busy, waiting: all.saturating_sub(busy), memory: state.memory, bounds: Vec::new() };
         let (entry, left) = match ending {
             Ok(Ok(Ok(value))) => {
@@ -155,8 +179,33 @@ impl Guest {
             }
         };
         self.meter.entered(kind, entry, &used);
+        told(&mut span, entry, &used, &touched);
         left
     }
+}
+
+/// Says in a trace how an entry ended, and what it used.
+fn told(span: &mut Span, entry: Entry, used: &Used, touched: &Touched) {
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    span.number("innkeeper.guest.busy_us", micros(used.busy));
+    span.number("innkeeper.guest.waiting_us", micros(used.waiting));
+    span.number("innkeeper.guest.memory_bytes", used.memory as u64);
+    span.number("innkeeper.storage.gets", touched.gets);
+    span.number("innkeeper.storage.lists", touched.lists);
+    span.number("innkeeper.storage.puts", touched.puts);
+    span.number("innkeeper.storage.deletes", touched.deletes);
+    match entry {
+        Entry::Answered | Entry::Refused => {}
+        Entry::Trapped => span.failed("trapped"),
+        Entry::Late => span.failed("late"),
+    }
+    let outcome = match entry {
+        Entry::Answered => "answered",
+        Entry::Refused => "refused",
+        Entry::Trapped => "trapped",
+        Entry::Late => "late",
+    };
+    span.text("innkeeper.guest.outcome", outcome);
 }
 
 /// What a guest answered.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use meter::Bound;
 use tokio::time::Instant;
+use traces::Span;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
@@ -39,10 +40,23 @@ pub(crate) struct State {
     pub(crate) memory: usize,
     /// The bounds that it ran into, each once.
     pub(crate) bounds: Vec<Bound>,
+    /// The entry, in the trace of its request.
+    pub(crate) span: Span,
+    /// What it asked of its storage.
+    pub(crate) touched: Touched,
     /// What one may use that has no grant; by default what one may that describes itself.
     alone: Option<Limits>,
     ticks: u32,
     deadline: Instant,
+}
+
+/// How often a guest asked its storage for what.
+#[derive(Default)]
+pub(crate) struct Touched {
+    pub(crate) gets: u64,
+    pub(crate) lists: u64,
+    pub(crate) puts: u64,
+    pub(crate) deletes: u64,
 }
 
 /// What a guest may use that describes itself: it asks nobody, and has no keys.
@@ -74,6 +88,8 @@ impl State {
             long: Arc::default(),
             memory: 0,
             bounds: Vec::new(),
+            span: Span::default(),
+            touched: Touched::default(),
             alone: None,
             ticks: 0,
             deadline,

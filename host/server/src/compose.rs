@@ -13,14 +13,17 @@ use keys::{InternalKeys, Libraries, Library, Limits, ManagedKeys, ProviderType};
 use meter::Meter;
 use model::Fault;
 use outgoing::Outgoing;
-use plugins::{Catalog, Compiled, Directory};
+use plugins::{Catalog, Compiled, Directory, Origins};
+use registries::Registries;
 use sandbox::{Loaded, Sandbox};
 use seal::{Lock, Wrapper};
+use signatures::Signers;
 use storage::barrier::Barrier;
 use storage::{Driver, Store};
 use system::{AfterRestore, Front, Info, Snapshots, System};
 use tenancy::Tenancy;
 use tokio::task::JoinSet;
+use traces::Traces;
 
 use crate::config::{self, Config};
 use crate::log;
@@ -50,6 +53,7 @@ impl House {
     /// into them, 5 seconds at most. To be called before the process ends.
     pub async fn close(&self) {
         self.gateway.seal().await;
+        self.gateway.traces().close().await;
         let driver = Arc::clone(&self.pkcs11);
         if let Err(error) = tokio::task::spawn_blocking(move || driver.close()).await {
             tracing::warn!(%error, "the PKCS#11 libraries were not closed in order");
@@ -102,7 +106,7 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let sandbox = Arc::new(Sandbox::new().map_err(|e| Fault::internal(e.to_string()))?);
     let meter = Meter::default();
     let guests = guests(&sandbox, more, &meter).await?;
-    let catalog = Catalog::new(Arc::clone(&sandbox), guests, folders(config)?, meter.clone());
+    let catalog = Catalog::new(Arc::clone(&sandbox), guests, origins(config)?, meter.clone());
     let info = Info {
         reported_version: config.reported_version.clone(),
         cluster_name: config.cluster_name.clone(),
@@ -137,9 +141,17 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
         let (meter, configured) = (counted.clone(), configured.clone());
         Box::pin(furnish(barrier, (info.clone(), configured), rooms, Arc::clone(&hook), meter))
     });
-    let gateway = Arc::new(Gateway::new(front, furnish, meter));
+    let traces = traces(config, &meter)?;
+    let gateway = Arc::new(Gateway::new(front, furnish, meter).traced(traces));
     drop(reopen.0.set(Arc::downgrade(&gateway)));
     Ok(House { gateway, sandbox, lock, pkcs11 })
+}
+
+/// What makes traces, where the configuration says where they go.
+fn traces(config: &Config, meter: &Meter) -> Result<Traces, Fault> {
+    let Some(configured) = &config.traces else { return Ok(Traces::default()) };
+    let started = Traces::start(&configured.settings(&config.cluster_name)?, meter.clone());
+    started.map_err(|error| Fault::internal(format!("telemetry.traces.{error}")))
 }
 
 type Drivers = Vec<(ProviderType, Arc<dyn keys::Driver>)>;
@@ -229,8 +241,8 @@ fn library(stanza: &config::Library) -> Library {
     Library { name: stanza.name.clone(), path: stanza.path.clone(), namespaces: stanza.namespaces.clone() }
 }
 
-/// The folder that components are read from, and the one that their native code is kept in.
-fn folders(config: &Config) -> Result<(Option<Directory>, Option<Compiled>), Fault> {
+/// Where components come from and where their native code is kept, and who signs them.
+fn origins(config: &Config) -> Result<Origins, Fault> {
     fn open<T>(
         key: &str,
         path: Option<&PathBuf>,
@@ -241,7 +253,10 @@ fn folders(config: &Config) -> Result<(Option<Directory>, Option<Compiled>), Fau
     }
     let directory = open("plugin_directory", config.plugin_directory.as_ref(), Directory::open)?;
     let compiled = open("plugin_cache_directory", config.plugin_cache_directory.as_ref(), Compiled::open)?;
-    Ok((directory, compiled))
+    let registries = Registries::new(config.plugin_registries.clone());
+    let registries =
+        registries.map_err(|(host, wrong)| Fault::internal(format!("plugin_registries {host:?}: {wrong}")))?;
+    Ok(Origins { directory, compiled, registries, signers: Signers::new(config.plugin_signers.clone()) })
 }
 
 #[allow(unsafe_code, reason = "the built-in guests were precompiled by this build and are part of this binary")]

@@ -4,29 +4,33 @@ mod http_out;
 mod library;
 mod listener;
 mod managed_keys;
+mod plugins;
 mod seal;
 mod shown;
 mod storage;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use outgoing::Allowed;
+use registries::Registry;
 use serde_json::{Map, Value};
+use signatures::Signer;
 
 pub use self::library::{Library, Process, Settings};
 pub use self::listener::{Forwarded, Listener};
 pub use self::managed_keys::ManagedKeys;
 pub use self::seal::Seal;
 pub use self::storage::Storage;
+pub use self::telemetry::Traces;
 
 /// Largest configuration file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
 /// The version that clients are told unless configured: they unlock managed keys and namespaces by it.
 pub const REPORTED_VERSION: &str = "1.21.0+ent";
 /// Keys that are understood elsewhere and mean nothing here.
-const IGNORED: [&str; 7] =
-    ["disable_mlock", "ui", "api_addr", "cluster_addr", "pid_file", "raw_storage_endpoint", "telemetry"];
+const IGNORED: [&str; 6] = ["disable_mlock", "ui", "api_addr", "cluster_addr", "pid_file", "raw_storage_endpoint"];
 
 /// What the server is told.
 #[derive(Clone, Debug)]
@@ -39,10 +43,16 @@ pub struct Config {
     pub managed_keys: ManagedKeys,
     /// The hosts that auth methods may ask: none, unless named.
     pub http_out: Allowed,
+    /// Where traces of requests go; none: there are none.
+    pub traces: Option<Traces>,
     /// The folder that registered components are read from.
     pub plugin_directory: Option<PathBuf>,
     /// The folder that native code of registered components is kept in.
     pub plugin_cache_directory: Option<PathBuf>,
+    /// The registries that components are pulled from: none, unless named.
+    pub plugin_registries: Vec<Registry>,
+    /// Who signs components, and for which namespaces.
+    pub plugin_signers: Vec<Signer>,
     /// Where everything is kept.
     pub storage: Storage,
     /// Whether that was said.
@@ -95,8 +105,11 @@ impl Default for Config {
             libraries: Vec::new(),
             managed_keys: ManagedKeys::default(),
             http_out: Allowed::default(),
+            traces: None,
             plugin_directory: None,
             plugin_cache_directory: None,
+            plugin_registries: Vec::new(),
+            plugin_signers: Vec::new(),
             storage: Storage::Memory,
             storage_given: false,
             seal: None,
@@ -200,12 +213,15 @@ impl Reader<'_> {
                 "kms_library" => self.each("kms_library", &value, &["pkcs11"], |it, _, body| it.library(body))?,
                 "managed_keys" => self.managed_keys(&value)?,
                 "http_out" => self.http_out(&value)?,
+                "telemetry" => self.telemetry(&value)?,
                 "storage" | "backend" => self.storage(&value)?,
                 "seal" => self.seal(&value)?,
                 "plugin_directory" => self.config.plugin_directory = self.folder("plugin_directory", &value)?,
                 "plugin_cache_directory" => {
                     self.config.plugin_cache_directory = self.folder("plugin_cache_directory", &value)?
                 }
+                "plugin_registries" => self.labelled("plugin_registries", &value, Self::plugin_registry)?,
+                "plugin_signers" => self.labelled("plugin_signers", &value, Self::plugin_signer)?,
                 "log_level" => {
                     self.config.log_level =
                         self.one_of("log_level", &value, &["trace", "debug", "info", "warn", "error"])?
@@ -401,6 +417,26 @@ mod tests {
         assert!(twice("process = \"in-process\"").unwrap_err().to_string().contains("kms_library"));
     }
 
+    /// A signer with a key of Ed25519: that of the first test of RFC 8032.
+    fn signer(line: &str) -> String {
+        let key = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let pem = format!("-----BEGIN PUBLIC KEY-----\\n{key}\\n-----END PUBLIC KEY-----\\n");
+        format!("plugin_signers \"a\" {{\n public_key = \"{pem}\"\n {line}\n}}")
+    }
+
+    #[test]
+    fn registries_and_signers_of_plugins_are_read() {
+        let lines = "plugin_registries \"R.Example:5000\" {\n username = \"a\"\n password = \"b\"\n}\n\
+                     plugin_registries \"127.0.0.1:5000\" {\n plain_http = \"true\"\n}";
+        let config = top(lines).unwrap();
+        let hosts: Vec<_> = config.plugin_registries.iter().map(|one| one.host.as_str()).collect();
+        // The order of labels is that of the file, or that of their letters.
+        assert!(hosts.contains(&"r.example:5000") && hosts.contains(&"127.0.0.1:5000"), "{hosts:?}");
+        assert!(!format!("{config:?}").contains("\"b\""), "no password is shown");
+        let config = top(&signer("namespaces = [\"\", \"team-a\"]")).unwrap();
+        assert_eq!(config.plugin_signers[0].name(), "a");
+    }
+
     #[test]
     fn wrong_values_name_their_key() {
         for (text, key) in [
@@ -446,6 +482,30 @@ mod tests {
             ("http_out {\n allow = [\"http://a\"]\n}", "http_out.allow"),
             ("http_out = \"a\"", "http_out"),
             ("http_out {\n}\nhttp_out {\n}", "http_out"),
+            ("plugin_registries = 1", "plugin_registries"),
+            ("plugin_registries \"a/b\" {\n}", "plugin_registries \"a/b\""),
+            ("plugin_registries \"r.example\" {\n plain_http = true\n}", "plugin_registries \"r.example\".plain_http"),
+            ("plugin_registries \"r.example\" {\n username = \"a\"\n}", "plugin_registries \"r.example\".username"),
+            ("plugin_registries \"r.example\" {\n password = \"a\"\n}", "plugin_registries \"r.example\".username"),
+            (
+                "plugin_registries \"r.example\" {\n username = \"a\"\n password_file = \"b\"\n}",
+                "plugin_registries \"r.example\".password_file",
+            ),
+            (
+                "plugin_registries \"r.example\" {\n tls_ca_file = \"/nowhere/ca\"\n}",
+                "plugin_registries \"r.example\".tls_ca_file",
+            ),
+            ("plugin_registries \"r.example\" {\n}\nplugin_registries \"R.Example\" {\n}", "\": is there twice"),
+            ("plugin_signers \"a b\" {\n}", "plugin_signers \"a b\""),
+            ("plugin_signers \"a\" {\n}", "plugin_signers \"a\".public_key"),
+            (
+                "plugin_signers \"a\" {\n public_key = \"junk\"\n namespaces = [\"\"]\n}",
+                "plugin_signers \"a\".public_key: must be one public key in PEM",
+            ),
+            ("plugin_signers \"a\" {\n public_key_file = \"a.pem\"\n}", "plugin_signers \"a\".public_key_file"),
+            ("plugin_signers \"a\" {\n namespaces = \"a\"\n}", "plugin_signers \"a\".namespaces"),
+            (&signer(""), "plugin_signers \"a\".namespaces"),
+            (&format!("{0}\n{0}", signer("namespaces = [\"\"]")), "plugin_signers \"a\": is there twice"),
             ("reported_version = \"new\"", "reported_version"),
             ("log_level = \"loud\"", "log_level"),
             ("max_lease_ttl = \"soon\"", "max_lease_ttl"),

@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 /// Rooms whose level can be changed by itself: what they log is named after them.
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 20] = [
     "access",
     "audit",
     "awskms",
@@ -30,6 +30,7 @@ const ROOMS: [&str; 19] = [
     "storage",
     "system",
     "tenancy",
+    "traces",
 ];
 
 /// The log of this process, once it was started: a process has one.

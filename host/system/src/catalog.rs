@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{Fault, Operation, PluginType, Reply};
+use model::{Fault, NamespacePath, Operation, PluginType, Reply};
 use plugins::{Code, Plugin, Source, Version};
 use serde_json::{Map, Value, json};
 use tenancy::Running;
@@ -49,10 +49,14 @@ pub(crate) async fn all(system: &System, call: Call<'_>) -> Result<Reply, Fault>
             }));
         }
         detailed.extend(of.iter().map(|plugin| {
-            json!({
+            let mut one = json!({
                 "type": class.name(), "name": plugin.name, "builtin": false, "version": plugin.version,
                 "sha256": plugin.sha256,
-            })
+            });
+            if !plugin.oci_image.is_empty() {
+                one["oci_image"] = json!(plugin.oci_image);
+            }
+            one
         }));
     }
     names.insert("detailed".to_owned(), json!(detailed));
@@ -114,7 +118,8 @@ async fn read(system: &System, call: Call<'_>, class: PluginType, named: &str) -
     match (found, builtin) {
         (Some(plugin), _) => {
             let code = Code::find(call.transaction, &plugin.sha256).await?;
-            Reply::data(&shown(&plugin, code.as_ref()))
+            let signed_by = system.catalog.signed_by(call.transaction, &plugin, code.as_ref()).await;
+            Reply::data(&shown(&plugin, code.as_ref(), signed_by.as_deref()))
         }
         (None, Some(title)) if version.is_none() => shown_builtin(named, title),
         (None, _) => Err(Fault::absent()),
@@ -128,19 +133,25 @@ fn shown_builtin(name: &str, (version, about, imports): (&str, &str, &[String]))
     }))
 }
 
-fn shown(plugin: &Plugin, code: Option<&Code>) -> Value {
+/// `signed_by`: those of the configuration's signers whose key made the signature; none where that is not known now.
+fn shown(plugin: &Plugin, code: Option<&Code>, signed_by: Option<&Vec<String>>) -> Value {
     let mut data = json!({
         "name": plugin.name, "builtin": false, "command": plugin.command, "args": [], "sha256": plugin.sha256,
-        "version": plugin.version,
+        "version": plugin.version, "oci_image": plugin.oci_image, "signature": plugin.signature,
+        "signed_by": signed_by,
     });
     if let (Value::Object(fields), Some(code)) = (&mut data, code) {
-        let stored = matches!(code.source, Source::Stored { .. });
+        let source = match code.source {
+            Source::Stored { .. } => "store",
+            Source::File { .. } => "plugin_directory",
+            Source::Image { .. } => "oci_image",
+        };
         fields.insert("about".into(), json!(code.about));
         fields.insert("imports".into(), json!(code.imports));
         fields.insert("says_name".into(), json!(code.names_itself));
         fields.insert("says_version".into(), json!(code.version));
         fields.insert("size".into(), json!(code.size));
-        fields.insert("source".into(), json!(if stored { "store" } else { "plugin_directory" }));
+        fields.insert("source".into(), json!(source));
     }
     data
 }
@@ -151,21 +162,26 @@ async fn register(system: &System, call: Call<'_>, class: PluginType, name: &str
     let sent = component(body)?;
     let command = params::text(body, "command")?.unwrap_or_default();
     let sha256 = sha256(body)?.ok_or_else(|| Fault::invalid("sha256: missing SHA-256 value"))?;
-    match (&sent, command) {
-        (None, "") => return Err(Fault::invalid("command: missing command value")),
-        (Some(_), command) if !command.is_empty() => {
-            return Err(Fault::invalid("command: send the component or name a file, not both"));
-        }
-        _ => {}
+    let image = params::text(body, "oci_image")?.unwrap_or_default();
+    match (&sent, command, image) {
+        (None, "", "") => return Err(Fault::invalid("command: missing command value")),
+        (Some(_), "", "") | (None, _, "") | (None, "", _) => {}
+        (Some(_), _, "") => return Err(Fault::invalid("command: send the component or name a file, not both")),
+        (Some(_), "", _) => return Err(Fault::invalid("oci_image: send the component or name an image, not both")),
+        _ => return Err(Fault::invalid("oci_image: name a file or an image, not both: a component has no command")),
     }
     let version = version(body, "version")?;
-    let plugin = Plugin::new(class, name, version, &sha256, command);
-    let examined = system.catalog.examine(call.transaction, &plugin, sent).await?;
-    plugins::put(call.transaction, call.tree, &plugin, (&examined.code, examined.bytes.as_deref())).await?;
+    let plugin = Plugin::new(class, name, version, &sha256, command).of_image(image);
+    let plugin = plugin.with_signature(params::text(body, "signature")?);
+    let examined = system.catalog.examine(call.transaction, plugin, sent, call.deadline).await?;
+    let plugin = &examined.plugin;
+    plugins::put(call.transaction, call.tree, plugin, (&examined.code, examined.bytes.as_deref())).await?;
     tracing::info!(
         request = call.request,
         name,
         sha256,
+        oci_image = plugin.oci_image,
+        signed = plugin.signature.is_some(),
         version = plugin.version.to_string(),
         imports = examined.code.imports.join(" "),
         "a plugin is registered"
@@ -204,20 +220,20 @@ fn component(body: &Map<String, Value>) -> Result<Option<Vec<u8>>, Fault> {
     let Some(sent) = params::text(body, "component")?.filter(|sent| !sent.is_empty()) else { return Ok(None) };
     let bytes = STANDARD.decode(sent).map_err(|_| Fault::invalid("component: must be base64"))?;
     if bytes.len() > plugins::UPLOAD_MAX {
-        let text = "component: at most 14 MiB can be sent; put a larger one into the plugin directory";
+        let text = "component: at most 14 MiB can be sent; put a larger one into the plugin directory or a registry";
         return Err(Fault::invalid(text));
     }
     Ok(Some(bytes))
 }
 
 impl System {
-    /// What a mount of this type, or a policy in this language, gets which asks for this version, or for none: a registered component, or `None` for the
-    /// built-in guest.
+    /// What a mount of this type, or a policy in this language, gets which asks for this version, or for none: a registered
+    /// component, or `None` for the built-in guest. Refused is what nobody signed whom the namespace trusts.
     pub(crate) async fn choose(
         &self,
         transaction: &mut storage::Transaction,
-        class: impl Into<PluginType>,
-        kind: &str,
+        namespace: &NamespacePath,
+        (class, kind): (impl Into<PluginType>, &str),
         wanted: &str,
     ) -> Result<Option<Running>, Fault> {
         let class = class.into();
@@ -229,7 +245,10 @@ impl System {
         let version = Version::parse(wanted).map_err(|_| no_version(kind, wanted))?;
         let found = if name(kind).is_ok() { plugins::resolve(transaction, class, kind, &version).await? } else { None };
         match (found, builtin) {
-            (Some(plugin), _) => Ok(Some(Running { version: plugin.version.to_string(), sha256: plugin.sha256 })),
+            (Some(plugin), _) => {
+                self.catalog.admit(transaction, namespace, &plugin).await?;
+                Ok(Some(Running { version: plugin.version.to_string(), sha256: plugin.sha256 }))
+            }
             (None, Some(builtin)) if version.is_none() || said == builtin => Ok(None),
             (None, Some(_)) => Err(no_version(kind, wanted)),
             (None, None) if version.is_none() => Err(self.unknown(class, kind)),

@@ -245,7 +245,11 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/plugins/catalog/{type}/{name}",
         &[
             (Read, "Shows a plugin: what it imports, its digest and its size.", "version"),
-            (Update, "Registers a component by its digest.", "sha256! command component version runtime"),
+            (
+                Update,
+                "Registers a component by its digest.",
+                "sha256! command component oci_image signature version runtime",
+            ),
             (Delete, "Removes a plugin that nothing runs.", "version"),
         ],
     ),
@@ -497,7 +501,9 @@ mod tests {
             [("type", Shape::Text, true), ("config", Shape::Object, false), ("limit", Shape::Number, true)]
         );
         let known: Vec<_> = ALL.iter().flat_map(|documented| documented.does).flat_map(|does| fields(does.2)).collect();
-        let clean = |field: &Field| field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        let clean = |field: &Field| {
+            field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        };
         assert!(known.iter().all(clean));
     }
 }

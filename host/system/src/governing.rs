@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use governing::{Level, Policy, Sort};
-use model::{Fault, Id, Operation, PluginType, Reply};
+use model::{Fault, Id, NamespacePath, Operation, PluginType, Reply};
 use sandbox::judging::{self, Act, KeyUse, Place, Principal, Question, RequestFacts};
 use sandbox::{PARAMETERS_MAX, Unjudged, Verdict};
 use serde_json::{Map, Value, json};
@@ -37,7 +37,7 @@ pub(crate) async fn one(system: &System, call: Call<'_>, sort: Sort, name: &str)
             Reply::data(&shown(&found.ok_or_else(Fault::absent)?, sort))
         }
         Operation::Create | Operation::Update => {
-            let policy = read(system, call.transaction, &call.body, sort, name).await?;
+            let policy = read(system, call.transaction, &call.namespace.path, (&call.body, sort), name).await?;
             let before = system.governing.write(call.transaction, namespace, sort, &policy).await?;
             let title = title(namespace, sort, &policy.name);
             let_go(call.transaction, before, &title)?;
@@ -91,16 +91,16 @@ fn shown(policy: &Policy, sort: Sort) -> Value {
 async fn read(
     system: &System,
     transaction: &mut Transaction,
-    body: &Map<String, Value>,
-    sort: Sort,
+    namespace: &NamespacePath,
+    (body, sort): (&Map<String, Value>, Sort),
     name: String,
 ) -> Result<Policy, Fault> {
     let text = params::text(body, "policy")?.filter(|text| !text.is_empty());
     let text = decoded(text.ok_or_else(|| Fault::invalid("'policy' parameter not supplied or empty"))?);
     let level = params::text(body, "enforcement_level")?.filter(|level| !level.is_empty());
-    let level = Level::parse(level.ok_or_else(|| {
-        Fault::invalid("enforcement_level: must be advisory, soft-mandatory or hard-mandatory")
-    })?)?;
+    let level = Level::parse(
+        level.ok_or_else(|| Fault::invalid("enforcement_level: must be advisory, soft-mandatory or hard-mandatory"))?,
+    )?;
     let of_endpoint = |field: &str| match sort {
         Sort::Endpoint => Ok(params::list(body, field)?.unwrap_or_default()),
         Sort::Role if body.get(field).is_some_and(|value| !value.is_null()) => {
@@ -108,7 +108,7 @@ async fn read(
         }
         Sort::Role => Ok(Vec::new()),
     };
-    let (language, running) = language(system, transaction, body).await?;
+    let (language, running) = language(system, transaction, namespace, body).await?;
     let policy = Policy {
         record: 1,
         name,
@@ -130,11 +130,12 @@ async fn read(
 async fn language(
     system: &System,
     transaction: &mut Transaction,
+    namespace: &NamespacePath,
     body: &Map<String, Value>,
 ) -> Result<(String, Option<Running>), Fault> {
     let language = params::text(body, "language")?.filter(|language| !language.is_empty()).unwrap_or(LANGUAGE);
     let version = params::text(body, "plugin_version")?.unwrap_or_default();
-    let running = system.choose(transaction, PluginType::Policy, language, version).await;
+    let running = system.choose(transaction, namespace, (PluginType::Policy, language), version).await;
     let running = running.map_err(|fault| match fault.messages.first() {
         Some(text) => Fault::invalid(format!("language: {text}")),
         None => fault,
@@ -173,7 +174,7 @@ pub(crate) async fn evaluate(system: &System, call: Call<'_>) -> Result<Reply, F
             if text.len() > governing::TEXT_MAX {
                 return Err(Fault::invalid("policy: must have 1 byte to 64 KiB"));
             }
-            let (language, running) = language(system, call.transaction, &call.body).await?;
+            let (language, running) = language(system, call.transaction, &call.namespace.path, &call.body).await?;
             (language, running, decoded(text), None)
         }
     };

@@ -174,9 +174,17 @@ pub trait AskMethod: Send + Sync {
     async fn renew_token(&self, login: &access::Login) -> Result<TokenWishes, Fault>;
 }
 
+/// The route of an endpoint: `mounts/{*path}`, below `sys/`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Template {
+    pub(crate) room: &'static str,
+    pub(crate) below: &'static str,
+}
+
 /// A native endpoint that a path matched.
 pub struct Matched {
     endpoint: Endpoint,
+    template: Template,
     capture: String,
 }
 
@@ -257,12 +265,14 @@ impl System {
 
     /// The endpoint at a path below `identity/`.
     pub fn find_identity(&self, path: &str) -> (Matched, Demands) {
-        (Matched { endpoint: Endpoint::Identity, capture: path.to_owned() }, Demands::default())
+        let template = Template { room: "identity/", below: "{*path}" };
+        (Matched { endpoint: Endpoint::Identity, template, capture: path.to_owned() }, Demands::default())
     }
 
     /// The endpoint at a path below `cubbyhole/`: every path has one.
     pub fn find_cubbyhole(&self, path: &str) -> (Matched, Demands) {
-        (Matched { endpoint: Endpoint::Cubbyhole, capture: path.to_owned() }, Demands::default())
+        let template = Template { room: "cubbyhole/", below: "{*path}" };
+        (Matched { endpoint: Endpoint::Cubbyhole, template, capture: path.to_owned() }, Demands::default())
     }
 
     /// Whether a path is answered in the token's own namespace whatever the header names, even one that does not exist:
@@ -340,7 +350,7 @@ impl System {
             Endpoint::Plugins => catalog::all(self, call).await,
             Endpoint::ReloadMounts => reload::backend(self, call).await,
             Endpoint::ReloadPlugin => reload::plugin(self, call, at).await,
-            Endpoint::Remount => remount::start(&managed_keys, call).await,
+            Endpoint::Remount => remount::start(self, &managed_keys, call).await,
             Endpoint::RemountStatus => remount::status(call, at).await,
             Endpoint::InFlight => metrics::in_flight(self, &call),
             Endpoint::Metrics => metrics::metrics(self, &call),
@@ -398,6 +408,11 @@ impl System {
 }
 
 impl Matched {
+    /// The route, as `sys/mounts/{*path}`: what matched it is not in it.
+    pub fn template(&self) -> String {
+        format!("{}{}", self.template.room, self.template.below)
+    }
+
     /// Whether it is answered though the namespace's API is locked: it is what unlocks it.
     pub fn unlocks(&self) -> bool {
         matches!(self.endpoint, Endpoint::NamespaceUnlock)

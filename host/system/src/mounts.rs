@@ -105,7 +105,7 @@ pub(crate) async fn one(system: &System, mut call: Call<'_>, class: MountClass, 
 async fn enable(system: &System, call: Call<'_>, at: At) -> Result<Reply, Fault> {
     let (kind, version) = kind(&call.body)?;
     let wanted = params::text(&call.body, "plugin_version")?.unwrap_or_default();
-    let running = system.choose(call.transaction, at.class, kind, wanted).await?;
+    let running = system.choose(call.transaction, &call.namespace.path, (at.class, kind), wanted).await?;
     let mut mount = Mount::of(at.class, fresh_id()?, call.namespace.id, at.whole, kind);
     mount.running = running;
     mount.config.plugin_version = wanted.to_owned();
@@ -145,7 +145,7 @@ fn kind(body: &Map<String, Value>) -> Result<(&str, Option<&'static str>), Fault
 /// Takes the version of the engine that a mount asks for. It runs once the mount is reloaded.
 async fn ask_version(system: &System, call: &mut Call<'_>, mount: &mut Mount) -> Result<(), Fault> {
     let Some(wanted) = params::text(&call.body, "plugin_version")?.map(str::to_owned) else { return Ok(()) };
-    system.choose(call.transaction, mount.class, &mount.kind, &wanted).await?;
+    system.choose(call.transaction, &call.namespace.path, (mount.class, mount.kind.as_str()), &wanted).await?;
     mount.config.plugin_version = wanted;
     Ok(())
 }

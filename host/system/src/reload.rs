@@ -77,7 +77,9 @@ async fn reload(system: &System, call: Call<'_>, mounts: Vec<Arc<Mount>>) -> Res
     let mut left = BTreeSet::new();
     for mount in &mounts {
         let wanted = mount.config.plugin_version.as_str();
-        let running = system.choose(call.transaction, mount.class, &mount.kind, wanted).await?;
+        let Some(namespace) = call.tree.namespace_by_id(mount.namespace) else { continue };
+        let running =
+            system.choose(call.transaction, &namespace.path, (mount.class, mount.kind.as_str()), wanted).await?;
         if running == mount.running {
             continue;
         }

@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 use storage::Drawer;
 use tenancy::{Mount, Namespace};
 
-use crate::{Call, Duty, builtin, fresh_id, leases as native, params, unsupported};
+use crate::{Call, Duty, System, builtin, fresh_id, leases as native, params, unsupported};
 
 /// How many moves of a namespace are remembered for `sys/remount/status`.
 const MOVES_KEPT: usize = 64;
@@ -34,7 +34,7 @@ struct Place {
     asked: MountPath,
 }
 
-pub(crate) async fn start(keys: &ManagedKeys, mut call: Call<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn start(system: &System, keys: &ManagedKeys, mut call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
@@ -51,6 +51,10 @@ pub(crate) async fn start(keys: &ManagedKeys, mut call: Call<'_>) -> Result<Repl
     let mount = found.ok_or_else(|| tenancy::Error::NoMount(from.asked.clone()))?;
     if elsewhere {
         same_keys(keys, &mut call, &mount, (&from, &to)).await?;
+        if let Some(running) = &mount.running {
+            let runs = (mount.kind.as_str(), running.sha256.as_str());
+            system.catalog.admit_running(call.transaction, &to.namespace.path, runs).await?;
+        }
     }
     let mut moved = Mount::clone(&mount);
     mount.expect(call.transaction)?;

@@ -5,10 +5,10 @@ use governing::Sort;
 use matchit::Router;
 use model::Fault;
 
-use crate::Matched;
 use crate::capabilities::Whose;
 use crate::policies::Dialect;
 use crate::token::At;
+use crate::{Matched, Template};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endpoint {
@@ -144,8 +144,8 @@ impl Endpoint {
 
 /// Paths below `sys/`, and those below `auth/token/`.
 pub(crate) struct Routes {
-    system: Router<(Endpoint, Demands)>,
-    token: Router<(Endpoint, Demands)>,
+    system: Routed,
+    token: Routed,
 }
 
 const OPEN: Demands = Demands { unauthenticated: true, sudo: false };
@@ -281,7 +281,7 @@ impl Routes {
             ("tidy", At::Tidy, TOKEN),
         ];
         let token = token.map(|(template, at, demands)| (template, Endpoint::Token(at), demands));
-        Ok(Self { system: router(system)?, token: router(token)? })
+        Ok(Self { system: router("sys/", system)?, token: router("auth/token/", token)? })
     }
 
     /// Below `sys/`.
@@ -295,18 +295,20 @@ impl Routes {
     }
 }
 
-fn router<const N: usize>(routes: [(&str, Endpoint, Demands); N]) -> Result<Router<(Endpoint, Demands)>, Fault> {
+type Routed = Router<(Template, Endpoint, Demands)>;
+
+fn router<const N: usize>(room: &'static str, routes: [(&'static str, Endpoint, Demands); N]) -> Result<Routed, Fault> {
     let mut router = Router::new();
-    for (template, endpoint, demands) in routes {
-        let refused = |e| Fault::internal(format!("route {template}: {e}"));
-        router.insert(template, (endpoint, demands)).map_err(refused)?;
+    for (below, endpoint, demands) in routes {
+        let refused = |e| Fault::internal(format!("route {below}: {e}"));
+        router.insert(below, (Template { room, below }, endpoint, demands)).map_err(refused)?;
     }
     Ok(router)
 }
 
-fn found(router: &Router<(Endpoint, Demands)>, path: &str) -> Option<(Matched, Demands)> {
+fn found(router: &Routed, path: &str) -> Option<(Matched, Demands)> {
     let found = router.at(path.trim_end_matches('/')).ok()?;
     let capture = found.params.iter().next().map_or("", |(_, value)| value).to_owned();
-    let (endpoint, demands) = *found.value;
-    Some((Matched { endpoint, capture }, demands))
+    let (template, endpoint, demands) = *found.value;
+    Some((Matched { endpoint, template, capture }, demands))
 }

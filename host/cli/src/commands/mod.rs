@@ -20,11 +20,14 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod token;
+mod top;
 
 use crate::Error;
 use crate::environment::Environment;
 use crate::session::{Asking, Exit, Run};
 use crate::terminal::Terminal;
+
+pub use top::Top;
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]

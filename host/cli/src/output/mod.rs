@@ -10,5 +10,5 @@ mod value;
 pub(crate) use clean::{one_line, visible};
 pub(crate) use format::Format;
 pub(crate) use secret::{field, list, pick, reply, secret};
-pub(crate) use table::{centred, heading, objects, pairs};
+pub(crate) use table::{centred, heading, objects, pairs, table};
 pub(crate) use value::words;

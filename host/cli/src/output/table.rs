@@ -11,7 +11,7 @@ const GAP: usize = 4;
 const EMPTY: &str = "n/a";
 
 /// Columns below their names, which are underlined.
-pub(super) fn table(names: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(names: &[&str], rows: &[Vec<String>]) -> String {
     let underlined = names.iter().map(|name| "-".repeat(name.len())).collect();
     let head = [names.iter().map(|&name| name.to_owned()).collect(), underlined];
     columns(&[&head[..], rows].concat())

@@ -9,7 +9,10 @@ use zeroize::Zeroizing;
 
 use super::{Entry, Inner, unwitnessed};
 use crate::registry::{self, Record};
-use crate::{Act, Description, Driver, Error, Hash, Input, KeyType, Scheme, SignRequest, Usage, Usages, Used, Witness};
+use crate::{
+    Act, Description, Driver, Error, Hash, Input, KeyType, ProviderType, Scheme, SignRequest, Usage, Usages, Used,
+    Witness,
+};
 use crate::{internal, verify};
 
 /// A managed key that is lent to a mount for one request.
@@ -36,6 +39,11 @@ impl ManagedKey {
     /// The UUID, which outlives updates of the record.
     pub fn uuid(&self) -> Id {
         self.entry.record.uuid
+    }
+
+    /// The type of provider that keeps it.
+    pub fn home(&self) -> ProviderType {
+        self.entry.provider.kind()
     }
 
     /// What the key may be used for by the mount.
@@ -143,7 +151,8 @@ impl ManagedKey {
             *digest = Some(input.digest(hash).map_err(|error| error.of(self.name()))?);
         }
         let (of, length) = (digest.as_deref(), Some(input.len()));
-        self.governed(Used { scheme: Some(scheme), digest: of, input_length: length, ..self.use_of(Act::Sign) }).await?;
+        self.governed(Used { scheme: Some(scheme), digest: of, input_length: length, ..self.use_of(Act::Sign) })
+            .await?;
         let cut = match description.key_type {
             // ECDSA begins with this cut (FIPS 186-5 section 6.4.1), and not every token takes a longer digest.
             KeyType::Ec(curve) => curve.field_len(),

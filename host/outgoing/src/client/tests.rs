@@ -51,6 +51,7 @@ fn question(url: &str, ca: Option<&str>) -> Question {
         method: Method::Get,
         url: url.to_owned(),
         headers: Vec::new(),
+        told: Vec::new(),
         body: Vec::new(),
         ca_pem: ca.map(str::to_owned),
         timeout: TIME_MAX,
@@ -159,4 +160,26 @@ async fn too_long_an_answer_and_a_slow_one_are_given_up() {
     drop(silent);
     let gone = question(&format!("http://127.0.0.1:{port}/"), None);
     assert_eq!(asked(&outgoing, gone).await.err(), Some(Reason::Unreachable));
+}
+
+#[tokio::test]
+async fn what_the_host_tells_is_in_the_place_of_what_a_guest_says() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let length = stream.read(&mut head).await.unwrap();
+        stream.write_all(OK).await.unwrap();
+        String::from_utf8(head[..length].to_vec()).unwrap().to_lowercase()
+    });
+    // As many as a guest may say: the host's own are not counted.
+    let mut headers = vec![("x-a".to_owned(), "1".to_owned()); HEADERS_MAX - 1];
+    headers.push(("Traceparent".to_owned(), "of-the-guest".to_owned()));
+    let told = vec![("traceparent", "of-the-host".to_owned()), ("tracestate", "not\na value".to_owned())];
+    let asking = Question { headers, told, ..question(&format!("http://127.0.0.1:{port}/"), None) };
+    asked(&allowing(&[&format!("127.0.0.1:{port}")]), asking).await.unwrap();
+    let heard = heard.await.unwrap();
+    assert!(heard.contains("traceparent: of-the-host\r\n"), "{heard}");
+    assert!(!heard.contains("of-the-guest") && !heard.contains("tracestate"), "{heard}");
 }

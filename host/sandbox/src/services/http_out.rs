@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use meter::Bound;
 use outgoing::{Failure, Question, Reason};
+use traces::Asks;
 
 use crate::bindings::innkeeper::engine::http_out::{Host, HttpError, HttpErrorKind, Method, Request, Response};
 use crate::limits::HTTP_CALLS_MAX;
@@ -20,13 +21,20 @@ impl Host for State {
             return Ok(refused(HttpErrorKind::TooMany, "at most 8 questions to other servers for one request"));
         }
         self.http_calls += 1;
-        let asked = outgoing.send(question(request), hosts.as_ref(), self.call_deadline()).await;
+        let mut span = self.span.span("http-out", Asks::Another);
+        let question = question(request, span.headers());
+        let asked = outgoing.send(question, hosts.as_ref(), self.call_deadline()).await;
+        match &asked {
+            Ok(answer) => span.number("http.response.status_code", answer.status.into()),
+            Err(failure) => span.failed(why(failure.reason)),
+        }
+        drop(span);
         let answer = asked.map(|answer| Response { status: answer.status, headers: answer.headers, body: answer.body });
         Ok(answer.map_err(told))
     }
 }
 
-fn question(request: Request) -> Question {
+fn question(request: Request, told: Vec<(&'static str, String)>) -> Question {
     let timeout = match request.timeout {
         0 => outgoing::TIME_MAX,
         millis => Duration::from_millis(millis.into()),
@@ -38,9 +46,24 @@ fn question(request: Request) -> Question {
         },
         url: request.url,
         headers: request.headers,
+        told,
         body: request.body,
         ca_pem: request.ca_pem,
         timeout,
+    }
+}
+
+/// Why a question failed, for traces: without the host, which may be a name of somebody's.
+fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Invalid => "invalid",
+        Reason::NotAllowed => "not allowed",
+        Reason::Unreachable => "unreachable",
+        Reason::Untrusted => "untrusted",
+        Reason::Timeout => "late",
+        Reason::TooLarge => "too large",
+        Reason::TooMany => "too many",
+        Reason::Internal => "failed",
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Instant;
 use keys::{Input, InternalKey, KeyType, ManagedKey, SealRequest};
 use meter::Bound;
 use storage::{Drawer, Transaction};
+use traces::{Asks, Span};
 use wasmtime::component::Resource;
 use zeroize::Zeroizing;
 
@@ -98,6 +99,32 @@ impl State {
             _ => tracing::debug!(request, %error, "the use of a key was refused"),
         }
         Ok(Err(words::error_to(&error)))
+    }
+
+    /// A use of an operator's key, in the trace of the request. The mount's own keys are used in this process.
+    fn use_of(&self, key: &Handle, usage: &'static str) -> Span {
+        let Handle::Managed(key) = key else { return Span::default() };
+        let mut span = self.span.span("key", Asks::Another);
+        if span.is_recorded() {
+            span.text("innkeeper.key.name", key.name());
+            span.text("innkeeper.key.driver", key.home().name());
+            span.text("innkeeper.key.usage", usage);
+        }
+        span
+    }
+
+    /// Ends a use of a key, and tells the guest what came of it.
+    fn used<T>(&self, mut span: Span, tried: Tried<T>) -> Result<T> {
+        if let Err(refusal) = &tried {
+            span.failed(match refusal {
+                Refusal::Keys(error) if error.reason() == keys::Reason::Internal => "failed",
+                Refusal::Keys(error) if error.reason() == keys::Reason::Timeout => "late",
+                Refusal::Keys(error) if error.reason() == keys::Reason::Unavailable => "unavailable",
+                _ => "refused",
+            });
+        }
+        drop(span);
+        self.tell(tried)
     }
 
     /// Does work of the cryptographic library, apart if it takes long, and charges the guest for it.
@@ -356,8 +383,9 @@ impl HostKey for State {
 
     async fn public_key(&mut self, key: Resource<Handle>) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
+        let span = self.use_of(&key, "public-key");
         let tried = self.public_half(key).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn schemes(&mut self, key: Resource<Handle>) -> Result<Vec<wit::Scheme>> {
@@ -376,14 +404,16 @@ impl HostKey for State {
 
     async fn sign(&mut self, key: Resource<Handle>, scheme: wit::Scheme, message: Vec<u8>) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
+        let span = self.use_of(&key, "sign");
         let tried = self.sign_message(key, words::scheme_from(scheme), message).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn sign_digest(&mut self, key: Resource<Handle>, scheme: wit::Scheme, digest: Vec<u8>) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
+        let span = self.use_of(&key, "sign");
         let tried = self.sign_hashed(key, words::scheme_from(scheme), digest).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn verify(
@@ -395,20 +425,23 @@ impl HostKey for State {
     ) -> Result<bool> {
         let key = self.key(&key)?;
         let signed = Signed { scheme: words::scheme_from(scheme), message, signature };
+        let span = self.use_of(&key, "verify");
         let tried = self.verify_message(key, signed).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn encrypt(&mut self, key: Resource<Handle>, hash: wit::Hash, plaintext: Vec<u8>) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
+        let span = self.use_of(&key, "encrypt");
         let tried = self.encrypt_to(key, words::hash_from(hash), plaintext).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn decrypt(&mut self, key: Resource<Handle>, hash: wit::Hash, ciphertext: Vec<u8>) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
+        let span = self.use_of(&key, "decrypt");
         let tried = self.decrypt_with(key, words::hash_from(hash), ciphertext).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn oaep_hash(&mut self, key: Resource<Handle>) -> wasmtime::Result<Option<wit::Hash>> {
@@ -434,8 +467,9 @@ impl HostKey for State {
         let key = self.key(&key)?;
         let plaintext = Zeroizing::new(plaintext);
         let request = SealRequest { sealing: words::sealing_from(sealing), text: &plaintext, associated: &associated };
+        let span = self.use_of(&key, "seal");
         let tried = self.seal_with(key, request).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn unseal(
@@ -447,8 +481,9 @@ impl HostKey for State {
     ) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
         let request = SealRequest { sealing: words::sealing_from(sealing), text: &sealed, associated: &associated };
+        let span = self.use_of(&key, "unseal");
         let tried = self.open_with(key, request).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn macs(&mut self, key: Resource<Handle>) -> Result<Vec<wit::Hash>> {
@@ -459,8 +494,9 @@ impl HostKey for State {
 
     async fn mac(&mut self, key: Resource<Handle>, hash: wit::Hash, message: Vec<u8>) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
+        let span = self.use_of(&key, "mac");
         let tried = self.authenticate(key, words::hash_from(hash), &message).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn verify_mac(
@@ -471,14 +507,16 @@ impl HostKey for State {
         mac: Vec<u8>,
     ) -> Result<bool> {
         let key = self.key(&key)?;
+        let span = self.use_of(&key, "verify-mac");
         let tried = self.check_code(key, words::hash_from(hash), &message, &mac).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn random(&mut self, key: Resource<Handle>, count: u32) -> Result<Vec<u8>> {
         let key = self.key(&key)?;
+        let span = self.use_of(&key, "random");
         let tried = self.random_of(key, count).await;
-        self.tell(tried)
+        self.used(span, tried)
     }
 
     async fn export(&mut self, key: Resource<Handle>, format: wit::PrivateKeyFormat) -> Result<Vec<u8>> {

@@ -19,13 +19,13 @@ impl Host for State {
         };
         let fields: Vec<String> = fields.iter().take(LOG_FIELDS_MAX).map(field).collect();
         let fields = fields.join(" ");
-        let (request, mount) = self.names();
+        let (request, mount, trace) = self.names();
         match level {
-            Level::Trace => tracing::trace!(target: "guest", request, mount, fields, "{message}"),
-            Level::Debug => tracing::debug!(target: "guest", request, mount, fields, "{message}"),
-            Level::Info => tracing::info!(target: "guest", request, mount, fields, "{message}"),
-            Level::Warn => tracing::warn!(target: "guest", request, mount, fields, "{message}"),
-            Level::Error => tracing::error!(target: "guest", request, mount, fields, "{message}"),
+            Level::Trace => tracing::trace!(target: "guest", request, mount, trace, fields, "{message}"),
+            Level::Debug => tracing::debug!(target: "guest", request, mount, trace, fields, "{message}"),
+            Level::Info => tracing::info!(target: "guest", request, mount, trace, fields, "{message}"),
+            Level::Warn => tracing::warn!(target: "guest", request, mount, trace, fields, "{message}"),
+            Level::Error => tracing::error!(target: "guest", request, mount, trace, fields, "{message}"),
         }
         Ok(())
     }
@@ -37,9 +37,9 @@ impl State {
         for printed in self.printed.lines() {
             self.log_lines = self.log_lines.saturating_add(1);
             if self.log_lines <= self.limits().log_lines {
-                let (request, mount) = self.names();
+                let (request, mount, trace) = self.names();
                 let message = line(&printed, LOG_MESSAGE_MAX);
-                tracing::info!(target: "guest", request, mount, "{message}");
+                tracing::info!(target: "guest", request, mount, trace, "{message}");
             } else {
                 self.met(Bound::LogLines);
             }
@@ -50,14 +50,15 @@ impl State {
     pub(crate) fn tell_dropped_lines(&self) {
         let dropped = self.log_lines.saturating_sub(self.limits().log_lines);
         if dropped > 0 {
-            let (request, mount) = self.names();
-            tracing::warn!(target: "guest", request, mount, dropped, "more log lines than one request may write");
+            let (request, mount, trace) = self.names();
+            tracing::warn!(target: "guest", request, mount, trace, dropped, "more log lines than one request may write");
         }
     }
 
-    /// The request and the mount, for log lines.
-    fn names(&self) -> (&str, &str) {
-        self.grant.as_ref().map_or(("", ""), |grant| (grant.request_id.as_str(), grant.mount.accessor.as_str()))
+    /// The request, the mount, and the trace if there is one, for log lines.
+    fn names(&self) -> (&str, &str, Option<&str>) {
+        let Some(grant) = &self.grant else { return ("", "", None) };
+        (grant.request_id.as_str(), grant.mount.accessor.as_str(), grant.trace.id())
     }
 }
 

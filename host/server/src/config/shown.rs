@@ -14,6 +14,7 @@ impl Config {
             "listeners": self.listeners.iter().map(Listener::shown).collect::<Vec<_>>(),
             "seals": [{ "type": seal, "disabled": false }],
             "storage": { "type": self.storage.kind() },
+            "traces": self.traces.is_some(),
             "kms_libraries": self.libraries.iter().map(|library| library.name.as_str()).collect::<Vec<_>>(),
         })
     }

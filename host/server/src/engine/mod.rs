@@ -2,7 +2,8 @@
 //!
 //! They are here and not in the room `cli`, because `test` and `dev` put a whole house together, which only this crate
 //! can, and because `cli` shares nothing with a server but its API. `new` writes what `build.rs` put into the binary; `build`
-//! runs cargo; `inspect` asks the sandbox; `test` and `dev` ask the house as its door does ([`crate::http::ask`]).
+//! runs cargo; `inspect` asks the sandbox; `test` and `dev` ask the house as its door does ([`crate::http::ask`]). `top` asks
+//! a server that runs somewhere, and so is in `cli`.
 
 mod anatomy;
 mod build;
@@ -61,6 +62,9 @@ pub enum Engine {
     #[command(after_help = "Examples:\n  innkeeper engine dev greeter.wasm\n  innkeeper engine dev greeter.wasm \
                             -mount=hello -managed-key=signing")]
     Dev(dev::Dev),
+    /// Shows what the engines of a running server use, the busiest first, until it is interrupted.
+    #[command(after_help = "Examples:\n  innkeeper engine top\n  innkeeper engine top -interval=10s -n=6 -format=json")]
+    Top(Box<cli::Asking<cli::Top>>),
 }
 
 /// Does what was asked, and says how it ended: 0 well, 1 not.
@@ -72,6 +76,8 @@ pub fn run(command: &Engine) -> ExitCode {
         Engine::Inspect(inspect) => inspect.run(out),
         Engine::Test(test) => test.run(out),
         Engine::Dev(dev) => dev.run(out),
+        // A server is asked as all client commands ask one.
+        Engine::Top(top) => return cli::top(top),
     };
     match done.and_then(|well| Ok(out.flush().map(|()| well)?)) {
         Ok(true) => ExitCode::SUCCESS,

@@ -36,6 +36,8 @@ impl Setting {
         config.seal = None;
         config.listeners.clear();
         config.plugin_cache_directory = None;
+        // What somebody works on is not signed yet.
+        config.plugin_signers.clear();
         let token = if self.managed_keys.is_empty() { None } else { Some(SoftHsm::make()?) };
         config.libraries.extend(token.as_ref().map(SoftHsm::library));
         Ok((config, token))

@@ -13,7 +13,7 @@ pub async fn ask(gateway: &Gateway, request: Request<Vec<u8>>) -> Response<Answe
     let id = request_id();
     let (operation, result) = served(gateway, request, &id).await;
     if let Err(fault) = &result {
-        note(&id, fault);
+        note(&id, None, fault);
     }
     response::build(result, operation, &id, false)
 }

@@ -22,6 +22,7 @@ use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::{Method, Request, Response};
 use model::{Fault, Kind, Operation, Reply, Stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use traces::Trace;
 
 use self::body::{Bounds, Held};
 use self::upload::Upload;
@@ -113,12 +114,14 @@ pub async fn answer(
         Ok(page) => (page, None),
         Err(fault) => (None, Some(fault)),
     };
+    let trace = begin(gateway, &request);
+    trace.text("innkeeper.request.id", &id);
     let Served { operation, led_to, result } = match refused {
         Some(fault) => Served::here(Err(fault)),
-        None => served(gateway, request, &id, client, (terms, turn)).await,
+        None => served(gateway, request, (&id, &trace), client, (terms, turn)).await,
     };
     if let Err(fault) = &result {
-        note(&id, fault);
+        note(&id, trace.id(), fault);
     }
     let mut response = response::build(result, operation, &id, client.tls);
     if let Some(page) = page {
@@ -129,8 +132,18 @@ pub async fn answer(
     }
     let status = response.status().as_u16();
     gateway.meter().answered(operation, led_to.mount_type(), status, started.elapsed());
-    tracing::debug!(request = id, %method, path, status, micros = started.elapsed().as_micros() as u64, "served");
+    trace.answered(status);
+    let (mount_type, micros) = (led_to.mount_type(), started.elapsed().as_micros() as u64);
+    tracing::debug!(request = id, trace = trace.id(), %method, path, mount_type, status, micros, "served");
     response
+}
+
+/// The trace of a request. What watches the server has none: nobody would find another one between them.
+fn begin(gateway: &Gateway, request: &Request<Incoming>) -> Trace {
+    match request.uri().path() {
+        HEALTH | METRICS => Trace::default(),
+        _ => gateway.traces().begin(request.headers()),
+    }
 }
 
 /// What a request wanted, as far as that is known, where it led, and what came of it.
@@ -150,7 +163,7 @@ impl Served {
 async fn served(
     gateway: &Gateway,
     request: Request<Incoming>,
-    id: &str,
+    (id, trace): (&str, &Trace),
     client: &Client,
     (terms, turn): (&Terms, Result<Option<OwnedSemaphorePermit>, Fault>),
 ) -> Served {
@@ -164,10 +177,11 @@ async fn served(
         Ok(turn) => turn,
         Err(fault) => return Served::here(Err(fault)),
     };
-    let (arrival, _room) = match arrival(request, id, client, terms).await {
+    let (mut arrival, _room) = match arrival(request, id, client, terms).await {
         Ok(arrived) => arrived,
         Err(fault) => return Served::here(Err(fault)),
     };
+    arrival.trace = trace.clone();
     let (operation, led_to) = (arrival.operation, arrival.led_to.clone());
     let _under_way = gateway.meter().begin(under_way(&arrival));
     // How long an upload may take is a matter of its size.
@@ -218,12 +232,12 @@ fn behead(response: &mut Response<AnswerBody>) {
 }
 
 /// What the client is not told, the log is.
-fn note(id: &str, fault: &Fault) {
+fn note(id: &str, trace: Option<&str>, fault: &Fault) {
     match &fault.detail {
         Some(detail) if fault.kind == Kind::Internal => {
-            tracing::error!(request = id, detail, "a request failed")
+            tracing::error!(request = id, trace, detail, "a request failed")
         }
-        Some(detail) => tracing::info!(request = id, detail, "a request was refused"),
+        Some(detail) => tracing::info!(request = id, trace, detail, "a request was refused"),
         None => {}
     }
 }

@@ -11,6 +11,7 @@ use model::{Fault, Kind, Operation, Stream};
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use traces::Trace;
 
 use super::Client;
 
@@ -93,6 +94,7 @@ impl Head {
             client_certificate,
             wrap_ttl,
             help,
+            trace: Trace::default(),
             led_to: LedTo::default(),
         })
     }

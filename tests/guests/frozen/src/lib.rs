@@ -10,7 +10,9 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-use exports::innkeeper::engine::engine::{Action, Context, Descriptor, Guest, GuestKind, Lease, Request, Response, Route};
+use exports::innkeeper::engine::engine::{
+    Action, Context, Descriptor, Guest, GuestKind, Lease, Request, Response, Route,
+};
 use innkeeper::engine::types::{Caller, Fault, FaultKind, Operation, Payload, TokenWishes};
 use innkeeper::engine::{clock, keys, storage};
 
