@@ -36,8 +36,13 @@ impl Policy for Rego {
         if !module.has("allow")? {
             return Err("the rule allow is missing".to_owned());
         }
-        let allow = module.path("allow").as_str().into();
-        module.engine.compile_with_entrypoint(&allow).map(drop).map_err(said)
+        for rule in ["allow", "deny"] {
+            if module.has(rule)? {
+                let path = module.path(rule).as_str().into();
+                module.engine.compile_with_entrypoint(&path).map_err(|error| format!("{rule}: {}", said(error)))?;
+            }
+        }
+        Ok(())
     }
 
     fn evaluate(text: &str, question: &Question) -> Result<Verdict, String> {
@@ -87,7 +92,7 @@ impl Module {
     }
 
     fn has(&self, rule: &str) -> Result<bool, String> {
-        self.engine.has_declared_rule_rooted_at(FILE, &self.path(rule)).map_err(said)
+        self.engine.has_declared_rule_rooted_at(FILE, rule).map_err(said)
     }
 
     fn value(&mut self, rule: &str) -> Result<Value, String> {
