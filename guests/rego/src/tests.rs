@@ -221,7 +221,7 @@ fn a_function_that_is_not_there_is_found_wherever_it_is_called() {
             format!("deny contains \"no\" if every x in [1] {{ x == {call} }}"),
             format!("deny contains \"no\" if input.place with input.place as {call}"),
             format!("deny contains \"no\" if input.a[{call}] == {{\"a\": [1 + 1]}}"),
-            format!("deny contains \"no\" if {{ false }} else := {call}"),
+            format!("h if {{ false }} else := {call}"),
             format!("f(x) := {call}"),
             format!("default g := 1\ng := {{1, {call}}} if 1 == 2"),
         ] {
