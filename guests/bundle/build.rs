@@ -12,7 +12,7 @@ mod tuning;
 use components::{Failure, components};
 
 /// The crates to bundle and their folders; each becomes a constant of src/lib.rs.
-const GUESTS: [(&str, &str); 10] = [
+const GUESTS: [(&str, &str); 11] = [
     ("approle", "guests/approle"),
     ("cert", "guests/cert"),
     ("echo", "guests/echo"),
@@ -21,6 +21,7 @@ const GUESTS: [(&str, &str); 10] = [
     ("kv", "guests/kv"),
     ("pki", "guests/pki"),
     ("policy-cel", "guests/cel"),
+    ("policy-rego", "guests/rego"),
     ("signer", "guests/signer"),
     ("userpass", "guests/userpass"),
 ];

@@ -283,6 +283,27 @@ fn a_dry_run_says_what_a_policy_would_say_and_does_nothing() {
 }
 
 #[test]
+fn a_policy_in_rego_is_checked_when_it_is_written_and_judges_in_the_time_that_there_is() {
+    let house = House::new();
+    let written = |policy: &str| {
+        let body = json!({
+            "policy": policy, "language": "rego", "paths": "kv/*", "enforcement_level": "hard-mandatory",
+        });
+        house.server.call("POST", "sys/policies/egp/a", body)
+    };
+    refused(&written("package a\nallow := true\ndeny contains \"no\" if http.send({})"), 400, "no function http.send");
+    refused(&written("allow := true"), 400, "policy: ");
+    let lifetime = include_str!("../../guests/rego/examples/certificate-lifetime.rego");
+    assert_eq!(written(lifetime).status, 204);
+    refused(&house.asks("POST", "kv/x", json!({"ttl": "9999h"})), 403, "denies it: ttl: must be at most 2160h");
+    assert_eq!(house.asks("POST", "kv/x", json!({"ttl": "24h"})).status, 204);
+    refused(&house.asks("POST", "kv/x", json!({"ttl": "soon"})), 403, "egp policy \"a\" came to no verdict: ");
+    let endless = "package a\nallow if count([x | some x in numbers.range(1, 100000)]) > 1";
+    assert_eq!(written(endless).status, 204);
+    refused(&house.asks("GET", "kv/x", Value::Null), 403, "egp policy \"a\" came to no verdict: ");
+}
+
+#[test]
 fn a_language_is_registered_by_its_digest_and_stays_as_long_as_policies_are_read_by_it() {
     let house = House::new();
     let component = bundle::CEL.component;
@@ -293,7 +314,7 @@ fn a_language_is_registered_by_its_digest_and_stays_as_long_as_policies_are_read
     let registered = house.server.call("POST", "sys/plugins/catalog/policy/rules", body);
     assert_eq!(registered.status, 204, "{}", registered.text);
     let listed = house.server.call("LIST", "sys/plugins/catalog/policy", Value::Null);
-    assert_eq!(listed.json["data"]["keys"], json!(["cel", "rules"]));
+    assert_eq!(listed.json["data"]["keys"], json!(["cel", "rego", "rules"]));
     let mut policy = hard("'no'", "kv/*");
     policy["language"] = json!("rules");
     house.egp("a", policy);

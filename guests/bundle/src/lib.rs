@@ -48,6 +48,9 @@ pub const PKI: Bundled = bundled!("pki");
 /// Policies in the Common Expression Language.
 pub const CEL: Bundled = bundled!("policy-cel", "cel");
 
+/// Policies in Rego.
+pub const REGO: Bundled = bundled!("policy-rego", "rego");
+
 /// Uses managed keys over HTTP.
 pub const SIGNER: Bundled = bundled!("signer");
 
@@ -55,4 +58,4 @@ pub const SIGNER: Bundled = bundled!("signer");
 pub const USERPASS: Bundled = bundled!("userpass");
 
 /// All of them.
-pub const ALL: &[Bundled] = &[APPROLE, CEL, CERT, ECHO, JWT, KUBERNETES, KV, PKI, SIGNER, USERPASS];
+pub const ALL: &[Bundled] = &[APPROLE, CEL, CERT, ECHO, JWT, KUBERNETES, KV, PKI, REGO, SIGNER, USERPASS];
