@@ -114,3 +114,34 @@ fn what_waits_is_sent_before_the_end() {
     let spans = runtime.block_on(receiver.spans(2));
     assert_eq!(one(&spans, "read auth/token/lookup-self").says["innkeeper.mount.type"], "token");
 }
+
+#[test]
+fn what_a_policy_said_is_a_part_of_its_request_and_a_tick_is_a_trace_of_its_own() {
+    let runtime = Runtime::new().unwrap();
+    let receiver = runtime.block_on(Receiver::plain(Manner::Takes));
+    let server = Server::start_with(&telemetry(&receiver).replace("ratio = 0", "ratio = 1"), &[]);
+    assert_eq!(server.call("POST", "sys/mounts/ca", json!({"type": "pki"})).status, 204);
+    let policy = json!({"policy": "'h1dden'", "paths": "auth/token/lookup-self", "enforcement_level": "hard-mandatory"});
+    assert_eq!(server.call("POST", "sys/policies/egp/strict", policy).status, 204);
+    let token = server.call("POST", "auth/token/create", json!({"policies": ["default"]}));
+    let token = token.json["auth"]["client_token"].as_str().unwrap().to_owned();
+    let refused = server.send("GET", "auth/token/lookup-self", &[("X-Vault-Token", &token)], Value::Null);
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    let mut spans = Vec::new();
+    let until = Instant::now() + Duration::from_secs(20);
+    while !["policy", "tick"].iter().all(|name| spans.iter().any(|span: &Span| span.name == *name)) {
+        assert!(Instant::now() < until, "{spans:#?}");
+        std::thread::sleep(Duration::from_millis(100));
+        spans = runtime.block_on(receiver.spans(1));
+    }
+    let judged = one(&spans, "policy");
+    assert_eq!(judged.says["innkeeper.policy.name"], "strict");
+    assert_eq!((judged.says["innkeeper.policy.language"].as_str(), judged.says["innkeeper.policy.verdict"].as_str()), ("cel", "deny"));
+    let request = spans.iter().find(|span| span.id == judged.parent);
+    assert!(request.is_none_or(|request| request.name == "read auth/token/lookup-self"), "{request:?}");
+    let tick = one(&spans, "tick");
+    assert_eq!((tick.parent.as_str(), tick.says["innkeeper.mount.type"].as_str()), ("", "pki"));
+    let guest = spans.iter().find(|span| span.parent == tick.id).unwrap_or_else(|| panic!("{spans:#?}"));
+    assert_eq!(guest.says["innkeeper.engine.export"], "tick");
+    assert!(!format!("{spans:?}").contains("h1dden"));
+}

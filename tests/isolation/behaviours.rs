@@ -135,6 +135,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("bad_status", "500, the bound is named: `answers.rs`"),
     ("conflict", "each counts once, or is told to come back: `storage.rs`"),
     ("crlf_header", "500, the bound is named: `answers.rs`"),
+    ("endless_tick", "ended after 5 s of a processor or a minute, others tick meanwhile: `ticks.rs`"),
     ("fault_after_writes", "400, nothing is kept: `storage.rs`"),
     ("forged_key_handle", "refused with a word: `keys.rs`"),
     ("forged_login", "500, no token: `answers.rs`"),

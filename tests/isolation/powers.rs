@@ -2,9 +2,12 @@
 
 use std::thread;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use harness::{Folder, HOSTILE, Server};
 use serde_json::{Value, json};
 
+use crate::plugins::sha256;
 use crate::hostile::{Hostile, a_bystander_is_served, failed_with, server};
 
 #[test]
@@ -18,6 +21,45 @@ fn a_secrets_engine_asks_nobody_until_its_mount_is_granted_hosts_and_then_only_t
     let refused = asked();
     assert_eq!(refused["refused"], "NotAllowed");
     assert!(refused["message"].as_str().unwrap().contains("http_out.allow of the server"), "{refused}");
+}
+
+#[test]
+fn a_host_that_is_granted_is_asked_by_the_granted_methods_and_for_as_much_as_was_granted() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut head) = (stream.unwrap(), [0; 4096]);
+            drop(std::io::Read::read(&mut stream, &mut head));
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\nhello world";
+            drop(std::io::Write::write_all(&mut stream, answer));
+        }
+    });
+    let server = Server::start_with(&format!("http_out {{\n  allow = [\"{host}\"]\n}}\n"), &[]);
+    let component = json!({ "sha256": sha256(HOSTILE), "component": STANDARD.encode(HOSTILE) });
+    assert_eq!(server.call("PUT", "sys/plugins/catalog/secret/hostile", component).status, 204);
+    assert_eq!(server.call("POST", "sys/mounts/asking", json!({ "type": "hostile" })).status, 204);
+    let tune = |powers: Value| {
+        let tuned = server.call("POST", "sys/mounts/asking/tune", json!({ "powers": powers }));
+        assert_eq!(tuned.status, 204, "{}", tuned.text);
+    };
+    let asked = || {
+        let answer = server.call("POST", "asking/ask-host", json!({ "url": format!("http://{host}/") }));
+        answer.json["data"].clone()
+    };
+    tune(json!({ "http_out": [host] }));
+    assert_eq!(asked()["status"], 200, "{}", asked());
+    for (powers, refused, says) in [
+        (json!({ "http_out_methods": ["post"] }), "NotAllowed", "powers.http_out_methods"),
+        (json!({ "http_out_methods": null, "http_out_size_max": 10 }), "TooLarge", "more than 10 bytes"),
+    ] {
+        tune(powers);
+        let answer = asked();
+        assert_eq!(answer["refused"], refused, "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(says), "{answer}");
+    }
+    tune(json!({ "http_out_size_max": 11, "http_out_time_max": 5000 }));
+    assert_eq!(asked()["status"], 200);
 }
 
 #[test]
@@ -137,6 +179,10 @@ fn powers_that_are_none_are_refused_and_change_nothing() {
         (json!("all"), "powers: must be an object"),
         (json!({ "files": true }), "powers: there is none of that name: files"),
         (json!({ "http_out": ["https://example.org"] }), "powers.http_out: must hold entries such as"),
+        (json!({ "http_out_methods": ["PUT"] }), "powers.http_out_methods: \"PUT\" is not a method; use GET, POST"),
+        (json!({ "http_out_ca_pem": "none" }), "powers.http_out_ca_pem: must hold 1 to 16 certificates in PEM"),
+        (json!({ "http_out_size_max": 1048577 }), "powers.http_out_size_max: must be from 0 to 1048576"),
+        (json!({ "http_out_time_max": 10001 }), "powers.http_out_time_max: must be from 1 to 10000"),
         (json!({ "managed_key_usages": ["sing"] }), "powers.managed_key_usages: \"sing\" is not a usage"),
         (json!({ "memory_max": 1 }), "powers.memory_max: must be from 65536 to 67108864"),
         (json!({ "memory_max": "much" }), "memory_max"),

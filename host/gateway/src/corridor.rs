@@ -65,6 +65,8 @@ pub struct Rooms {
     pub turns: Turns,
     /// What the host itself answers.
     pub system: System,
+    /// Makes the traces of work that no request waits for.
+    pub traces: Traces,
     /// Longest time that one request may take.
     pub request_time: Duration,
     /// Work beside requests; it ends when this is dropped.

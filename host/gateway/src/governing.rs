@@ -16,6 +16,7 @@ use sandbox::{PARAMETERS_MAX, PolicyGuest, Verdict, judging};
 use storage::Transaction;
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
+use traces::{Asks, Trace};
 
 use crate::admission::Known;
 use crate::arrival::Arrival;
@@ -50,6 +51,7 @@ pub(crate) struct Governed {
 #[derive(Clone)]
 struct Facts {
     request_id: String,
+    trace: Trace,
     principal: Option<Principal>,
     remote_address: Option<String>,
     place: Place,
@@ -78,6 +80,7 @@ impl Facts {
 /// What is governed: a request, or work that no request waits for.
 pub(crate) struct Subject<'a> {
     pub(crate) id: &'a str,
+    pub(crate) trace: &'a Trace,
     pub(crate) tree: &'a Tree,
     pub(crate) namespace: &'a Namespace,
     pub(crate) mount: Option<&'a Mount>,
@@ -98,7 +101,8 @@ impl<'a> Subject<'a> {
             Answerer::Guest(engine) => Some(&*engine.mount),
         };
         let request = Some((arrival, routed.path.as_str(), body, known));
-        Self { id: &arrival.id, tree, namespace: &routed.namespace, mount, deadline, request }
+        let (id, trace, namespace) = (&arrival.id, &arrival.trace, &routed.namespace);
+        Self { id, trace, tree, namespace, mount, deadline, request }
     }
 }
 
@@ -207,6 +211,7 @@ impl Judge {
     /// A warning, if there is one; an error says why it must not be.
     async fn judge(&self, question: &Arc<Question>, facts: &Facts) -> Result<Option<String>, String> {
         let Self { policy, guest, title } = self;
+        let mut span = facts.trace.span("policy", Asks::Nobody);
         let verdict = if facts.too_large {
             Err("the parameters are larger than a policy is shown, 256 KiB".to_owned())
         } else {
@@ -214,6 +219,12 @@ impl Judge {
             let judged = guest.evaluate(&policy.text, question, cpu, facts.deadline).await;
             judged.map_err(|unjudged| unjudged.0)
         };
+        if span.is_recorded() {
+            span.text("innkeeper.policy.name", &policy.name);
+            span.text("innkeeper.policy.language", &policy.language);
+            span.text("innkeeper.policy.verdict", told(&verdict));
+        }
+        drop(span);
         let why = match verdict {
             Ok(Verdict::Allow) => return Ok(None),
             Ok(Verdict::Deny(reason)) => format!("{title} denies it: {reason}"),
@@ -232,6 +243,15 @@ impl Judge {
             Level::SoftMandatory => Err(format!("{why} (it can be overridden)")),
             Level::HardMandatory => Err(why),
         }
+    }
+}
+
+/// A verdict, for traces: without the reason, which may speak of parameters.
+fn told(verdict: &Result<Verdict, String>) -> &'static str {
+    match verdict {
+        Ok(Verdict::Allow) => "allow",
+        Ok(Verdict::Deny(_)) => "deny",
+        Err(_) => "none",
     }
 }
 
@@ -312,10 +332,11 @@ fn facts(subject: &Subject<'_>, namespaces: Vec<(Id, NamespacePath)>) -> Facts {
         mount_type: mount.map(|mount| mount.kind.clone()).unwrap_or_default(),
         mount_accessor: mount.map(|mount| mount.accessor.clone()).unwrap_or_default(),
     };
-    let (request_id, deadline) = (subject.id.to_owned(), subject.deadline);
+    let (request_id, trace, deadline) = (subject.id.to_owned(), subject.trace.clone(), subject.deadline);
     let Some((arrival, path, body, known)) = subject.request else {
         return Facts {
             request_id,
+            trace,
             principal: None,
             remote_address: None,
             place,
@@ -335,6 +356,7 @@ fn facts(subject: &Subject<'_>, namespaces: Vec<(Id, NamespacePath)>) -> Facts {
     };
     Facts {
         request_id,
+        trace,
         principal: known.map(principal),
         remote_address: Some(arrival.peer.ip().to_canonical().to_string()),
         place,

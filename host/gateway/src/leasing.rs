@@ -12,13 +12,10 @@ use storage::Transaction;
 use system::{Duty, Leasing, Renewal};
 use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
-use traces::Trace;
 
 use crate::answering::Answering;
 use crate::corridor::{Rooms, now, stored};
-use crate::governing::Subject;
-use crate::granting::Errand;
-use crate::recording;
+use crate::granting::{Errand, Unasked};
 
 /// How often taking one lease back is tried again at once when another changed the same records.
 const RERUNS_MAX: u32 = 4;
@@ -167,12 +164,11 @@ impl Rooms {
         let guest = self.catalog.guest(&transaction, &mount).await?;
         let deadline = Instant::now() + self.request_time.min(TAKE_BACK_TIME);
         let id = lease_id(&mount);
-        let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, &mount).await?;
-        let subject = Subject { id: &id, tree: &tree, namespace, mount: Some(&mount), deadline, request: None };
-        let witness = self.witness_unasked(recorder, &subject, &mut transaction).await?;
-        let trace = Trace::default();
-        let errand = Errand { id: &id, trace, tree: &tree, namespace, mount: &mount, recorder, witness, deadline };
-        guest.revoke(self.grant(&errand, transaction)?, lent).await
+        let work = Unasked { name: "lease.revoke", id: &id, tree: &tree, namespace, mount: &mount, deadline };
+        let (grant, trace) = self.grant_unasked(&work, transaction).await?;
+        let revoked = guest.revoke(grant, lent).await;
+        trace.ended(revoked.is_err().then_some("failed"));
+        revoked
     }
 
     async fn note_failure(&self, lease: &Lease, fault: &Fault) -> Result<(), Fault> {

@@ -8,19 +8,20 @@ use model::{Fault, Id, Kind};
 use sandbox::Guest;
 use serde::{Deserialize, Serialize};
 use tenancy::{Mount, Tree, host_drawer};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
-use traces::Trace;
 
 use crate::corridor::{Rooms, now, stored};
-use crate::governing::Subject;
-use crate::granting::Errand;
+use crate::granting::Unasked;
 use crate::opening::Open;
-use crate::recording;
 
 /// How often a mount's work is due, in seconds.
 const EVERY: u64 = 60;
 /// How often a node looks for work that is due.
 const LOOK: Duration = Duration::from_secs(2);
+/// The work of so many mounts is done at once on each node, so that one whose engine waits holds up no others.
+const AT_ONCE: usize = 8;
 
 /// Mounts whose work is not due before a time, as far as this node knows.
 type Later = HashMap<Id, Instant>;
@@ -39,14 +40,36 @@ impl Claim {
     }
 }
 
+/// What is under way. It ends when this is dropped.
+struct Working {
+    tasks: JoinSet<()>,
+    places: Arc<Semaphore>,
+}
+
+impl Working {
+    fn new() -> Self {
+        Self { tasks: JoinSet::new(), places: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Lets go of what has ended.
+    fn tidy(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the periodic work of an engine broke off");
+            }
+        }
+    }
+}
+
 /// Does what is due, as long as the node is open.
 pub(crate) async fn run(open: Weak<Open>) {
-    let mut later = Later::new();
+    let (mut later, mut working) = (Later::new(), Working::new());
     loop {
         tokio::time::sleep(LOOK).await;
         let Some(open) = open.upgrade() else { return };
+        working.tidy();
         tokio::select! {
-            done = open.rooms.tick(&mut later) => {
+            done = look(&open, &mut later, &mut working) => {
                 if let Err(error) = done {
                     tracing::warn!(%error, "the periodic work of engines was not looked after; it goes on at the next turn");
                 }
@@ -56,48 +79,57 @@ pub(crate) async fn run(open: Weak<Open>) {
     }
 }
 
-impl Rooms {
-    async fn tick(&self, later: &mut Later) -> Result<(), Fault> {
-        later.retain(|_, due| *due > Instant::now());
-        let mut transaction = self.store.begin().await.map_err(stored)?;
-        let tree = self.tenancy.tree(&mut transaction).await?;
-        drop(transaction);
-        for mount in tree.all_mounts() {
-            if later.contains_key(&mount.id) {
-                continue;
-            }
-            // Components that were registered are loaded here too, so that no request waits for that.
-            let guest = match self.engine_of(mount).await {
-                Ok(guest) => guest,
-                Err(error) => {
-                    tracing::error!(mount = mount.accessor, %error, "the engine of a mount is not loaded");
-                    later.insert(mount.id, Instant::now() + Duration::from_secs(EVERY));
-                    continue;
-                }
-            };
-            if !guest.descriptor.wants_tick {
-                continue;
-            }
-            let claimed = self.claim(mount).await;
-            let rest = match &claimed {
-                Ok(Some(rest)) => *rest,
-                _ => EVERY,
-            };
-            later.insert(mount.id, Instant::now() + Duration::from_secs(rest));
-            match claimed {
-                Ok(None) => {}
-                // Another node was first, or is about to be.
-                Ok(Some(_)) => continue,
-                Err(error) if error.kind == Kind::Conflict => continue,
-                Err(error) => return Err(error),
-            }
-            if let Err(error) = self.work(&tree, &guest, mount).await {
-                tracing::warn!(mount = mount.accessor, %error, "an engine's periodic work failed; it is tried when it is due again");
-            }
+/// Begins what is due.
+async fn look(open: &Arc<Open>, later: &mut Later, working: &mut Working) -> Result<(), Fault> {
+    later.retain(|_, due| *due > Instant::now());
+    let rooms = &open.rooms;
+    let mut transaction = rooms.store.begin().await.map_err(stored)?;
+    let tree = rooms.tenancy.tree(&mut transaction).await?;
+    drop(transaction);
+    for mount in tree.all_mounts() {
+        if later.contains_key(&mount.id) {
+            continue;
         }
-        Ok(())
+        // Components that were registered are loaded here too, so that no request waits for that.
+        let guest = match rooms.engine_of(mount).await {
+            Ok(guest) => guest,
+            Err(error) => {
+                tracing::error!(mount = mount.accessor, %error, "the engine of a mount is not loaded");
+                later.insert(mount.id, Instant::now() + Duration::from_secs(EVERY));
+                continue;
+            }
+        };
+        if !guest.descriptor.wants_tick {
+            continue;
+        }
+        // Work is not taken from other nodes before there is a place for it.
+        let Ok(place) = Arc::clone(&working.places).acquire_owned().await else { return Ok(()) };
+        let claimed = rooms.claim(mount).await;
+        let rest = match &claimed {
+            Ok(Some(rest)) => *rest,
+            _ => EVERY,
+        };
+        later.insert(mount.id, Instant::now() + Duration::from_secs(rest));
+        match claimed {
+            Ok(None) => {}
+            // Another node was first, or is about to be.
+            Ok(Some(_)) => continue,
+            Err(error) if error.kind == Kind::Conflict => continue,
+            Err(error) => return Err(error),
+        }
+        let (open, tree, mount) = (Arc::clone(open), Arc::clone(&tree), Arc::clone(mount));
+        working.tasks.spawn(async move {
+            tokio::select! {
+                () = open.rooms.let_work(&tree, &guest, &mount) => {}
+                () = open.until_sealed() => {}
+            }
+            drop(place);
+        });
     }
+    Ok(())
+}
 
+impl Rooms {
     async fn engine_of(&self, mount: &Mount) -> Result<Arc<Guest>, Fault> {
         match self.catalog.at_hand(mount) {
             Some(guest) => Ok(guest),
@@ -119,19 +151,28 @@ impl Rooms {
         Ok(None)
     }
 
+    /// What fails is in the log, and tried when it is due again.
+    async fn let_work(&self, tree: &Tree, guest: &Guest, mount: &Arc<Mount>) {
+        if let Err(error) = self.work(tree, guest, mount).await {
+            tracing::warn!(mount = mount.accessor, %error, "an engine's periodic work failed; it is tried when it is due again");
+        }
+    }
+
     async fn work(&self, tree: &Tree, guest: &Guest, mount: &Arc<Mount>) -> Result<(), Fault> {
         let mut transaction = self.store.begin().await.map_err(stored)?;
         mount.expect(&mut transaction)?;
         let namespace =
             tree.namespace_by_id(mount.namespace).ok_or_else(|| Fault::internal("a mount of no namespace"))?;
         let id = format!("tick-{}", mount.accessor);
-        let recorder = &recording::unasked(&self.audit, &transaction, &id, namespace, mount).await?;
         let deadline = Instant::now() + self.request_time.min(Duration::from_secs(EVERY));
-        let subject = Subject { id: &id, tree, namespace, mount: Some(mount), deadline, request: None };
-        let witness = self.witness_unasked(recorder, &subject, &mut transaction).await?;
-        let trace = Trace::default();
-        let errand = Errand { id: &id, trace, tree, namespace, mount, recorder, witness, deadline };
-        guest.tick(self.grant(&errand, transaction)?).await?.commit().await.map_err(stored)
+        let work = Unasked { name: "tick", id: &id, tree, namespace, mount, deadline };
+        let (grant, trace) = self.grant_unasked(&work, transaction).await?;
+        let done = match guest.tick(grant).await {
+            Ok(transaction) => transaction.commit().await.map_err(stored),
+            Err(fault) => Err(fault),
+        };
+        trace.ended(done.is_err().then_some("failed"));
+        done
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::address::is_public;
 use crate::allowed::{Allowed, By};
 use crate::failure::{Failure, Inside, Reason};
+use crate::terms::Terms;
 
 /// Longest URL, in bytes.
 pub const URL_MAX: usize = 2048;
@@ -58,6 +59,24 @@ pub enum Method {
     Post,
 }
 
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Get, Self::Post];
+
+    /// Its name, in capital letters (RFC 9110, 9.1).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+
+    /// Reads a name, in whatever letters.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name().eq_ignore_ascii_case(name))
+    }
+}
+
 /// A question.
 pub struct Question {
     /// GET or POST.
@@ -100,23 +119,19 @@ impl Outgoing {
         Self { allowed: Arc::new(allowed), places: Semaphore::new(AT_ONCE_MAX), clients: Cache::new(CLIENTS_MAX) }
     }
 
-    /// Asks, and waits for the whole answer, until the deadline at most. `hosts`: whom whoever asks may ask, of those that
-    /// the operator allows; none: all of them.
-    pub async fn send(
-        &self,
-        question: Question,
-        hosts: Option<&Allowed>,
-        deadline: Instant,
-    ) -> Result<Answer, Failure> {
-        let url = self.permitted(&question.url, hosts)?;
+    /// Asks, and waits for the whole answer, until the deadline at most. `terms`: what whoever asks was granted.
+    pub async fn send(&self, question: Question, terms: &Terms, deadline: Instant) -> Result<Answer, Failure> {
+        let url = self.permitted(&question.url, terms.hosts.as_ref())?;
+        terms.permit(question.method)?;
+        let size_max = terms.size();
         let host = url.host_str().unwrap_or_default().to_owned();
         let headers = told(headers(&question.headers)?, question.told);
-        if question.body.len() > ANSWER_MAX {
-            return Err(Failure::invalid("body: at most 1 MiB"));
+        if question.body.len() > size_max {
+            return Err(Failure::invalid(format!("body: at most {size_max} bytes")));
         }
         let busy = |_| Failure::new(Reason::TooMany, "too many questions to other servers at once");
         let _place = self.places.try_acquire().map_err(busy)?;
-        let client = self.client(question.ca_pem)?;
+        let client = self.client(terms.authorities(question.ca_pem)?)?;
         let method = match question.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -125,8 +140,8 @@ impl Outgoing {
         if !question.body.is_empty() {
             request = request.body(question.body);
         }
-        let until = deadline.min(Instant::now() + question.timeout.min(TIME_MAX));
-        let asked = tokio::time::timeout_at(until, exchange(request, &host)).await;
+        let until = deadline.min(Instant::now() + terms.time(question.timeout));
+        let asked = tokio::time::timeout_at(until, exchange(request, &host, size_max)).await;
         asked.unwrap_or_else(|_| Err(Failure::new(Reason::Timeout, format!("{host}: no complete answer in time"))))
     }
 
@@ -183,7 +198,7 @@ impl Outgoing {
     }
 }
 
-async fn exchange(request: reqwest::RequestBuilder, host: &str) -> Result<Answer, Failure> {
+async fn exchange(request: reqwest::RequestBuilder, host: &str, size_max: usize) -> Result<Answer, Failure> {
     let mut answer = request.send().await.map_err(|error| Failure::of(error, host))?;
     let status = answer.status().as_u16();
     let readable =
@@ -191,8 +206,8 @@ async fn exchange(request: reqwest::RequestBuilder, host: &str) -> Result<Answer
     let headers = answer.headers().iter().filter_map(readable).take(ANSWER_HEADERS_MAX).collect();
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::of(error, host))? {
-        if body.len() + chunk.len() > ANSWER_MAX {
-            return Err(Failure::new(Reason::TooLarge, format!("{host}: the answer has more than 1 MiB")));
+        if body.len() + chunk.len() > size_max {
+            return Err(Failure::new(Reason::TooLarge, format!("{host}: the answer has more than {size_max} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
@@ -225,6 +240,11 @@ fn told(mut headers: HeaderMap, told: Vec<(&'static str, String)>) -> HeaderMap 
         }
     }
     headers
+}
+
+/// Whether this is a list of certificate authorities as a question may name them.
+pub fn check_authorities(pem: &str) -> Result<(), Failure> {
+    authorities(pem).map(drop)
 }
 
 fn authorities(pem: &str) -> Result<Vec<reqwest::Certificate>, Failure> {

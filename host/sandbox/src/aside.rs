@@ -1,7 +1,7 @@
 //! Threads for what takes long: they have a lower priority than those that requests run on.
 //!
-//! Every guest begins on the thread of its request. One that is still computing after [`LONG_TICKS`] goes on here, where it
-//! takes only the time of processors that nobody else wants; and so does the compiler.
+//! A guest begins on the thread of its request. One that is still computing after [`LONG_TICKS`] goes on here, where it takes
+//! only the time of processors that nobody else wants; one that has the habit begins here, and so does the compiler.
 
 use std::future::poll_fn;
 use std::io;
@@ -50,7 +50,7 @@ pub(crate) fn yield_to_others() {
     }
 }
 
-/// Runs work here until it is done or `long` is set, and then aside. `None`: the threads are gone, because the server ends.
+/// Runs work here until it is done or `long` is set, and then aside; at once if it is set already. `None`: the threads are gone, because the server ends.
 /// When the future is dropped, the work ends.
 pub(crate) async fn run<T: Send + 'static>(
     aside: &Handle,
@@ -58,10 +58,15 @@ pub(crate) async fn run<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
     let mut work = Box::pin(work);
-    let soon = poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending if long.load(Ordering::Relaxed) => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
+    let soon = poll_fn(|context| {
+        if long.load(Ordering::Relaxed) {
+            return Poll::Ready(None);
+        }
+        match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if long.load(Ordering::Relaxed) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
     })
     .await;
     if soon.is_some() {
@@ -101,5 +106,7 @@ mod tests {
         let (first, second, third) = run(&handle, &long, work).await.unwrap();
         assert_eq!((&first, &second), (&began, &began));
         assert_eq!(third.as_deref(), Some("guest-aside"));
+        let work = async { here() };
+        assert_eq!(run(&handle, &long, work).await.unwrap().as_deref(), Some("guest-aside"), "from the beginning");
     }
 }

@@ -23,12 +23,20 @@ pub(crate) type Called<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>>
 pub(crate) struct Entered<T> {
     /// How the call ended, if it ended in time.
     pub(crate) ending: Result<wasmtime::Result<T>, Elapsed>,
-    /// How long threads were busy with it.
-    pub(crate) busy: Duration,
-    /// How long it took.
-    pub(crate) all: Duration,
+    /// What it took.
+    pub(crate) taken: Taken,
     /// What it left.
     pub(crate) state: State,
+}
+
+/// What work took.
+pub(crate) struct Taken {
+    /// The time of processors of the threads that it ran on.
+    pub(crate) computing: Duration,
+    /// How long these were busy with it, by the clock.
+    pub(crate) busy: Duration,
+    /// How long it took, by the clock.
+    pub(crate) all: Duration,
 }
 
 /// Enters a guest. `None`: the server is about to end.
@@ -42,8 +50,8 @@ pub(crate) async fn enter<T: Send + 'static>(
     let entry = async move {
         // Ticks end what computes, and this what waits.
         let called = tokio::time::timeout_at(deadline, call(&mut store));
-        let (ending, busy, all) = spent.counted(called).await;
-        Entered { ending, busy, all, state: store.into_data() }
+        let (ending, taken) = spent.counted(called).await;
+        Entered { ending, taken, state: store.into_data() }
     };
     aside::run(aside, &long, entry).await
 }
@@ -72,20 +80,22 @@ struct Counts {
 }
 
 impl Spent {
-    /// Does work and counts what it takes; also how long threads were busy with it, and how long it took, by the clock.
-    async fn counted<T>(&self, work: impl Future<Output = T>) -> (T, Duration, Duration) {
+    /// Does work and counts what it takes.
+    async fn counted<T>(&self, work: impl Future<Output = T>) -> (T, Taken) {
         let mut work = pin!(work);
-        let (began, mut busy) = (Instant::now(), Duration::ZERO);
+        let (began, mut busy, mut computing) = (Instant::now(), Duration::ZERO, 0);
         let done = poll_fn(|context| {
-            let entered = Instant::now();
-            self.0.began.store(of_this_thread(), Ordering::Relaxed);
+            let (entered, before) = (Instant::now(), of_this_thread());
+            self.0.began.store(before, Ordering::Relaxed);
             let polled = work.as_mut().poll(context);
-            self.0.rested.store(self.nanoseconds(), Ordering::Relaxed);
+            let running = of_this_thread().saturating_sub(before);
+            self.0.rested.fetch_add(running, Ordering::Relaxed);
+            computing += running;
             busy += entered.elapsed();
             polled
         })
         .await;
-        (done, busy, began.elapsed())
+        (done, Taken { computing: Duration::from_nanos(computing), busy, all: began.elapsed() })
     }
 
     /// Counts time of other threads.
@@ -119,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn the_time_that_work_waits_is_not_the_time_that_it_computes() {
         let spent = Spent::default();
-        let ((), busy, all) = spent.counted(tokio::time::sleep(Duration::from_millis(50))).await;
+        let ((), Taken { busy, all, .. }) = spent.counted(tokio::time::sleep(Duration::from_millis(50))).await;
         assert!(all >= Duration::from_millis(50) && busy < Duration::from_millis(40), "{busy:?} of {all:?}");
     }
 
@@ -132,7 +142,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(50));
             inside.time()
         };
-        let (time, busy, _) = spent.counted(work).await;
+        let (time, Taken { busy, .. }) = spent.counted(work).await;
         assert!(busy >= Duration::from_millis(50) && time < Duration::from_millis(25), "{time:?} of {busy:?}");
         let computing = async {
             let until = Instant::now() + Duration::from_millis(30);
@@ -140,7 +150,8 @@ mod tests {
             inside.add(Duration::from_secs(1));
             inside.time()
         };
-        let (time, ..) = spent.counted(computing).await;
+        let (time, taken) = spent.counted(computing).await;
         assert!(time > Duration::from_millis(1001), "{time:?}, a second of it on another thread");
+        assert!(taken.computing < Duration::from_millis(500), "{:?} on its own", taken.computing);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keys::{InternalKeys, ManagedKeys, Usage, Usages};
 use model::{Fault, Id, MountClass, NamespacePath, Operation};
-use outgoing::{Allowed, Outgoing};
+use outgoing::{Allowed, Method, Outgoing, Terms};
 use storage::Transaction;
 use tenancy::{Mount, Namespace};
 use tokio::sync::OwnedSemaphorePermit;
@@ -61,8 +61,6 @@ pub trait Refusals: Send + Sync {
 /// How much a guest may use in one entry.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Which hosts it may ask, of those that the operator allows; `None`: all of those.
-    pub http_out: Option<Allowed>,
     /// What it may do with managed keys, of what each key is for.
     pub usages: Usages,
     /// Linear memory, in bytes; at most [`crate::MEMORY_MAX`].
@@ -78,7 +76,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            http_out: None,
             usages: Usages::ALL,
             memory: MEMORY_MAX,
             storage: None,
@@ -93,15 +90,8 @@ impl Limits {
     pub fn of(mount: &Mount) -> Self {
         let (powers, most) = (&mount.config.powers, Self::default());
         let number = |said: Option<u64>| said.map(|said| usize::try_from(said).unwrap_or(usize::MAX));
-        let hosts = match (&powers.http_out, mount.class) {
-            (Some(hosts), _) => Some(hosts.as_slice()),
-            (None, MountClass::Secret) => Some(&[][..]),
-            (None, MountClass::Auth) => None,
-        };
-        let allowed = |hosts: &[String]| Allowed::new(hosts.iter().map(String::as_str)).unwrap_or_default();
         let usages = |names: &Vec<String>| names.iter().filter_map(|name| Usage::parse(name)).collect();
         Self {
-            http_out: hosts.map(allowed),
             usages: powers.managed_key_usages.as_ref().map_or(most.usages, usages),
             memory: number(powers.memory_max).map_or(most.memory, |memory| memory.min(most.memory)),
             storage: powers.storage_max,
@@ -110,6 +100,25 @@ impl Limits {
                 .and_then(|lines| u32::try_from(lines).ok())
                 .map_or(most.log_lines, |lines| lines.min(most.log_lines)),
         }
+    }
+}
+
+/// What a mount may ask of other servers. Entries that cannot be read were never written by this server: they grant nothing.
+pub(crate) fn terms(mount: &Mount) -> Terms {
+    let powers = &mount.config.powers;
+    let hosts = match (&powers.http_out, mount.class) {
+        (Some(hosts), _) => Some(hosts.as_slice()),
+        (None, MountClass::Secret) => Some(&[][..]),
+        (None, MountClass::Auth) => None,
+    };
+    let allowed = |hosts: &[String]| Allowed::new(hosts.iter().map(String::as_str)).unwrap_or_default();
+    let methods = |names: &Vec<String>| names.iter().filter_map(|name| Method::parse(name)).collect();
+    Terms {
+        hosts: hosts.map(allowed),
+        methods: powers.http_out_methods.as_ref().map(methods),
+        ca_pem: powers.http_out_ca_pem.clone(),
+        size_max: powers.http_out_size_max.map(|size| usize::try_from(size).unwrap_or(usize::MAX)),
+        time_max: powers.http_out_time_max.map(Duration::from_millis),
     }
 }
 

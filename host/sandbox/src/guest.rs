@@ -14,6 +14,7 @@ use crate::descriptor::Descriptor;
 use crate::entry;
 use crate::error::LoadError;
 use crate::grant::Limits;
+use crate::habit::Habit;
 use crate::state::{Ended, State};
 
 /// How long a guest may take to describe itself.
@@ -29,6 +30,8 @@ pub struct Guest {
     pub(crate) engine: Engine,
     /// Where it goes on if it takes long.
     pub(crate) aside: Handle,
+    /// How long it takes.
+    pub(crate) habit: Habit,
     pub(crate) meter: Meter,
 }
 
@@ -54,8 +57,8 @@ impl Guest {
         if format!("{first:?}") != format!("{again:?}") {
             return Err(LoadError::descriptor("it says something else each time it is asked"));
         }
-        let (descriptor, engine, meter) = (Descriptor::check(first)?, engine.clone(), Meter::default());
-        Ok(Self { descriptor, imports, instance, engine, aside, meter })
+        let (descriptor, engine, habit) = (Descriptor::check(first)?, engine.clone(), Habit::default());
+        Ok(Self { descriptor, imports, instance, engine, aside, habit, meter: Meter::default() })
     }
 }
 

@@ -12,7 +12,7 @@ use wasmtime::Store;
 
 use crate::bindings::exports::innkeeper::engine::engine::Guest as Exports;
 use crate::bindings::innkeeper::engine::types as wit;
-use crate::entry::{self, Called, Entered};
+use crate::entry::{self, Called, Entered, Taken};
 use crate::grant::{Call, Caller, Grant, Lent};
 use crate::guest::Guest;
 use crate::limits::{BODY_MAX, HEADERS_MAX, LEASE_INTERNAL_MAX, MESSAGES_MAX, TEXT_MAX, WARNINGS_MAX};
@@ -96,7 +96,8 @@ impl Guest {
         Ok((TokenWishes::check(wishes).map_err(out_of_bounds)?, transaction(state)?))
     }
 
-    /// One entry: calls an export in a fresh instance, until the grant's deadline. What computes for long goes on aside.
+    /// One entry: calls an export in a fresh instance, until the grant's deadline. What computes for long goes on aside,
+    /// and what always does so begins there.
     async fn enter<T: Send + 'static>(
         &self,
         export: &'static str,
@@ -107,6 +108,7 @@ impl Guest {
         let span = self.entry(export, &grant);
         let mut state = State::new(Some(grant), deadline);
         state.span = span;
+        state.long = Arc::new(AtomicBool::new(self.habit.is_long()));
         let instance = self.instance.clone();
         let entered = entry::enter((&self.engine, &self.aside), state, |store| {
             Box::pin(async move {
@@ -137,7 +139,8 @@ impl Guest {
 
     /// How an entry ended: with the guest's own result and the state it left, or with a fault.
     fn left<T>(&self, kind: &str, entered: Entered<Given<T>>) -> Result<(T, State), Refusal> {
-        let Entered { ending, busy, all, mut state } = entered;
+        let Entered { ending, taken: Taken { computing, busy, all }, mut state } = entered;
+        self.habit.took(computing);
         state.tell_printed();
         state.tell_dropped_lines();
         let (mut span, touched) = (std::mem::take(&mut state.span), std::mem::take(&mut state.touched));

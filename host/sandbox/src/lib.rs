@@ -14,6 +14,7 @@ mod entry;
 mod error;
 mod grant;
 mod guest;
+mod habit;
 mod invoke;
 mod limits;
 mod login;

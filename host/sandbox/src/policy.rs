@@ -12,7 +12,7 @@ use wasmtime::{Engine, Store, Trap};
 use crate::bindings::judging::PolicyPre;
 use crate::bindings::judging::exports::innkeeper::engine::evaluation::{self as wit, Guest as Exports};
 use crate::descriptor::check_title;
-use crate::entry::{self, Called, Entered};
+use crate::entry::{self, Called, Entered, Taken};
 use crate::error::LoadError;
 use crate::grant::Limits;
 use crate::guest::why;
@@ -141,7 +141,7 @@ impl PolicyGuest {
                 call(guest.innkeeper_engine_evaluation(), store).await
             })
         });
-        let Some(Entered { ending, busy, all, mut state }) = entered.await else {
+        let Some(Entered { ending, taken: Taken { busy, all, .. }, mut state }) = entered.await else {
             return Err(Unjudged("the server is about to end".to_owned()));
         };
         let (entry, ended) = match ending {

@@ -134,14 +134,15 @@ pub async fn compose(config: &Config, below: Arc<dyn Driver>, more: &[&[u8]]) ->
     let limits = Limits::new(libraries, config.managed_keys.namespaces.values().cloned());
     let outgoing = Arc::new(Outgoing::new(config.http_out.clone()));
     let (counted, configured) = (meter.clone(), config.shown());
+    let traces = traces(config, &meter)?;
+    let tracing = traces.clone();
     let furnish: Furnish = Box::new(move |barrier| {
         let claims = Some(Store::new(Arc::clone(&barrier)));
         let keys = ManagedKeys::with_limits(limits.clone(), drivers.clone(), claims);
         let rooms = (catalog.clone(), keys, Arc::clone(&outgoing));
-        let (meter, configured) = (counted.clone(), configured.clone());
-        Box::pin(furnish(barrier, (info.clone(), configured), rooms, Arc::clone(&hook), meter))
+        let (observers, configured) = ((counted.clone(), tracing.clone()), configured.clone());
+        Box::pin(furnish(barrier, (info.clone(), configured), rooms, Arc::clone(&hook), observers))
     });
-    let traces = traces(config, &meter)?;
     let gateway = Arc::new(Gateway::new(front, furnish, meter).traced(traces));
     drop(reopen.0.set(Arc::downgrade(&gateway)));
     Ok(House { gateway, sandbox, lock, pkcs11 })
@@ -173,7 +174,7 @@ async fn furnish(
     (info, configured): (Info, serde_json::Value),
     (catalog, managed_keys, outgoing): (Catalog, ManagedKeys, Arc<Outgoing>),
     reopen: Arc<Reopen>,
-    meter: Meter,
+    (meter, traces): (Meter, Traces),
 ) -> Result<Rooms, Fault> {
     let store = Store::new(Arc::clone(&barrier)).observed(meter.clone());
     let tokens = Arc::new(Tokens::open(&store).await?);
@@ -207,6 +208,7 @@ async fn furnish(
         catalog,
         turns: Turns::default(),
         system,
+        traces,
         request_time: REQUEST_TIME,
         tasks,
     })

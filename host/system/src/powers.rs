@@ -1,7 +1,10 @@
 //! What operators grant a mount's engine, as `sys/mounts/:path/tune` reads and shows it under `powers`.
 
+use std::time::Duration;
+
 use keys::Usage;
 use model::Fault;
+use outgoing::Method;
 use serde_json::{Map, Value, json};
 use tenancy::Powers;
 
@@ -31,19 +34,23 @@ pub(crate) fn take(powers: &mut Powers, body: &Map<String, Value>) -> Result<(),
         let said = !value.is_null();
         match name.as_str() {
             "http_out" => powers.http_out = said.then(|| hosts(fields)).transpose()?,
+            "http_out_methods" => powers.http_out_methods = said.then(|| methods(fields)).transpose()?,
+            "http_out_ca_pem" => powers.http_out_ca_pem = authorities(fields)?,
+            "http_out_size_max" => {
+                powers.http_out_size_max = number(fields, name, 0, outgoing::ANSWER_MAX as u64)?;
+            }
+            "http_out_time_max" => powers.http_out_time_max = number(fields, name, 1, millis(outgoing::TIME_MAX))?,
             "managed_key_usages" => powers.managed_key_usages = said.then(|| usages(fields)).transpose()?,
             "memory_max" => powers.memory_max = number(fields, name, MEMORY_MIN, sandbox::MEMORY_MAX as u64)?,
-            "cpu_time_max" => {
-                let most = u64::try_from(sandbox::CPU_MAX.as_millis()).unwrap_or(u64::MAX);
-                powers.cpu_time_max = number(fields, name, 1, most)?;
-            }
+            "cpu_time_max" => powers.cpu_time_max = number(fields, name, 1, millis(sandbox::CPU_MAX))?,
             "storage_max" => powers.storage_max = number(fields, name, STORAGE_MIN, u64::MAX >> 1)?,
             "concurrency_max" => powers.concurrency_max = number(fields, name, 1, CONCURRENCY_MAX)?,
             "log_lines_max" => powers.log_lines_max = number(fields, name, 0, sandbox::LOG_LINES_MAX.into())?,
             _ => {
                 return Err(Fault::invalid(format!(
-                    "powers: there is none of that name: {}; there are http_out, managed_key_usages, memory_max, \
-                     cpu_time_max, storage_max, concurrency_max and log_lines_max",
+                    "powers: there is none of that name: {}; there are http_out, http_out_methods, http_out_ca_pem, \
+                     http_out_size_max, http_out_time_max, managed_key_usages, memory_max, cpu_time_max, \
+                     storage_max, concurrency_max and log_lines_max",
                     name.chars().take(64).collect::<String>()
                 )));
             }
@@ -60,6 +67,27 @@ fn hosts(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
     let read = outgoing::Allowed::new(hosts.iter().map(String::as_str));
     read.map_err(|error| Fault::invalid(format!("powers.http_out: {error}")))?;
     Ok(hosts)
+}
+
+fn methods(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
+    let words = params::list(fields, "http_out_methods")?.unwrap_or_default();
+    let known = |word: &String| {
+        let names = || Method::ALL.map(Method::name).join(", ");
+        let wrong = || Fault::invalid(format!("powers.http_out_methods: {word:?} is not a method; use {}", names()));
+        Method::parse(word).map(|method| method.name().to_owned()).ok_or_else(wrong)
+    };
+    words.iter().map(known).collect()
+}
+
+fn authorities(fields: &Map<String, Value>) -> Result<Option<String>, Fault> {
+    let Some(pem) = params::text(fields, "http_out_ca_pem")? else { return Ok(None) };
+    let wrong = |error: outgoing::Failure| Fault::invalid(format!("powers.http_out_{error}"));
+    outgoing::check_authorities(pem).map_err(wrong)?;
+    Ok(Some(pem.to_owned()))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn usages(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
@@ -84,6 +112,10 @@ fn number(fields: &Map<String, Value>, name: &str, least: u64, most: u64) -> Res
 pub(crate) fn shown(powers: &Powers) -> Value {
     let fields = [
         ("http_out", powers.http_out.as_ref().map(|hosts| json!(hosts))),
+        ("http_out_methods", powers.http_out_methods.as_ref().map(|methods| json!(methods))),
+        ("http_out_ca_pem", powers.http_out_ca_pem.as_deref().map(Value::from)),
+        ("http_out_size_max", powers.http_out_size_max.map(Value::from)),
+        ("http_out_time_max", powers.http_out_time_max.map(Value::from)),
         ("managed_key_usages", powers.managed_key_usages.as_ref().map(|usages| json!(usages))),
         ("memory_max", powers.memory_max.map(Value::from)),
         ("cpu_time_max", powers.cpu_time_max.map(Value::from)),

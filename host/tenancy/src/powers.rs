@@ -9,6 +9,14 @@ pub struct Powers {
     /// Hosts that it may ask, of those that the server's configuration allows, as `host:port`. Never said: an auth method
     /// may ask all of them, a secrets engine none.
     pub http_out: Option<Vec<String>>,
+    /// The methods that it may ask by.
+    pub http_out_methods: Option<Vec<String>>,
+    /// The only certificate authorities that it trusts there, PEM.
+    pub http_out_ca_pem: Option<String>,
+    /// Longest body of what it asks and of what it is answered, in bytes.
+    pub http_out_size_max: Option<u64>,
+    /// Longest time of one question, in milliseconds.
+    pub http_out_time_max: Option<u64>,
     /// The names of the usages that it has managed keys for, of those that each key is for.
     pub managed_key_usages: Option<Vec<String>>,
     /// Most linear memory of one request, in bytes.

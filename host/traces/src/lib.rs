@@ -1,7 +1,8 @@
 //! Says what requests did, and how long each part of it took.
 //!
-//! **For:** OpenTelemetry traces: one [`Trace`] per request, which the corridor carries with the request, and [`Span`]s
-//! below it: an entry into a guest, what the guest asked of the host. They go to a receiver by OTLP over HTTP. **Never:**
+//! **For:** OpenTelemetry traces: one [`Trace`] per request, which the corridor carries with the request, or per piece of
+//! work that no request waits for, and [`Span`]s below it: an entry into a guest, what the guest asked of the host, what a
+//! policy said. They go to a receiver by OTLP over HTTP. **Never:**
 //! keeps a request waiting, holds more spans than [`QUEUE_MAX`], or finds out by itself what belongs to a trace: whoever
 //! does something is given the trace that it belongs to. What goes into spans are names that operators and engines
 //! chose, never a parameter, a token or a path. **In, out:** the headers `traceparent` and `tracestate` of whoever asks

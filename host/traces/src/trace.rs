@@ -1,4 +1,4 @@
-//! The trace of one request.
+//! The trace of one request, or of work that no request waits for.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +14,8 @@ use crate::span::{Asks, Span, cut};
 /// Most spans of one request, beside its own; others are counted in its attribute `innkeeper.spans.omitted`.
 pub const SPANS_MAX: u32 = 64;
 
-/// The trace of one request, or nothing while traces are off. Cloning shares it. It ends with [`Trace::answered`], or
-/// when the last one of it is dropped: then nobody waited for the answer.
+/// The trace of one request, or of work that no request waits for; nothing while traces are off. Cloning shares it. It ends
+/// with [`Trace::answered`] or [`Trace::ended`], or when the last one of it is dropped: then nobody waited for the answer.
 #[derive(Clone, Default)]
 pub struct Trace(Option<Arc<Whole>>);
 
@@ -38,12 +38,19 @@ impl fmt::Debug for Trace {
 }
 
 impl Trace {
-    pub(crate) fn begin(tracer: SdkTracer, parent: Option<SpanContext>) -> Self {
+    pub(crate) fn of_request(tracer: SdkTracer, parent: Option<SpanContext>) -> Self {
         let above = match parent {
             Some(parent) => Context::new().with_remote_span_context(parent),
             None => Context::new(),
         };
-        let builder = SpanBuilder::from_name("request").with_kind(SpanKind::Server);
+        Self::begin(tracer, SpanBuilder::from_name("request").with_kind(SpanKind::Server), above)
+    }
+
+    pub(crate) fn of_work(tracer: SdkTracer, name: &'static str) -> Self {
+        Self::begin(tracer, SpanBuilder::from_name(name).with_kind(SpanKind::Internal), Context::new())
+    }
+
+    fn begin(tracer: SdkTracer, builder: SpanBuilder, above: Context) -> Self {
         let span = tracer.build_with_context(builder, &above);
         let context = span.span_context().clone();
         let (left, omitted) = (AtomicU32::new(SPANS_MAX), AtomicU32::new(0));
@@ -74,16 +81,21 @@ impl Trace {
 
     /// The request was answered with this status, and ends.
     pub fn answered(&self, status: u16) {
+        self.on_span(|span| span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status))));
+        // What a client did wrong is no error of the server.
+        self.ended((status >= 500).then_some(""));
+    }
+
+    /// Work that no request waits for ends. The reason, if it failed, is one of few, and nothing that somebody sent.
+    pub fn ended(&self, failed: Option<&'static str>) {
         let Some(whole) = &self.0 else { return };
         self.on_span(|span| {
-            span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
             let omitted = whole.omitted.load(Ordering::Relaxed);
             if omitted > 0 {
                 span.set_attribute(KeyValue::new("innkeeper.spans.omitted", i64::from(omitted)));
             }
-            // What a client did wrong is no error of the server.
-            if status >= 500 {
-                span.set_status(Status::error(""));
+            if let Some(why) = failed {
+                span.set_status(Status::error(why));
             }
             span.end();
         });

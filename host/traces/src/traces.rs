@@ -74,7 +74,16 @@ impl Traces {
     /// decided there. Costs nothing while traces are off.
     pub fn begin(&self, headers: &HeaderMap) -> Trace {
         match &self.0 {
-            Some(on) => Trace::begin(on.tracer.clone(), headers::read(headers)),
+            Some(on) => Trace::of_request(on.tracer.clone(), headers::read(headers)),
+            None => Trace::default(),
+        }
+    }
+
+    /// Work begins that no request waits for, in a trace of its own. The name is one of few. Costs nothing while traces are
+    /// off.
+    pub fn work(&self, name: &'static str) -> Trace {
+        match &self.0 {
+            Some(on) => Trace::of_work(on.tracer.clone(), name),
             None => Trace::default(),
         }
     }

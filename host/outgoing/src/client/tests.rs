@@ -63,7 +63,7 @@ fn allowing(entries: &[&str]) -> Outgoing {
 }
 
 async fn asked(outgoing: &Outgoing, question: Question) -> Result<Answer, Reason> {
-    outgoing.send(question, None, Instant::now() + TIME_MAX).await.map_err(|failure| failure.reason)
+    outgoing.send(question, &Terms::default(), Instant::now() + TIME_MAX).await.map_err(|failure| failure.reason)
 }
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-kind: test\r\nconnection: close\r\n\r\nhi";
@@ -182,4 +182,46 @@ async fn what_the_host_tells_is_in_the_place_of_what_a_guest_says() {
     let heard = heard.await.unwrap();
     assert!(heard.contains("traceparent: of-the-host\r\n"), "{heard}");
     assert!(!heard.contains("of-the-guest") && !heard.contains("tracestate"), "{heard}");
+}
+
+#[tokio::test]
+async fn who_asks_gets_no_more_than_it_was_granted() {
+    let (port, ca) = server(OK.to_vec()).await;
+    let outgoing = allowing(&[&format!("127.0.0.1:{port}")]);
+    let url = format!("https://127.0.0.1:{port}/");
+    let ask = async |terms: Terms, question: Question| {
+        outgoing.send(question, &terms, Instant::now() + TIME_MAX).await.map(|answer| answer.status)
+    };
+    let post = |body: &[u8]| Question { method: Method::Post, body: body.to_vec(), ..question(&url, None) };
+    let granted = || Terms {
+        hosts: Some(Allowed::new([format!("127.0.0.1:{port}").as_str()]).unwrap()),
+        methods: Some(vec![Method::Post]),
+        ca_pem: Some(ca.clone()),
+        size_max: Some(2),
+        time_max: None,
+    };
+    assert_eq!(ask(granted(), post(b"hi")).await.unwrap(), 200);
+    for (terms, question, reason, says) in [
+        (granted(), question(&url, None), Reason::NotAllowed, "GET is not among the methods"),
+        (granted(), Question { ca_pem: Some(ca.clone()), ..post(b"") }, Reason::NotAllowed, "powers.http_out_ca_pem"),
+        (granted(), post(b"hi!"), Reason::Invalid, "body: at most 2 bytes"),
+        (Terms { size_max: Some(1), ..granted() }, post(b""), Reason::TooLarge, "more than 1 bytes"),
+        (Terms { ca_pem: None, ..granted() }, post(b""), Reason::Untrusted, ""),
+        (Terms { hosts: Some(Allowed::default()), ..granted() }, post(b""), Reason::NotAllowed, "powers.http_out)"),
+    ] {
+        let failure = ask(terms, question).await.unwrap_err();
+        assert!(failure.reason == reason && failure.text.contains(says), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_granted_time_is_shorter_than_the_one_that_is_asked_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let outgoing = allowing(&[&format!("127.0.0.1:{port}")]);
+    let terms = Terms { time_max: Some(Duration::from_millis(50)), ..Terms::default() };
+    let asked = outgoing.send(question(&format!("http://127.0.0.1:{port}/"), None), &terms, Instant::now() + TIME_MAX);
+    let began = Instant::now();
+    assert_eq!(asked.await.err().map(|failure| failure.reason), Some(Reason::Timeout));
+    assert!(began.elapsed() < TIME_MAX / 2, "{:?}", began.elapsed());
 }

@@ -7,6 +7,7 @@ use outgoing::{Failure, Question, Reason};
 use traces::Asks;
 
 use crate::bindings::innkeeper::engine::http_out::{Host, HttpError, HttpErrorKind, Method, Request, Response};
+use crate::grant::terms;
 use crate::limits::HTTP_CALLS_MAX;
 use crate::state::State;
 
@@ -15,7 +16,7 @@ impl Host for State {
         let Some(grant) = &self.grant else {
             return Ok(refused(HttpErrorKind::NotGranted, "a guest that describes itself may ask nobody"));
         };
-        let (outgoing, hosts) = (grant.outgoing.clone(), grant.limits.http_out.clone());
+        let (outgoing, terms) = (grant.outgoing.clone(), terms(&grant.mount));
         if self.http_calls >= HTTP_CALLS_MAX {
             self.met(Bound::Questions);
             return Ok(refused(HttpErrorKind::TooMany, "at most 8 questions to other servers for one request"));
@@ -23,7 +24,7 @@ impl Host for State {
         self.http_calls += 1;
         let mut span = self.span.span("http-out", Asks::Another);
         let question = question(request, span.headers());
-        let asked = outgoing.send(question, hosts.as_ref(), self.call_deadline()).await;
+        let asked = outgoing.send(question, &terms, self.call_deadline()).await;
         match &asked {
             Ok(answer) => span.number("http.response.status_code", answer.status.into()),
             Err(failure) => span.failed(why(failure.reason)),

@@ -6,6 +6,7 @@ mod ask_host;
 mod bad_status;
 mod conflict;
 mod crlf_header;
+mod endless_tick;
 mod fault_after_writes;
 mod forged_key_handle;
 mod forged_login;
@@ -51,6 +52,7 @@ impl Engine for Hostile {
         bad_status::ROUTES,
         conflict::ROUTES,
         crlf_header::ROUTES,
+        endless_tick::ROUTES,
         fault_after_writes::ROUTES,
         forged_login::ROUTES,
         forged_key_handle::ROUTES,
@@ -83,6 +85,7 @@ impl Engine for Hostile {
     ];
 
     fn tick(_context: &Context) -> Result<(), Fault> {
+        endless_tick::tick()?;
         ticked::tick()
     }
 
