@@ -15,6 +15,7 @@ use crate::aside::{self, Aside};
 use crate::bindings::innkeeper::engine::{clock, http_out, keys, log, passwords, random, storage, types};
 use crate::error::LoadError;
 use crate::guest::Guest;
+use crate::in_place;
 use crate::limits::TICK;
 use crate::policy::PolicyGuest;
 use crate::services::wasi;
@@ -53,7 +54,9 @@ impl Sandbox {
     /// Sets up wasmtime and starts its clock, a thread of its own: it must tick even when every worker of the async
     /// runtime is inside a guest.
     pub fn new() -> Result<Self, LoadError> {
-        let engine = Engine::new(&tuning::config()).map_err(unreadable)?;
+        let mut config = tuning::config();
+        in_place::prepare(&mut config);
+        let engine = Engine::new(&config).map_err(unreadable)?;
         let linker = shared(&engine).map_err(unreadable)?;
         let mut auth_linker = linker.clone();
         passwords::add_to_linker::<_, HasSelf<_>>(&mut auth_linker, |state| state).map_err(unreadable)?;
@@ -83,7 +86,19 @@ impl Sandbox {
         Ok(Self { engine, linker, auth_linker, foreign, settings, aside, compilers, stop })
     }
 
-    /// Loads a guest from code that was compiled while this very program was built.
+    /// Loads a guest from code that was compiled while this very program was built, and is a part of it. Where it can it runs
+    /// in place, so that only what is used of it takes memory.
+    ///
+    /// # Safety
+    /// As for [`Self::load_precompiled`].
+    #[allow(unsafe_code, reason = "wasmtime runs precompiled bytes as native code; the caller vouches for them")]
+    pub async unsafe fn load_builtin(&self, code: &'static [u8], meter: &Meter) -> Result<Loaded, LoadError> {
+        // SAFETY: the caller vouches for the bytes; wasmtime itself checks that version and settings are equal.
+        let component = unsafe { in_place::load(&self.engine, code) }.map_err(unreadable)?;
+        self.admit(&component, meter).await
+    }
+
+    /// Loads a guest from code that was compiled before, of which it keeps a copy.
     ///
     /// # Safety
     /// The bytes must come from [`wasmtime::Engine::precompile_component`] and must not have passed through anybody

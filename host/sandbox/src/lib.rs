@@ -15,6 +15,7 @@ mod error;
 mod grant;
 mod guest;
 mod habit;
+mod in_place;
 mod invoke;
 mod limits;
 mod login;

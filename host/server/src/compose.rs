@@ -266,7 +266,7 @@ async fn guests(sandbox: &Sandbox, more: &[&[u8]], meter: &Meter) -> Result<Vec<
     let mut guests = Vec::new();
     for bundled in bundle::ALL {
         // SAFETY: the bytes were made by this build's precompile_component and are constants of this binary.
-        let guest = unsafe { sandbox.load_precompiled(bundled.precompiled, meter) }.await;
+        let guest = unsafe { sandbox.load_builtin(bundled.precompiled, meter) }.await;
         guests.push(guest.map_err(|e| Fault::internal(format!("the built-in guest {}: {e}", bundled.name)))?);
     }
     for component in more {

@@ -154,10 +154,11 @@ impl Connection {
         let service = service_fn(move |request| {
             let (gateway, client, terms) = (Arc::clone(&gateway), Arc::clone(&client), Arc::clone(&terms));
             let answering = beating.answering();
-            async move {
+            // A connection keeps the place of its answer while it rests, which is large: this way only that of a pointer.
+            Box::pin(async move {
                 let response = http::answer(&gateway, request, &client, &terms).await;
                 Ok::<_, std::convert::Infallible>(response.map(|body| answering.with(body)))
-            }
+            })
         });
         let builder = speech(protocol.as_deref(), patience.head);
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(wire), service).into_owned());
