@@ -65,8 +65,12 @@ pub(crate) fn clients() {
         let server = Process::configured_with(&stanza, DEVELOPMENT, &token.environment());
         let mut client = Client::new(&server);
         post(&mut client, "sys/mounts/signer", r#"{"type":"signer"}"#);
-        for (name, sort) in [("p256", P256), ("rsa2048", RSA)] {
+        let sorts = [("p256", P256), ("rsa2048", RSA)];
+        // First, because a connection that rests for long is closed.
+        for (name, sort) in sorts {
             key(&mut client, "hsm", name, sort);
+        }
+        for (name, _) in sorts {
             for clients in CLIENTS {
                 let (middle, low, high) = rate(&server, clients, &signing(&format!("hsm-{name}")));
                 println!("{process:>14}, {name}, {clients:2} clients: {middle:.0} per second ({low:.0} to {high:.0})");
@@ -78,10 +82,11 @@ pub(crate) fn clients() {
 pub(crate) fn crowds() {
     let token = Token::new("bench");
     let server = Process::configured_with(&token.stanza(), DEVELOPMENT, &token.environment());
-    let mut client = Client::new(&server);
-    post(&mut client, "sys/mounts/signer", r#"{"type":"signer"}"#);
+    post(&mut Client::new(&server), "sys/mounts/signer", r#"{"type":"signer"}"#);
     let mut made = 0;
     for crowd in CROWDS {
+        // A new one, because a connection that rests for long is closed.
+        let mut client = Client::new(&server);
         while made < crowd {
             key(&mut client, "hsm", &format!("k{made}"), P256);
             made += 1;

@@ -200,6 +200,16 @@ fn a_stranger_makes_an_engine_tests_it_and_sees_changes_as_they_are_built() {
     let logged = dev.logged();
     assert!(logged.contains("the engine panicked") && logged.contains("the guest trapped"), "{logged}");
     assert!(dev.interrupt());
+
+    // In a project it builds what is saved.
+    let dev = Dev::start(&stranger, &["greeter", "-mount=saved"]);
+    assert_eq!(dev.call("POST", "saved/notes/one", json!({ "text": "kept" })).0, 204);
+    stranger.edit("greeter/src/lib.rs", ".to_uppercase()", ".to_uppercase(");
+    assert!(dev.says("the one before runs on").contains("cargo failed"));
+    stranger.edit("greeter/src/lib.rs", ".to_uppercase(", ".repeat(2)");
+    dev.says("has changed: saved/ runs ");
+    assert_eq!(dev.call("GET", "saved/notes/one", Value::Null).1["data"]["text"], "keptkept");
+    assert!(dev.interrupt());
 }
 
 #[test]

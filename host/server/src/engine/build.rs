@@ -26,18 +26,24 @@ pub struct Build {
 
 impl Build {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<bool, Error> {
-        let folder = self.path.canonicalize().map_err(Error::file(&self.path))?;
-        let built = cargo(&folder)?;
-        let module = fs::read(&built.module).map_err(Error::file(&built.module))?;
-        let component = component::encode(&module).map_err(Error::Wrong)?;
-        let usual = || self.path.join(format!("{}.wasm", built.name.replace('_', "-")));
-        let path = self.output.clone().unwrap_or_else(usual);
-        put(&path, &component)?;
+        let (path, component) = build(&self.path, self.output.as_deref())?;
         writeln!(out, "{}", path.display())?;
         writeln!(out, "  {} bytes", component.len())?;
         writeln!(out, "  sha256 {}", component::sha256(&component))?;
         Ok(true)
     }
+}
+
+/// Builds a project. Answers the component and the file that it was put into.
+pub(super) fn build(project: &Path, output: Option<&Path>) -> Result<(PathBuf, Vec<u8>), Error> {
+    let folder = project.canonicalize().map_err(Error::file(project))?;
+    let built = cargo(&folder)?;
+    let module = fs::read(&built.module).map_err(Error::file(&built.module))?;
+    let component = component::encode(&module).map_err(Error::Wrong)?;
+    let usual = || project.join(format!("{}.wasm", built.name.replace('_', "-")));
+    let path = output.map_or_else(usual, Path::to_owned);
+    put(&path, &component)?;
+    Ok((path, component))
 }
 
 /// What cargo made.

@@ -13,7 +13,7 @@ use super::component::{self, Component};
 use super::setting::Setting;
 use super::stage::{Mounted, Stage};
 use super::watch::Watched;
-use super::{Error, LOG, block_on, visible};
+use super::{Error, LOG, block_on, build, visible};
 use crate::config::Listener;
 use crate::listener::{Door, serve};
 use crate::{hardening, log};
@@ -21,8 +21,10 @@ use crate::{hardening, log};
 /// Starts a development server with a component.
 #[derive(Debug, clap::Args)]
 pub struct Dev {
-    /// The component, or a module that one can be made of. It is taken anew whenever it changes.
-    pub file: PathBuf,
+    /// A project's folder: it is built, and again whenever a source of it changes. Or a component, or a module that one can
+    /// be made of: it is taken anew whenever it changes.
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
     /// Where to mount it; at its name by default.
     #[arg(long, value_name = "PATH")]
     pub mount: Option<String>,
@@ -39,9 +41,8 @@ pub struct Dev {
 
 impl Dev {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<bool, Error> {
-        // Before the file is read: what changes from here on is noticed.
-        let watched = Watched::new(&self.file);
-        let component = component::read(&self.file)?;
+        let source = Source::new(&self.path);
+        let component = source.component()?;
         log::start(LOG, "standard", io::stderr);
         hardening::widen();
         let (config, token) = self.setting.prepare()?;
@@ -50,7 +51,7 @@ impl Dev {
             let stage = Stage::open(config, root).await?;
             let with = (&self.setting, token.as_ref());
             let done = match stage.mount(&component, self.mount.as_deref(), with).await {
-                Ok(mounted) => self.serve(&stage, &mounted, (watched, component), out).await,
+                Ok(mounted) => self.serve(&stage, &mounted, (source, component), out).await,
                 Err(error) => Err(error),
             };
             stage.house.close().await;
@@ -62,7 +63,7 @@ impl Dev {
         &self,
         stage: &Stage,
         mounted: &Mounted,
-        (watched, component): (Watched, Component),
+        (source, component): (Source, Component),
         out: &mut dyn Write,
     ) -> Result<(), Error> {
         let failed = |error| Error::Wrong(format!("cannot listen on {}: {error}", self.listen_address));
@@ -76,10 +77,10 @@ impl Dev {
         writeln!(out, "WARNING! Everything is kept in memory, unsealed, and gone when this stops.\n")?;
         writeln!(out, "    $ export VAULT_ADDR='http://{address}'")?;
         writeln!(out, "    $ export VAULT_TOKEN='{}'\n", stage.token())?;
-        writeln!(out, "==> {} is mounted at {}", self.file.display(), mounted.path)?;
-        writeln!(out, "==> Ready: the component is taken anew whenever the file changes")?;
+        writeln!(out, "==> {} is mounted at {}", self.path.display(), mounted.path)?;
+        writeln!(out, "==> Ready: {}", source.promise())?;
         tokio::select! {
-            told = follow(stage, mounted, (watched, component), &self.file, out) => told?,
+            told = follow(stage, mounted, (source, component), out) => told?,
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
@@ -89,22 +90,59 @@ impl Dev {
     }
 }
 
-/// Takes the component anew whenever its file has changed. What cannot be loaded leaves the one that runs.
+/// Where components come from.
+struct Source {
+    path: PathBuf,
+    /// Whether it is a project, which is built.
+    project: bool,
+    watched: Watched,
+}
+
+impl Source {
+    /// What changes from here on is noticed.
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), project: path.is_dir(), watched: Watched::new(path) }
+    }
+
+    fn promise(&self) -> &'static str {
+        match self.project {
+            true => "the project is built and taken anew whenever a source changes",
+            false => "the component is taken anew whenever the file changes",
+        }
+    }
+
+    /// The component as it is now. Takes as long as building does.
+    fn component(&self) -> Result<Component, Error> {
+        made(&self.path, self.project)
+    }
+
+    /// Waits for a change, and for the component that comes of it.
+    async fn next(&mut self) -> Result<Component, Error> {
+        self.watched.changed().await;
+        let (path, project) = (self.path.clone(), self.project);
+        let made = tokio::task::spawn_blocking(move || made(&path, project)).await;
+        made.unwrap_or_else(|error| Err(Error::Wrong(error.to_string())))
+    }
+}
+
+fn made(path: &Path, project: bool) -> Result<Component, Error> {
+    if project {
+        return build::build(path, None).map(|(_, bytes)| Component { bytes, from_module: true });
+    }
+    component::read(path)
+}
+
+/// Takes the component anew whenever it has changed. What cannot be built or loaded leaves the one that runs.
 async fn follow(
     stage: &Stage,
     mounted: &Mounted,
-    (mut watched, component): (Watched, Component),
-    file: &Path,
+    (mut source, component): (Source, Component),
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let mut running = component::sha256(&component.bytes);
     drop(component);
     loop {
-        watched.changed().await;
-        let (path, name) = (file.to_owned(), file.display());
-        let read = tokio::task::spawn_blocking(move || component::read(&path)).await;
-        let read = read.unwrap_or_else(|error| Err(Error::Wrong(error.to_string())));
-        let replaced = match read {
+        let replaced = match source.next().await {
             Ok(component) => {
                 if component::sha256(&component.bytes) == running {
                     continue;
@@ -113,6 +151,7 @@ async fn follow(
             }
             Err(error) => Err(error),
         };
+        let name = source.path.display();
         match replaced {
             Ok(sha256) => {
                 writeln!(out, "==> {name} has changed: {} runs {sha256} now", mounted.path)?;

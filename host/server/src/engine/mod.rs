@@ -58,9 +58,12 @@ pub enum Engine {
                             test greeter.wasm -requests=requests-with-a-key.json -managed-key=signing"
     )]
     Test(test::Test),
-    /// Starts a development server with a component, and takes it anew whenever its file changes.
-    #[command(after_help = "Examples:\n  innkeeper engine dev greeter.wasm\n  innkeeper engine dev greeter.wasm \
-                            -mount=hello -managed-key=signing")]
+    /// Starts a development server with an engine: a project, which is built again whenever its sources change, or a
+    /// component, which is taken anew whenever its file changes.
+    #[command(
+        after_help = "Examples:\n  innkeeper engine dev\n  innkeeper engine dev greeter -mount=hello -managed-key=signing\n  \
+                            innkeeper engine dev greeter.wasm"
+    )]
     Dev(dev::Dev),
     /// Shows what the engines of a running server use, the busiest first, until it is interrupted.
     #[command(after_help = "Examples:\n  innkeeper engine top\n  innkeeper engine top -interval=10s -n=6 -format=json")]
