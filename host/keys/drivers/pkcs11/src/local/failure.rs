@@ -74,6 +74,17 @@ impl Failure {
         matches!(self, Self::Library(LibraryError::Pkcs11(RvError::FunctionFailed | RvError::GeneralError, _)))
     }
 
+    /// Whether the token does not take what a new key is to be.
+    pub(crate) fn is_of_template(&self) -> bool {
+        matches!(
+            self,
+            Self::Library(LibraryError::Pkcs11(
+                RvError::TemplateInconsistent | RvError::AttributeValueInvalid | RvError::AttributeTypeInvalid,
+                _
+            ))
+        )
+    }
+
     /// Whether the token was asked with a PIN and refused it: asking again may lock the token.
     pub(crate) fn refused_pin(rv: &RvError) -> bool {
         matches!(

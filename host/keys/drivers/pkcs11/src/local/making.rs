@@ -197,8 +197,33 @@ fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> Result<Made,
             return Ok(Made { key: session.generate_key(&mechanism, &private)?, public: None });
         }
     };
-    let (public, key) = session.generate_key_pair(&mechanism, &public, &private)?;
+    let made = session.generate_key_pair(&mechanism, &public, &private).map_err(Failure::from);
+    let made = match made {
+        // A TPM makes keys for both uses and takes no word against that; what a key does is bound by its record too.
+        Err(failure) if failure.is_vague() || failure.is_of_template() => {
+            tracing::warn!(
+                ?failure,
+                "the token makes no key for one use only: this one is made for all that its type can"
+            );
+            session
+                .generate_key_pair(&mechanism, &without_bans(&public), &without_bans(&private))
+                .map_err(Failure::from)
+        }
+        made => made,
+    };
+    let (public, key) = made?;
     Ok(Made { key, public: Some(public) })
+}
+
+/// A template that does not forbid uses of the key itself. Other keys it may still not wrap or unwrap.
+fn without_bans(template: &[Attribute]) -> Vec<Attribute> {
+    let is_no_ban = |attribute: &&Attribute| {
+        !matches!(
+            attribute,
+            Attribute::Sign(false) | Attribute::Verify(false) | Attribute::Encrypt(false) | Attribute::Decrypt(false)
+        )
+    };
+    template.iter().filter(is_no_ban).cloned().collect()
 }
 
 /// Stores a key that is given. The private half comes first, so that a token that takes none keeps no public half.
