@@ -19,6 +19,9 @@ pub(crate) fn server() -> Process {
     Process::launch(DEVELOPMENT)
 }
 
+/// Longest time until an answer: longer than a server lets a request take.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+
 /// One client with its connection.
 pub(crate) struct Client {
     stream: TcpStream,
@@ -29,6 +32,7 @@ impl Client {
     pub(crate) fn new(server: &Process) -> Self {
         let stream = server.connect();
         stream.set_nodelay(true).expect("a connection without delays");
+        stream.set_read_timeout(Some(ANSWER_MAX)).expect("a connection that waits");
         Self { stream, buffer: vec![0; 64 << 10] }
     }
 

@@ -398,11 +398,13 @@ mod tests {
     #[test]
     fn a_library_says_how_it_is_run() {
         let lines = "parameters = \"configdir=/a\"\n environment = { SOFTHSM2_CONF = \"/etc/a\" }\n \
-                     inherit_environment = [\"HSM_HOST\"]\n memory_max = 1073741824\n open_files_max = 256";
+                     inherit_environment = [\"HSM_HOST\"]\n memory_max = 1073741824\n open_files_max = 256\n \
+                     keys_for_every_use = true";
         let config = top(&library(lines)).unwrap();
         let settings = &config.libraries[0].settings;
         assert_eq!(settings.process, pkcs11::Process::Worker);
         assert_eq!(settings.parameters.as_deref(), Some("configdir=/a"));
+        assert!(settings.keys_for_every_use);
         assert_eq!(settings.environment["SOFTHSM2_CONF"], "/etc/a");
         assert_eq!(settings.inherit, ["HSM_HOST"]);
         assert_eq!((settings.bounds.memory, settings.bounds.files), (Some(1 << 30), Some(256)));
@@ -463,6 +465,7 @@ mod tests {
             (&library("inherit_environment = [\"\"]"), "kms_library.inherit_environment"),
             (&library("memory_max = \"much\""), "kms_library.memory_max"),
             (&library("process = \"in-process\"\n open_files_max = 64"), "kms_library.process"),
+            (&library("keys_for_every_use = \"yes\""), "kms_library.keys_for_every_use"),
             ("storage \"file\" {\n}", "storage.path"),
             ("storage \"file\" {\n path = \"relative\"\n}", "storage.path"),
             ("storage \"etcd\" {\n}", "storage \"etcd\""),

@@ -18,3 +18,4 @@ pub mod moto;
 pub mod openssl;
 pub mod peer;
 pub mod softhsm;
+pub mod tpm;

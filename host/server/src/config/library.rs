@@ -43,6 +43,9 @@ impl Reader<'_> {
                 "namespaces" => library.namespaces = Some(self.namespaces("kms_library.namespaces", value)?),
                 "process" => settings.process = self.process(value)?,
                 "parameters" => settings.parameters = Some(self.short("kms_library.parameters", value)?),
+                "keys_for_every_use" => {
+                    settings.keys_for_every_use = self.truth("kms_library.keys_for_every_use", value)?;
+                }
                 "environment" => settings.environment = self.environment(value)?,
                 "inherit_environment" => settings.inherit = self.inherited(value)?,
                 "memory_max" => settings.bounds.memory = Some(self.bound("memory_max", value, MEMORY_MIN)?),
@@ -61,8 +64,12 @@ impl Reader<'_> {
         if !path.is_absolute() {
             return Err(self.wrong("kms_library.library", "must be the absolute path of a PKCS#11 module"));
         }
-        let own =
-            Settings { process: Process::InProcess, parameters: settings.parameters.clone(), ..Settings::default() };
+        let own = Settings {
+            process: Process::InProcess,
+            parameters: settings.parameters.clone(),
+            keys_for_every_use: settings.keys_for_every_use,
+            ..Settings::default()
+        };
         if settings.process == Process::InProcess && *settings != own {
             let wanted = "must be \"worker\" where an environment or bounds are given: they are a process's own";
             return Err(self.wrong("kms_library.process", wanted));

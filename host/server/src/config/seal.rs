@@ -157,7 +157,7 @@ impl Reader<'_> {
         Ok(Seal { pkcs11, module, disabled: given.disabled })
     }
 
-    fn truth(&self, key: &str, value: &Value) -> Result<bool, Error> {
+    pub(super) fn truth(&self, key: &str, value: &Value) -> Result<bool, Error> {
         let told = self.one_of(key, value, &["true", "1", "false", "0"])?;
         Ok(told == "true" || told == "1")
     }

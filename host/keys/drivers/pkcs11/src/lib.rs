@@ -148,7 +148,9 @@ impl Driver {
         let name = name.to_ascii_lowercase();
         let settings = self.settings.get(&name).cloned().unwrap_or_default();
         let place = match settings.process {
-            Process::InProcess => Place::Here(Local::new(name.clone(), path, settings.parameters)),
+            Process::InProcess => {
+                Place::Here(Local::new(name.clone(), path, settings.parameters, settings.keys_for_every_use))
+            }
             Process::Worker => Place::There(Remote::new(name.clone(), path, settings, self.program.clone())),
         };
         Home { name, place, breakers: Mutex::default() }

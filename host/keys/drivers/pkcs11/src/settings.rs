@@ -57,6 +57,9 @@ pub struct Settings {
     pub process: Process,
     /// What C_Initialize is given in pReserved, as NSS wants it.
     pub parameters: Option<String>,
+    /// Its tokens make only keys that are good for every use of their type, as TPMs do: then a new key is not bound to one
+    /// use in the token itself.
+    pub keys_for_every_use: bool,
     /// Variables of a worker's environment.
     pub environment: BTreeMap<String, String>,
     /// Names of variables that a worker gets from the server's environment, beside [`INHERITED`].

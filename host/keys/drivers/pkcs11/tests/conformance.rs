@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keys::{Driver, Libraries, Library, Locator, Provider, Scheme, Sealing};
+use keys::{Curve, Driver, Hash, Libraries, Library, Locator, Provider, Scheme, Sealing};
 use keys_testing::conformance::{self, Home, Row, Sort};
 use keys_testing::openssl::{Folder, tempdir};
 use keys_testing::softhsm::{self, LIBRARY, PIN, Token};
+use keys_testing::tpm::{self, Tpm};
 use pkcs11::{Process, Program, Settings};
 
 /// A library and a token in it.
@@ -20,6 +21,7 @@ struct Tokens {
     pin: String,
     settings: Settings,
     sorts: fn(Sort) -> bool,
+    signs: fn(Scheme) -> bool,
     crowd: usize,
     one_for_all: bool,
 }
@@ -50,6 +52,10 @@ impl Home for Tokens {
         (sort != Sort::Seal(Sealing::Home) && (self.sorts)(sort)).then(|| softhsm::locator(sort, name))
     }
 
+    fn signs(&self, scheme: Scheme) -> bool {
+        (self.signs)(scheme)
+    }
+
     fn is_one_for_all_nodes(&self) -> bool {
         self.one_for_all
     }
@@ -69,6 +75,7 @@ async fn softhsm_keeps_every_promise() {
         pin: PIN.into(),
         settings,
         sorts: |_| true,
+        signs: |_| true,
         crowd: 64,
         // Each process reads the folder when it pleases: two that look at once both find nothing.
         one_for_all: false,
@@ -136,10 +143,30 @@ async fn nss_keeps_every_promise() {
         pin: "nss-password".into(),
         settings,
         sorts: |sort| sort != Sort::Ed25519,
+        signs: |_| true,
         crowd: 16,
         one_for_all: true,
     };
     is_as_written("NSS softokn", &conformance::all(&home).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tpm_keeps_every_promise() {
+    let tpm = Tpm::start("tpm");
+    let settings = Settings { environment: tpm.environment(), keys_for_every_use: true, ..Settings::default() };
+    let home = Tokens {
+        library: tpm::LIBRARY.into(),
+        label: "tpm".into(),
+        pin: PIN.into(),
+        settings,
+        // Its P-521 keys cannot be used, and it makes no secret keys.
+        sorts: |sort| !matches!(sort, Sort::Ed25519 | Sort::Ec(Curve::P521) | Sort::Seal(_) | Sort::Mac(_)),
+        // It tells hashes by the length of their digests, and knows none of 28 bytes.
+        signs: |scheme| !matches!(scheme, Scheme::Ecdsa(Hash::Sha224 | Hash::Sha3_224)),
+        crowd: 8,
+        one_for_all: false,
+    };
+    is_as_written("tpm2-pkcs11, swtpm", &conformance::all(&home).await);
 }
 
 const BEGIN: &str = "<!-- tokens: begin -->";

@@ -287,8 +287,8 @@ impl Worker<'_> {
         line: &Line,
         key: &Arc<Pkcs11Locator>,
     ) -> Result<Option<ObjectHandle>, Failure> {
-        let plan = mechanism::generation(key)?;
-        self.writing(entered, line, |session| making::generate_alone(session, key, &plan))
+        let (plan, every_use) = (mechanism::generation(key)?, entered.module().keys_for_every_use);
+        self.writing(entered, line, |session| making::generate_alone(session, key, &plan, every_use))
     }
 
     /// Puts a key where none is, or in another's place.
@@ -301,7 +301,8 @@ impl Worker<'_> {
         replace: bool,
     ) -> Result<Answer, Failure> {
         let _turn = lock(&self.shared.making);
-        let found = self.writing(entered, line, |session| making::put(session, key, given, replace))?;
+        let how = (replace, entered.module().keys_for_every_use);
+        let found = self.writing(entered, line, |session| making::put(session, key, given, how))?;
         self.shared.forget_handles();
         Ok(Answer::Description(Box::new(objects::describe(&line.session, key, found)?)))
     }

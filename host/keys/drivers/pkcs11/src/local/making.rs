@@ -36,8 +36,9 @@ pub(crate) fn generate_alone(
     session: &Session,
     key: &Pkcs11Locator,
     plan: &Plan,
+    every_use: bool,
 ) -> Result<Option<ObjectHandle>, Failure> {
-    let made = generate(session, key, plan)?;
+    let made = generate(session, key, plan, every_use)?;
     if objects::find_all(session, key)?.len() <= 1 {
         return Ok(Some(made.key));
     }
@@ -52,7 +53,7 @@ pub(crate) fn put(
     session: &Session,
     key: &Pkcs11Locator,
     given: Option<&Given>,
-    replace: bool,
+    (replace, every_use): (bool, bool),
 ) -> Result<ObjectHandle, Failure> {
     let plan = match given {
         Some(given) => Plan::of_given(key, given.key_type, given.bytes.len())?,
@@ -65,7 +66,7 @@ pub(crate) fn put(
     let mut moved = Vec::new();
     let made = move_away(session, key, &old, &mut moved).and_then(|()| match given {
         Some(given) => create(session, key, &plan, given),
-        None => generate(session, key, &plan),
+        None => generate(session, key, &plan, every_use),
     });
     match made {
         Ok(made) => Ok(made.key),
@@ -169,8 +170,8 @@ fn private_template(named: &[Attribute], plan: &Plan) -> Vec<Attribute> {
     private
 }
 
-/// Makes a key.
-fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> Result<Made, Failure> {
+/// Makes a key. A pair for every use is not bound to one in the token itself.
+fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan, every_use: bool) -> Result<Made, Failure> {
     if key.key_label.is_none() {
         return Err(Error::invalid("key_label: is required to generate a key").into());
     }
@@ -197,8 +198,20 @@ fn generate(session: &Session, key: &Pkcs11Locator, plan: &Plan) -> Result<Made,
             return Ok(Made { key: session.generate_key(&mechanism, &private)?, public: None });
         }
     };
+    if every_use {
+        public.retain(is_no_ban);
+        private.retain(is_no_ban);
+    }
     let (public, key) = session.generate_key_pair(&mechanism, &public, &private)?;
     Ok(Made { key, public: Some(public) })
+}
+
+/// Whether an attribute does not forbid a use of the key itself. Other keys it may still not wrap or unwrap.
+fn is_no_ban(attribute: &Attribute) -> bool {
+    !matches!(
+        attribute,
+        Attribute::Sign(false) | Attribute::Verify(false) | Attribute::Encrypt(false) | Attribute::Decrypt(false)
+    )
 }
 
 /// Stores a key that is given. The private half comes first, so that a token that takes none keeps no public half.

@@ -65,8 +65,8 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn new(name: String, path: PathBuf, parameters: Option<String>) -> Self {
-        let module = Arc::new(Module::new(name, path, parameters));
+    pub(crate) fn new(name: String, path: PathBuf, parameters: Option<String>, keys_for_every_use: bool) -> Self {
+        let module = Arc::new(Module::new(name, path, parameters, keys_for_every_use));
         Self { module, pools: Mutex::default(), calls: Arc::default() }
     }
 

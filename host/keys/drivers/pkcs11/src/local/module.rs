@@ -26,6 +26,8 @@ pub(crate) struct Module {
     name: String,
     path: PathBuf,
     parameters: Option<String>,
+    /// New keys are not bound to one use.
+    pub(crate) keys_for_every_use: bool,
     seen: Mutex<HashSet<TokenRef>>,
     state: Mutex<State>,
     changed: Condvar,
@@ -51,6 +53,10 @@ pub(crate) struct Entered<'a> {
 }
 
 impl Entered<'_> {
+    pub(crate) fn module(&self) -> &Module {
+        self.module
+    }
+
     pub(crate) fn library(&self) -> &Pkcs11 {
         &self.library
     }
@@ -68,11 +74,12 @@ impl Drop for Entered<'_> {
 }
 
 impl Module {
-    pub(crate) fn new(name: String, path: PathBuf, parameters: Option<String>) -> Self {
+    pub(crate) fn new(name: String, path: PathBuf, parameters: Option<String>, keys_for_every_use: bool) -> Self {
         Self {
             name,
             path,
             parameters,
+            keys_for_every_use,
             seen: Mutex::default(),
             state: Mutex::default(),
             changed: Condvar::new(),

@@ -75,6 +75,7 @@ impl Process {
             name: shared.name.clone(),
             path: shared.path.clone(),
             parameters: shared.settings.parameters.clone(),
+            keys_for_every_use: shared.settings.keys_for_every_use,
             bounds: shared.settings.bounds,
         }));
         let until = Instant::now() + READY_MAX;

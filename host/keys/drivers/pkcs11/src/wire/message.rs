@@ -57,6 +57,8 @@ pub(crate) struct Hello {
     pub(crate) path: PathBuf,
     /// For C_Initialize.
     pub(crate) parameters: Option<String>,
+    /// New keys are not bound to one use.
+    pub(crate) keys_for_every_use: bool,
     /// Bounds of the process.
     pub(crate) bounds: Bounds,
 }

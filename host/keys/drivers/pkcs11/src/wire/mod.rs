@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The version of the messages.
-pub(crate) const VERSION: u16 = 2;
+pub(crate) const VERSION: u16 = 3;
 /// Longest frame towards a worker: a message to sign, and what is said about it.
 pub(crate) const REQUEST_MAX: usize = keys::MESSAGE_MAX + 64 * 1024;
 /// Longest frame from a worker: a sealed text, and what is said about it. What is in there may be a vendor's doing, so it

@@ -95,7 +95,7 @@ impl Worker {
             return Err(io::Error::other("the server speaks another version"));
         }
         confine::bound(hello.bounds)?;
-        let local = Local::new(hello.name, hello.path, hello.parameters);
+        let local = Local::new(hello.name, hello.path, hello.parameters, hello.keys_for_every_use);
         out.send(&FromWorker::Ready { version: wire::VERSION })?;
         Ok(Self { local, tokens: HashMap::new(), out: Arc::clone(out) })
     }
