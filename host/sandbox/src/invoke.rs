@@ -1,5 +1,7 @@
 //! One entry into a guest: in with a grant, out with an outcome.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use meter::{Bound, Entry, Used};

@@ -15,6 +15,7 @@ pub mod conformance;
 pub mod fakekms;
 pub mod localstack;
 pub mod moto;
+pub mod kryoptic;
 pub mod openssl;
 pub mod peer;
 pub mod softhsm;

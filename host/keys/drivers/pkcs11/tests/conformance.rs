@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keys::{Curve, Driver, Hash, Libraries, Library, Locator, Provider, Scheme, Sealing};
 use keys_testing::conformance::{self, Home, Row, Sort};
+use keys_testing::kryoptic::Kryoptic;
 use keys_testing::openssl::{Folder, tempdir};
 use keys_testing::softhsm::{self, LIBRARY, PIN, Token};
 use keys_testing::tpm::{self, Tpm};
@@ -148,6 +149,23 @@ async fn nss_keeps_every_promise() {
         one_for_all: true,
     };
     is_as_written("NSS softokn", &conformance::all(&home).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kryoptic_keeps_every_promise() {
+    let token = Kryoptic::new("kryoptic");
+    let settings = Settings { environment: token.environment(), ..Settings::default() };
+    let home = Tokens {
+        library: Kryoptic::library(),
+        label: "kryoptic".into(),
+        pin: PIN.into(),
+        settings,
+        sorts: |sort| sort != Sort::Ed25519,
+        signs: |_| true,
+        crowd: 64,
+        one_for_all: true,
+    };
+    is_as_written("kryoptic", &conformance::all(&home).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
