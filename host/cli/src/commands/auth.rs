@@ -1,7 +1,7 @@
 //! `auth`.
 
 use super::mounts::{MountOptions, Mounts};
-use super::{login, path_help};
+use super::{login, moving, path_help};
 use crate::Error;
 use crate::environment::Environment;
 use crate::session::{Act, Asking, Exit, Run, Session, WELL, mount, trimmed};
@@ -20,6 +20,9 @@ pub enum Auth {
     /// Lists the mounts.
     #[command(after_help = "Examples:\n  innkeeper auth list -detailed")]
     List(Asking<List>),
+    /// Moves a mount to another path, also of another namespace.
+    #[command(after_help = "Examples:\n  innkeeper auth move ci/ pipelines/")]
+    Move(Asking<Move>),
     /// Changes the options of a mount.
     #[command(after_help = "Examples:\n  innkeeper auth tune -default-lease-ttl=1h ci/")]
     Tune(Asking<Tune>),
@@ -34,6 +37,7 @@ impl Auth {
             Self::Enable(asking) => asking.run(environment, terminal),
             Self::Disable(asking) => asking.run(environment, terminal),
             Self::List(asking) => asking.run(environment, terminal),
+            Self::Move(asking) => asking.run(environment, terminal),
             Self::Tune(asking) => asking.run(environment, terminal),
             Self::Help(asking) => asking.run(environment, terminal),
         }
@@ -94,6 +98,22 @@ pub struct List {
 impl Act for List {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         Mounts::METHODS.list(session, self.detailed)
+    }
+}
+
+/// A mount that goes elsewhere.
+#[derive(Debug, clap::Args)]
+pub struct Move {
+    /// From where.
+    pub from: String,
+    /// Whereto.
+    pub to: String,
+}
+
+impl Act for Move {
+    fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
+        let place = |path: &str| format!("auth/{}/", below(path));
+        moving::moves(session, "auth method", &place(&self.from), &place(&self.to))
     }
 }
 

@@ -1,21 +1,11 @@
 //! `secrets`.
 
-use std::time::{Duration, Instant};
-
-use serde_json::{Value, json};
-
 use super::mounts::{MountOptions, Mounts};
+use super::moving;
 use crate::Error;
-use crate::client::Ask;
 use crate::environment::Environment;
-use crate::output::one_line;
 use crate::session::{Act, Asking, Exit, Run, Session, mount, trimmed};
 use crate::terminal::Terminal;
-
-/// How often it is asked whether a mount has moved.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Longest wait for a mount to move.
-const MOVE_MAX: Duration = Duration::from_secs(600);
 
 /// Secrets engines.
 #[derive(Debug, clap::Subcommand)]
@@ -116,31 +106,7 @@ pub struct Move {
 
 impl Act for Move {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let (from, to) = (mount(&self.from), mount(&self.to));
-        let doing = format!("moving secrets engine {from} to {to}");
-        let ask = Ask::post("sys/remount", &json!({ "from": from, "to": to }));
-        let id = session.data(ask, &doing)?["migration_id"].as_str().unwrap_or_default().to_owned();
-        let id = one_line(&id);
-        session.terminal.line(&format!("Started moving secrets engine {from} to {to}, with migration ID {id}"))?;
-        let until = Instant::now() + MOVE_MAX;
-        loop {
-            let status = session.data(Ask::get(&format!("sys/remount/status/{id}")), &doing)?;
-            match status.pointer("/migration_info/status").and_then(Value::as_str) {
-                Some("success") => {
-                    let text = format!("Finished moving secrets engine {from} to {to}, with migration ID {id}");
-                    return session.success(&text);
-                }
-                Some("failure") => {
-                    let text = "the server could not move it: its log says why";
-                    return Err(Error::Unreadable(text.into()).during(doing));
-                }
-                _ if Instant::now() > until => {
-                    let text = format!("it still moves: read sys/remount/status/{id} later");
-                    return Err(Error::Unreadable(text).during(doing));
-                }
-                _ => std::thread::sleep(LOOK_EVERY),
-            }
-        }
+        moving::moves(session, "secrets engine", &mount(&self.from), &mount(&self.to))
     }
 }
 

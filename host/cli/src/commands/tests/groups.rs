@@ -43,6 +43,9 @@ fn auth_methods_are_mounted_like_engines() {
     let (line, body, said) = asked(&["auth", "enable", "-path=auth/ci", "approle"], (204, ""));
     assert_eq!((line.as_str(), body), ("POST /v1/sys/auth/ci", json!({"type": "approle", "config": {}})));
     assert_eq!(said, "Success! Enabled approle auth method at: ci/\n");
+    let moved = r#"{"data": {"migration_id": "m1", "migration_info": {"status": "success"}}}"#;
+    let said = asked(&["auth", "move", "ci", "auth/new/"], (200, moved)).2;
+    assert!(said.ends_with("Finished moving auth method auth/ci/ to auth/new/, with migration ID m1\n"), "{said}");
     assert_eq!(asked(&["auth", "disable", "ci/"], (204, "")).0, "DELETE /v1/sys/auth/ci");
     assert_eq!(
         asked(&["auth", "tune", "-default-lease-ttl=1h", "ci"], (204, "")).1,
