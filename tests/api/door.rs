@@ -145,6 +145,11 @@ fn a_form_is_read_like_a_json_object() {
     let headers = [("X-Vault-Token", ROOT), ("Content-Type", "application/x-www-form-urlencoded")];
     let answer = server.send_bytes("POST", "echo/say", &headers, b"text=a%20b&times=2".to_vec());
     assert_eq!(answer.json["data"]["text"], "a ba b");
+    // As curl sends what is meant to be JSON.
+    let answer = server.send_bytes("POST", "echo/say", &headers, b" {\"text\":\"a\"}".to_vec());
+    assert_eq!(answer.json["data"]["text"], "a");
+    let answer = server.send_bytes("POST", "echo/say", &headers, b"[\"text=a\"]".to_vec());
+    assert!(answer.status == 400 && answer.error().contains("not a JSON object"), "{}", answer.text);
 }
 
 #[test]

@@ -75,8 +75,9 @@ impl Head {
     /// The request with its body, or what brings it.
     pub fn arrival(self, id: String, client: Client, body: Vec<u8>, upload: Option<Stream>) -> Result<Arrival, Fault> {
         let Self { operation, path, namespace, token, query, content_type, media, headers, wrap_ttl, help } = self;
-        // curl sends JSON under the form's media type unless told otherwise; a form never begins with a brace.
-        let is_form = media == FORM && operation.has_body() && !body.trim_ascii_start().starts_with(b"{");
+        // curl sends JSON under the form's media type unless told otherwise; a form begins with neither brace nor bracket.
+        let is_json = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+        let is_form = media == FORM && operation.has_body() && !is_json;
         let body = if is_form { form_body(&body)? } else { body };
         let Client { peer, certificate: client_certificate, .. } = client;
         Ok(Arrival {
