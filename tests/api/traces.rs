@@ -120,7 +120,7 @@ fn what_a_policy_said_is_a_part_of_its_request_and_a_tick_is_a_trace_of_its_own(
     let runtime = Runtime::new().unwrap();
     let receiver = runtime.block_on(Receiver::plain(Manner::Takes));
     let server = Server::start_with(&telemetry(&receiver).replace("ratio = 0", "ratio = 1"), &[]);
-    assert_eq!(server.call("POST", "sys/mounts/ca", json!({"type": "pki"})).status, 204);
+    assert_eq!(server.call("POST", "sys/auth/approle", json!({"type": "approle"})).status, 204);
     let policy = json!({"policy": "'h1dden'", "paths": "auth/token/lookup-self", "enforcement_level": "hard-mandatory"});
     assert_eq!(server.call("POST", "sys/policies/egp/strict", policy).status, 204);
     let token = server.call("POST", "auth/token/create", json!({"policies": ["default"]}));
@@ -140,7 +140,7 @@ fn what_a_policy_said_is_a_part_of_its_request_and_a_tick_is_a_trace_of_its_own(
     let request = spans.iter().find(|span| span.id == judged.parent);
     assert!(request.is_none_or(|request| request.name == "read auth/token/lookup-self"), "{request:?}");
     let tick = one(&spans, "tick");
-    assert_eq!((tick.parent.as_str(), tick.says["innkeeper.mount.type"].as_str()), ("", "pki"));
+    assert_eq!((tick.parent.as_str(), tick.says["innkeeper.mount.type"].as_str()), ("", "approle"));
     let guest = spans.iter().find(|span| span.parent == tick.id).unwrap_or_else(|| panic!("{spans:#?}"));
     assert_eq!(guest.says["innkeeper.engine.export"], "tick");
     assert!(!format!("{spans:?}").contains("h1dden"));

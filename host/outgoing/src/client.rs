@@ -127,7 +127,7 @@ impl Outgoing {
         let host = url.host_str().unwrap_or_default().to_owned();
         let headers = told(headers(&question.headers)?, question.told);
         if question.body.len() > size_max {
-            return Err(Failure::invalid(format!("body: at most {size_max} bytes")));
+            return Err(Failure::invalid(format!("body: at most {}", words(size_max))));
         }
         let busy = |_| Failure::new(Reason::TooMany, "too many questions to other servers at once");
         let _place = self.places.try_acquire().map_err(busy)?;
@@ -198,6 +198,14 @@ impl Outgoing {
     }
 }
 
+/// A size as people read it.
+fn words(size: usize) -> String {
+    match (size >> 20, size % (1 << 20)) {
+        (mebibytes @ 1.., 0) => format!("{mebibytes} MiB"),
+        _ => format!("{size} bytes"),
+    }
+}
+
 async fn exchange(request: reqwest::RequestBuilder, host: &str, size_max: usize) -> Result<Answer, Failure> {
     let mut answer = request.send().await.map_err(|error| Failure::of(error, host))?;
     let status = answer.status().as_u16();
@@ -207,7 +215,7 @@ async fn exchange(request: reqwest::RequestBuilder, host: &str, size_max: usize)
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::of(error, host))? {
         if body.len() + chunk.len() > size_max {
-            return Err(Failure::new(Reason::TooLarge, format!("{host}: the answer has more than {size_max} bytes")));
+            return Err(Failure::new(Reason::TooLarge, format!("{host}: the answer has more than {}", words(size_max))));
         }
         body.extend_from_slice(&chunk);
     }
