@@ -121,7 +121,8 @@ fn what_a_policy_said_is_a_part_of_its_request_and_a_tick_is_a_trace_of_its_own(
     let receiver = runtime.block_on(Receiver::plain(Manner::Takes));
     let server = Server::start_with(&telemetry(&receiver).replace("ratio = 0", "ratio = 1"), &[]);
     assert_eq!(server.call("POST", "sys/auth/approle", json!({"type": "approle"})).status, 204);
-    let policy = json!({"policy": "'h1dden'", "paths": "auth/token/lookup-self", "enforcement_level": "hard-mandatory"});
+    let policy =
+        json!({"policy": "'h1dden'", "paths": "auth/token/lookup-self", "enforcement_level": "hard-mandatory"});
     assert_eq!(server.call("POST", "sys/policies/egp/strict", policy).status, 204);
     let token = server.call("POST", "auth/token/create", json!({"policies": ["default"]}));
     let token = token.json["auth"]["client_token"].as_str().unwrap().to_owned();
@@ -136,7 +137,10 @@ fn what_a_policy_said_is_a_part_of_its_request_and_a_tick_is_a_trace_of_its_own(
     }
     let judged = one(&spans, "policy");
     assert_eq!(judged.says["innkeeper.policy.name"], "strict");
-    assert_eq!((judged.says["innkeeper.policy.language"].as_str(), judged.says["innkeeper.policy.verdict"].as_str()), ("cel", "deny"));
+    assert_eq!(
+        (judged.says["innkeeper.policy.language"].as_str(), judged.says["innkeeper.policy.verdict"].as_str()),
+        ("cel", "deny")
+    );
     let request = spans.iter().find(|span| span.id == judged.parent);
     assert!(request.is_none_or(|request| request.name == "read auth/token/lookup-self"), "{request:?}");
     let tick = one(&spans, "tick");

@@ -81,7 +81,7 @@ fn two_nodes_that_use_an_absent_key_at_once_make_one() {
                     // SoftHSM fails now and then to read what another process writes just then: clients come back.
                     let away = |answer: &harness::Answer| answer.status == 503;
                     let first = sign();
-                    let again = (0..20).map(|_| {
+                    let again = (0..60).map(|_| {
                         std::thread::sleep(Duration::from_millis(200));
                         sign()
                     });

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use harness::{Folder, HOSTILE, Server};
 use serde_json::{Value, json};
 
-use crate::plugins::sha256;
 use crate::hostile::{Hostile, a_bystander_is_served, failed_with, server};
+use crate::plugins::sha256;
 
 #[test]
 fn a_secrets_engine_asks_nobody_until_its_mount_is_granted_hosts_and_then_only_those_of_the_operator() {

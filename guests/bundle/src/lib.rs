@@ -64,5 +64,4 @@ pub static SIGNER: Bundled = bundled!("signer");
 pub static USERPASS: Bundled = bundled!("userpass");
 
 /// All of them.
-pub static ALL: &[&Bundled] =
-    &[&APPROLE, &CEL, &CERT, &ECHO, &JWT, &KUBERNETES, &KV, &PKI, &REGO, &SIGNER, &USERPASS];
+pub static ALL: &[&Bundled] = &[&APPROLE, &CEL, &CERT, &ECHO, &JWT, &KUBERNETES, &KV, &PKI, &REGO, &SIGNER, &USERPASS];

@@ -215,7 +215,10 @@ async fn exchange(request: reqwest::RequestBuilder, host: &str, size_max: usize)
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::of(error, host))? {
         if body.len() + chunk.len() > size_max {
-            return Err(Failure::new(Reason::TooLarge, format!("{host}: the answer has more than {}", words(size_max))));
+            return Err(Failure::new(
+                Reason::TooLarge,
+                format!("{host}: the answer has more than {}", words(size_max)),
+            ));
         }
         body.extend_from_slice(&chunk);
     }

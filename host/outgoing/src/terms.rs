@@ -36,7 +36,8 @@ impl Terms {
     /// The authorities that are trusted: those that were granted, or else those that the question names.
     pub(crate) fn authorities(&self, asked: Option<String>) -> Result<Option<String>, Failure> {
         if self.ca_pem.is_some() && asked.is_some() {
-            let why = "ca_pem: this mount was granted the certificate authorities that it trusts, and may name no others";
+            let why =
+                "ca_pem: this mount was granted the certificate authorities that it trusts, and may name no others";
             return Err(Failure::new(Reason::NotAllowed, format!("{why} (powers.http_out_ca_pem)")));
         }
         Ok(self.ca_pem.clone().or(asked))

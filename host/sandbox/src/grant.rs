@@ -75,13 +75,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            usages: Usages::ALL,
-            memory: MEMORY_MAX,
-            storage: None,
-            cpu: CPU_MAX,
-            log_lines: LOG_LINES_MAX,
-        }
+        Self { usages: Usages::ALL, memory: MEMORY_MAX, storage: None, cpu: CPU_MAX, log_lines: LOG_LINES_MAX }
     }
 }
 

@@ -13,9 +13,9 @@
 pub mod azure;
 pub mod conformance;
 pub mod fakekms;
+pub mod kryoptic;
 pub mod localstack;
 pub mod moto;
-pub mod kryoptic;
 pub mod openssl;
 pub mod peer;
 pub mod softhsm;
