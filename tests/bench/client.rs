@@ -26,6 +26,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(120);
 pub(crate) struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// How long the last answer is.
+    filled: usize,
 }
 
 impl Client {
@@ -33,7 +35,7 @@ impl Client {
         let stream = server.connect();
         stream.set_nodelay(true).expect("a connection without delays");
         stream.set_read_timeout(Some(ANSWER_MAX)).expect("a connection that waits");
-        Self { stream, buffer: vec![0; 64 << 10] }
+        Self { stream, buffer: vec![0; 64 << 10], filled: 0 }
     }
 
     /// The same with little memory of its own: for small answers.
@@ -44,16 +46,23 @@ impl Client {
     /// Sends a request as [`request`] made it; says the status of the answer.
     pub(crate) fn send(&mut self, request: &[u8]) -> u16 {
         self.stream.write_all(request).expect("the server reads");
-        let mut filled = 0;
+        self.filled = 0;
         loop {
-            let read = self.stream.read(&mut self.buffer[filled..]).expect("the server answers");
+            let read = self.stream.read(&mut self.buffer[self.filled..]).expect("the server answers");
             assert!(read > 0, "the server closed the connection");
-            filled += read;
-            if whole_length(&self.buffer[..filled]).is_some_and(|whole| filled >= whole) {
+            self.filled += read;
+            if whole_length(&self.buffer[..self.filled]).is_some_and(|whole| self.filled >= whole) {
                 let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|text| text.parse().ok());
                 return status.expect("a status line");
             }
         }
+    }
+}
+
+impl Client {
+    /// The last answer, or the beginning of it.
+    fn answer(&self) -> String {
+        String::from_utf8_lossy(&self.buffer[..self.filled]).into_owned()
     }
 }
 
@@ -99,7 +108,8 @@ pub(crate) fn load_each(
                     let (mut client, mut answered) = (Client::new(server), 0);
                     let request = request(number);
                     while Instant::now() < until {
-                        assert!(matches!(client.send(&request), 200 | 204));
+                        let status = client.send(&request);
+                        assert!(matches!(status, 200 | 204), "{}", client.answer());
                         answered += 1;
                     }
                     answered
