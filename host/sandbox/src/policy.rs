@@ -61,6 +61,13 @@ pub enum Verdict {
 #[error("{0}")]
 pub struct Unjudged(pub String);
 
+/// An entry that came to nothing.
+struct Lost {
+    why: Unjudged,
+    /// It used more of a processor than it had.
+    of_time: bool,
+}
+
 impl PolicyGuest {
     /// The same, telling this meter how entries end.
     #[must_use]
@@ -93,7 +100,7 @@ impl PolicyGuest {
         let said = self.enter("", Limits::default(), Instant::now() + READING_MAX, |exports, store| {
             Box::pin(async move { exports.call_describe(store).await })
         });
-        let said = said.await.map_err(|unjudged| LoadError::silent(&unjudged.0))?;
+        let said = said.await.map_err(|lost| LoadError::silent(&lost.why.0))?;
         Ok((said.name, said.version, said.about))
     }
 
@@ -104,10 +111,11 @@ impl PolicyGuest {
         let checked = self.enter(&self.name, limits, Instant::now() + READING_MAX, |exports, store| {
             Box::pin(async move { exports.call_check(store, &text).await })
         });
-        checked.await?.map_err(|wrong| Unjudged(told(&wrong, TEXT_MAX)))
+        checked.await.map_err(|lost| lost.why)?.map_err(|wrong| Unjudged(told(&wrong, TEXT_MAX)))
     }
 
-    /// Judges by a policy that was checked, in the time of a processor that is given for it.
+    /// Judges by a policy that was checked, in the time of a processor that is given for it. One that takes longer is tried
+    /// once more: on a machine that shares its processors with others, the kernel now and then counts what those took.
     pub async fn evaluate(
         &self,
         text: &str,
@@ -115,15 +123,30 @@ impl PolicyGuest {
         cpu: Option<Duration>,
         deadline: Instant,
     ) -> Result<Verdict, Unjudged> {
-        let (text, question) = (text.to_owned(), Arc::clone(question));
-        let judged = self.enter(&self.name, limits(cpu.unwrap_or(JUDGING_CPU)), deadline, |exports, store| {
-            Box::pin(async move { exports.call_evaluate(store, &text, &question).await })
-        });
-        match judged.await? {
+        let limits = limits(cpu.unwrap_or(JUDGING_CPU));
+        let judged = match self.judged(text, question, limits.clone(), deadline).await {
+            Err(lost) if lost.of_time => self.judged(text, question, limits, deadline).await,
+            judged => judged,
+        };
+        match judged.map_err(|lost| lost.why)? {
             Ok(wit::Verdict::Allow) => Ok(Verdict::Allow),
             Ok(wit::Verdict::Deny(reason)) => Ok(Verdict::Deny(told(&reason, REASON_MAX))),
             Err(why) => Err(Unjudged(told(&why, REASON_MAX))),
         }
+    }
+
+    async fn judged(
+        &self,
+        text: &str,
+        question: &Arc<wit::Question>,
+        limits: Limits,
+        deadline: Instant,
+    ) -> Result<Result<wit::Verdict, String>, Lost> {
+        let (text, question) = (text.to_owned(), Arc::clone(question));
+        let judged = self.enter(&self.name, limits, deadline, |exports, store| {
+            Box::pin(async move { exports.call_evaluate(store, &text, &question).await })
+        });
+        judged.await
     }
 
     /// One entry, in a fresh instance without any powers.
@@ -133,7 +156,7 @@ impl PolicyGuest {
         limits: Limits,
         deadline: Instant,
         call: impl for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> Called<'a, T> + Send + 'static,
-    ) -> Result<T, Unjudged> {
+    ) -> Result<T, Lost> {
         let (state, instance) = (State::alone(limits, deadline), self.instance.clone());
         let entered = entry::enter((&self.engine, &self.aside), state, |store| {
             Box::pin(async move {
@@ -142,14 +165,17 @@ impl PolicyGuest {
             })
         });
         let Some(Entered { ending, taken: Taken { busy, all, .. }, mut state }) = entered.await else {
-            return Err(Unjudged("the server is about to end".to_owned()));
+            return Err(Lost { why: Unjudged("the server is about to end".to_owned()), of_time: false });
         };
         let (entry, ended) = match ending {
             Ok(Ok(value)) => (Entry::Answered, Ok(value)),
-            Ok(Err(trap)) => (Entry::Trapped, Err(trapped(&trap, &state))),
+            Ok(Err(trap)) => {
+                let of_time = matches!(trap.downcast_ref(), Some(Ended::Cpu(_)));
+                (Entry::Trapped, Err(Lost { why: trapped(&trap, &state), of_time }))
+            }
             Err(_elapsed) => {
                 state.met(Bound::Deadline);
-                (Entry::Late, Err(Unjudged(Ended::Deadline.to_string())))
+                (Entry::Late, Err(Lost { why: Unjudged(Ended::Deadline.to_string()), of_time: false }))
             }
         };
         if !kind.is_empty() {
