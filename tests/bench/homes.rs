@@ -150,7 +150,7 @@ pub(crate) fn hanging() {
             std::fs::remove_file(&flag).expect("the flag");
         });
         // Until a worker signs again.
-        while client.send(&signing("bad-k")) != 200 {
+        while Client::new(&server).send(&signing("bad-k")) != 200 {
             std::thread::sleep(Duration::from_millis(200));
         }
     }
