@@ -15,7 +15,7 @@ use std::sync::Arc;
 use cel::Value;
 use cel::objects::{Key, Map};
 use chrono::DateTime;
-use innkeeper_guest::policy::{Act, KeyUse, Operation, Place, Principal, Question, RequestFacts};
+use innkeeper_guest::policy::{Act, KeyUse, Place, Principal, Question, RequestFacts};
 
 /// The variables.
 pub(crate) fn of(question: &Question) -> Result<[(&'static str, Value); 5], String> {
@@ -37,7 +37,7 @@ fn request_of(facts: &RequestFacts) -> Result<Value, String> {
     let parameters = serde_json::from_str(&facts.parameters).map_err(|error| format!("the parameters: {error}"))?;
     let seconds = facts.wrap_ttl.map_or(Value::Null, number);
     Ok(map([
-        ("operation", text(operation(facts.operation))),
+        ("operation", text(facts.operation.name())),
         ("path", text(&facts.path)),
         ("parameters", json(parameters)),
         ("wrap_ttl", seconds),
@@ -82,17 +82,6 @@ fn key_of(key: &KeyUse) -> Value {
         ("digest_length", number(key.digest.len() as u64 / 2)),
         ("input_length", number(key.input_length)),
     ])
-}
-
-fn operation(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Read => "read",
-        Operation::List => "list",
-        Operation::Create => "create",
-        Operation::Update => "update",
-        Operation::Patch => "patch",
-        Operation::Delete => "delete",
-    }
 }
 
 fn time(seconds: u64) -> Result<Value, String> {

@@ -9,7 +9,7 @@
 //! - `input.key`: `name`, `namespace`, `uuid`, `home`, `type`, `usage`, `algorithm`, `digest`, `digest_length` in bytes,
 //!   `input_length`; `null` where it is a request that is judged.
 
-use innkeeper_guest::policy::{Act, KeyUse, Operation, Place, Principal, Question, RequestFacts};
+use innkeeper_guest::policy::{Act, KeyUse, Place, Principal, Question, RequestFacts};
 use regorus::Value;
 use serde_json::{Map, Value as Json, json};
 
@@ -34,7 +34,7 @@ fn request_of(facts: &RequestFacts) -> Result<Json, String> {
     let parameters: Json =
         serde_json::from_str(&facts.parameters).map_err(|error| format!("the parameters: {error}"))?;
     Ok(json!({
-        "operation": operation(facts.operation),
+        "operation": facts.operation.name(),
         "path": facts.path,
         "parameters": parameters,
         "wrap_ttl": facts.wrap_ttl,
@@ -79,17 +79,6 @@ fn key_of(key: &KeyUse) -> Json {
         "digest_length": key.digest.len() / 2,
         "input_length": key.input_length,
     })
-}
-
-fn operation(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Read => "read",
-        Operation::List => "list",
-        Operation::Create => "create",
-        Operation::Update => "update",
-        Operation::Patch => "patch",
-        Operation::Delete => "delete",
-    }
 }
 
 fn pairs(pairs: &[(String, String)]) -> Map<String, Json> {

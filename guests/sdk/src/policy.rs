@@ -56,6 +56,20 @@ pub mod generated {
 
 use generated::exports::innkeeper::engine::evaluation as wit;
 
+impl Operation {
+    /// Its name, as policies in all languages write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::List => "list",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// A language of policies.
 pub trait Policy {
     /// The name that policies are written for, `[a-z][a-z0-9-]{0,62}`.
