@@ -8,8 +8,7 @@ use model::{Fault, Id, Kind};
 use sandbox::Guest;
 use serde::{Deserialize, Serialize};
 use tenancy::{Mount, Tree, host_drawer};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::corridor::{Rooms, now, stored};
@@ -40,34 +39,23 @@ impl Claim {
     }
 }
 
-/// What is under way. It ends when this is dropped.
-struct Working {
-    tasks: JoinSet<()>,
-    places: Arc<Semaphore>,
-}
-
-impl Working {
-    fn new() -> Self {
-        Self { tasks: JoinSet::new(), places: Arc::new(Semaphore::new(AT_ONCE)) }
-    }
-
-    /// Lets go of what has ended.
-    fn tidy(&mut self) {
-        while let Some(ended) = self.tasks.try_join_next() {
-            if let Err(error) = ended {
-                tracing::error!(%error, "the periodic work of an engine broke off");
-            }
-        }
+/// Tells of work that broke off.
+fn tell(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "the periodic work of an engine broke off");
     }
 }
 
 /// Does what is due, as long as the node is open.
 pub(crate) async fn run(open: Weak<Open>) {
-    let (mut later, mut working) = (Later::new(), Working::new());
+    // What is under way ends when this is dropped.
+    let (mut later, mut working) = (Later::new(), JoinSet::new());
     loop {
         tokio::time::sleep(LOOK).await;
         let Some(open) = open.upgrade() else { return };
-        working.tidy();
+        while let Some(ended) = working.try_join_next() {
+            tell(ended);
+        }
         tokio::select! {
             done = look(&open, &mut later, &mut working) => {
                 if let Err(error) = done {
@@ -80,7 +68,7 @@ pub(crate) async fn run(open: Weak<Open>) {
 }
 
 /// Begins what is due.
-async fn look(open: &Arc<Open>, later: &mut Later, working: &mut Working) -> Result<(), Fault> {
+async fn look(open: &Arc<Open>, later: &mut Later, working: &mut JoinSet<()>) -> Result<(), Fault> {
     later.retain(|_, due| *due > Instant::now());
     let rooms = &open.rooms;
     let mut transaction = rooms.store.begin().await.map_err(stored)?;
@@ -103,7 +91,11 @@ async fn look(open: &Arc<Open>, later: &mut Later, working: &mut Working) -> Res
             continue;
         }
         // Work is not taken from other nodes before there is a place for it.
-        let Ok(place) = Arc::clone(&working.places).acquire_owned().await else { return Ok(()) };
+        while working.len() >= AT_ONCE
+            && let Some(ended) = working.join_next().await
+        {
+            tell(ended);
+        }
         let claimed = rooms.claim(mount).await;
         let rest = match &claimed {
             Ok(Some(rest)) => *rest,
@@ -118,12 +110,11 @@ async fn look(open: &Arc<Open>, later: &mut Later, working: &mut Working) -> Res
             Err(error) => return Err(error),
         }
         let (open, tree, mount) = (Arc::clone(open), Arc::clone(&tree), Arc::clone(mount));
-        working.tasks.spawn(async move {
+        working.spawn(async move {
             tokio::select! {
                 () = open.rooms.let_work(&tree, &guest, &mount) => {}
                 () = open.until_sealed() => {}
             }
-            drop(place);
         });
     }
     Ok(())
