@@ -1,7 +1,7 @@
 //! `auth`.
 
 use super::mounts::{MountOptions, Mounts};
-use super::{login, moving, path_help};
+use super::{login, path_help};
 use crate::Error;
 use crate::environment::Environment;
 use crate::session::{Act, Asking, Exit, Run, Session, WELL, mount, trimmed};
@@ -113,7 +113,7 @@ pub struct Move {
 impl Act for Move {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let place = |path: &str| format!("auth/{}/", below(path));
-        moving::moves(session, "auth method", &place(&self.from), &place(&self.to))
+        Mounts::METHODS.moves(session, &place(&self.from), &place(&self.to))
     }
 }
 

@@ -9,7 +9,6 @@ mod logical;
 mod login;
 mod managed_keys;
 mod mounts;
-mod moving;
 mod namespace;
 mod operator;
 mod path_help;

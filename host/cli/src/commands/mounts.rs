@@ -1,11 +1,18 @@
 //! What mounts of engines and of auth methods have in common: their options, how they come and go, and their table.
 
-use serde_json::{Map, Value};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
 
 use crate::client::Ask;
-use crate::output::{objects, words};
+use crate::output::{objects, one_line, words};
 use crate::session::{Exit, Session, put};
 use crate::{Error, input};
+
+/// How often it is asked whether a mount has moved.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Longest wait for a mount to move.
+const MOVE_MAX: Duration = Duration::from_secs(600);
 
 /// Mounts of one kind.
 pub(super) struct Mounts {
@@ -128,6 +135,34 @@ impl Mounts {
         let ask = Ask::post(&format!("{}/{path}/tune", self.at), &Value::Object(fields));
         let what = self.what;
         session.order(ask, &format!("tuning {what} {path}/"), &format!("Tuned the {what} at: {path}/"))
+    }
+
+    /// Moves a mount, and waits until it has moved. The paths are those of `sys/remount`.
+    pub(super) fn moves(&self, session: &mut Session<'_>, from: &str, to: &str) -> Result<Exit, Error> {
+        let what = self.what;
+        let doing = format!("moving {what} {from} to {to}");
+        let ask = Ask::post("sys/remount", &json!({ "from": from, "to": to }));
+        let id = session.data(ask, &doing)?["migration_id"].as_str().unwrap_or_default().to_owned();
+        let id = one_line(&id);
+        session.terminal.line(&format!("Started moving {what} {from} to {to}, with migration ID {id}"))?;
+        let until = Instant::now() + MOVE_MAX;
+        loop {
+            let status = session.data(Ask::get(&format!("sys/remount/status/{id}")), &doing)?;
+            match status.pointer("/migration_info/status").and_then(Value::as_str) {
+                Some("success") => {
+                    return session.success(&format!("Finished moving {what} {from} to {to}, with migration ID {id}"));
+                }
+                Some("failure") => {
+                    let text = "the server could not move it: its log says why";
+                    return Err(Error::Unreadable(text.into()).during(doing));
+                }
+                _ if Instant::now() > until => {
+                    let text = format!("it still moves: read sys/remount/status/{id} later");
+                    return Err(Error::Unreadable(text).during(doing));
+                }
+                _ => std::thread::sleep(LOOK_EVERY),
+            }
+        }
     }
 
     /// All mounts by their paths.

@@ -1,7 +1,6 @@
 //! `secrets`.
 
 use super::mounts::{MountOptions, Mounts};
-use super::moving;
 use crate::Error;
 use crate::environment::Environment;
 use crate::session::{Act, Asking, Exit, Run, Session, mount, trimmed};
@@ -106,7 +105,7 @@ pub struct Move {
 
 impl Act for Move {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        moving::moves(session, "secrets engine", &mount(&self.from), &mount(&self.to))
+        Mounts::ENGINES.moves(session, &mount(&self.from), &mount(&self.to))
     }
 }
 
