@@ -69,16 +69,6 @@ fn hosts(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
     Ok(hosts)
 }
 
-fn methods(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
-    let words = params::list(fields, "http_out_methods")?.unwrap_or_default();
-    let known = |word: &String| {
-        let names = || Method::ALL.map(Method::name).join(", ");
-        let wrong = || Fault::invalid(format!("powers.http_out_methods: {word:?} is not a method; use {}", names()));
-        Method::parse(word).map(|method| method.name().to_owned()).ok_or_else(wrong)
-    };
-    words.iter().map(known).collect()
-}
-
 fn authorities(fields: &Map<String, Value>) -> Result<Option<String>, Fault> {
     let Some(pem) = params::text(fields, "http_out_ca_pem")? else { return Ok(None) };
     let wrong = |error: outgoing::Failure| Fault::invalid(format!("powers.http_out_{error}"));
@@ -90,14 +80,29 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn usages(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
-    let words = params::list(fields, "managed_key_usages")?.unwrap_or_default();
+/// A list of words of one kind, as they are written properly. `what` is what one of them is.
+fn words<T: Copy>(
+    fields: &Map<String, Value>,
+    field: &str,
+    what: &str,
+    (all, name): (&[T], fn(T) -> &'static str),
+    parse: fn(&str) -> Option<T>,
+) -> Result<Vec<String>, Fault> {
+    let words = params::list(fields, field)?.unwrap_or_default();
     let known = |word: &String| {
-        let names = || Usage::ALL.map(Usage::name).join(", ");
-        let wrong = || Fault::invalid(format!("powers.managed_key_usages: {word:?} is not a usage; use {}", names()));
-        Usage::parse(word).map(|usage| usage.name().to_owned()).ok_or_else(wrong)
+        let names = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
+        let wrong = || Fault::invalid(format!("powers.{field}: {word:?} is not a {what}; use {}", names()));
+        parse(word).map(|one| name(one).to_owned()).ok_or_else(wrong)
     };
     words.iter().map(known).collect()
+}
+
+fn methods(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
+    words(fields, "http_out_methods", "method", (&Method::ALL, Method::name), Method::parse)
+}
+
+fn usages(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
+    words(fields, "managed_key_usages", "usage", (&Usage::ALL, Usage::name), Usage::parse)
 }
 
 fn number(fields: &Map<String, Value>, name: &str, least: u64, most: u64) -> Result<Option<u64>, Fault> {
