@@ -129,9 +129,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Config, Error> {
     let mut config = Config::default();
     for path in paths {
         for file in files(path)? {
-            let text = text(&file)?;
-            let name = file.display().to_string();
-            Reader { file: &name, config: &mut config }.top(parse(&file, &text)?)?;
+            config.add(&file, &text(&file)?)?;
         }
         if config.default_lease_ttl > config.max_lease_ttl {
             let wanted = "must not be longer than max_lease_ttl".to_owned();
@@ -139,6 +137,15 @@ pub fn read(paths: &[PathBuf]) -> Result<Config, Error> {
         }
     }
     Ok(config)
+}
+
+impl Config {
+    /// Takes what one file says, JSON if its name ends so and HCL otherwise: blocks are added, values override what was
+    /// said before.
+    pub fn add(&mut self, file: &Path, text: &str) -> Result<(), Error> {
+        let name = file.display().to_string();
+        Reader { file: &name, config: self }.top(parse(file, text)?)
+    }
 }
 
 fn unreadable(path: &Path, reason: impl ToString) -> Error {
