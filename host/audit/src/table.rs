@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{Fault, Id, Kind, MountPath};
+use model::{Fault, Id, MountPath};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use storage::{Drawer, Transaction};
@@ -119,7 +119,7 @@ impl Table {
     pub(crate) async fn version(
         transaction: &Transaction,
     ) -> Result<(Option<u64>, impl FnOnce() -> Result<Self, Fault>), Fault> {
-        let found = transaction.peek_versioned(&drawer(), RECORD).await.map_err(stored)?;
+        let found = transaction.peek_versioned(&drawer(), RECORD).await?;
         let version = found.as_ref().map_or(Some(0), |(_, version)| *version);
         let read = move || match found {
             None => Ok(Self::default()),
@@ -131,11 +131,11 @@ impl Table {
 
     /// The table, to be changed: it must be the same at commit.
     pub(crate) async fn read(transaction: &mut Transaction) -> Result<Self, Fault> {
-        Ok(transaction.get_json(&drawer(), RECORD).await.map_err(stored)?.unwrap_or_default())
+        Ok(transaction.get_json(&drawer(), RECORD).await?.unwrap_or_default())
     }
 
     pub(crate) fn write(&self, transaction: &mut Transaction) -> Result<(), Fault> {
-        transaction.put_json(&drawer(), RECORD, self).map_err(stored)
+        transaction.put_json(&drawer(), RECORD, self).map_err(Fault::from)
     }
 
     pub(crate) fn find(&self, path: &MountPath) -> Option<&Record> {
@@ -167,10 +167,4 @@ impl Table {
 
 fn same_file(one: &Target, other: &Target) -> bool {
     matches!((one, other), (Target::File { path: one, .. }, Target::File { path: other, .. }) if one == other)
-}
-
-pub(crate) fn stored(error: storage::Error) -> Fault {
-    let kind = error.kind();
-    let text = if kind == Kind::Internal { "internal error" } else { "storage failed" };
-    Fault::new(kind, text).detail(error.to_string())
 }

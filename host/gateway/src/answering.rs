@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::admission::Known;
 use crate::body::Body;
-use crate::corridor::{Rooms, now, stored};
+use crate::corridor::{Rooms, now};
 use crate::governing::{self, Bench};
 use crate::granting::Errand;
 use crate::leasing::Loan;
@@ -171,11 +171,11 @@ impl system::AskMethod for Answering<'_> {
         let gone = || Fault::invalid("the auth method of the token is gone, not renewing");
         let mount = self.tree.mount_by_id(login.mount).ok_or_else(gone)?;
         let namespace = self.tree.namespace_by_id(mount.namespace).ok_or_else(gone)?;
-        let transaction = self.rooms.store.begin().await.map_err(stored)?;
+        let transaction = self.rooms.store.begin().await?;
         let guest = self.rooms.catalog.guest(&transaction, mount).await?;
         let grant = self.rooms.grant(&self.errand(namespace, mount), transaction)?;
         let (wishes, transaction) = guest.renew_token(grant, caller(self.arrival, None), &login.internal).await?;
-        transaction.commit().await.map_err(stored)?;
+        transaction.commit().await?;
         Ok(wishes)
     }
 }

@@ -187,7 +187,3 @@ pub(crate) fn now() -> u64 {
 pub fn takes_upload(operation: Operation, path: &str) -> bool {
     System::takes_upload(operation, path)
 }
-
-pub(crate) fn stored(error: storage::Error) -> Fault {
-    error.into()
-}

@@ -13,7 +13,7 @@ use storage::Drawer;
 use system::System;
 use tenancy::Mount;
 
-use crate::corridor::{Rooms, now, stored};
+use crate::corridor::{Rooms, now};
 use crate::opening::Open;
 
 /// How often a node looks for leases that are due.
@@ -97,7 +97,7 @@ impl Rooms {
     }
 
     async fn work_to_do(&self) -> Result<Work, Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
         let work = Work {
             sweeps: Sweep::all(&mut transaction, TURN_MAX).await?,
             mounts: Mount::leaving(&mut transaction, TURN_MAX).await?,
@@ -105,21 +105,21 @@ impl Rooms {
             recount: System::demands_recount(&mut transaction).await?,
         };
         // Usually nothing was written.
-        transaction.commit().await.map_err(stored)?;
+        transaction.commit().await?;
         Ok(work)
     }
 
     async fn claim_reaping(&self, node: Id) -> Result<bool, Fault> {
         let now = now();
-        let mut transaction = self.store.begin().await.map_err(stored)?;
-        let claim: Option<Claim> = transaction.get_json(&drawer(), "reaper").await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
+        let claim: Option<Claim> = transaction.get_json(&drawer(), "reaper").await?;
         match claim {
             Some(claim) if claim.binds(node, now) => return Ok(false),
             Some(claim) if claim.node == node && claim.until > now + CLAIM / 2 => return Ok(true),
             _ => {}
         }
-        transaction.put_json(&drawer(), "reaper", &Claim { node, until: now + CLAIM }).map_err(stored)?;
-        transaction.commit().await.map_err(stored)?;
+        transaction.put_json(&drawer(), "reaper", &Claim { node, until: now + CLAIM })?;
+        transaction.commit().await?;
         Ok(true)
     }
 
@@ -132,33 +132,33 @@ impl Rooms {
 
     /// Counts the next leases after a quota has changed.
     async fn recount(&self) -> Result<(), Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
         let tree = self.tenancy.tree(&mut transaction).await?;
         self.system.recount(&mut transaction, &tree).await?;
-        transaction.commit().await.map_err(stored)
+        transaction.commit().await.map_err(Fault::from)
     }
 
     /// Ends the next leases of a sweep; they are due then.
     async fn sweep(&self, mut sweep: Sweep) -> Result<(), Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
         sweep.step(&mut transaction, now(), BATCH).await?;
-        transaction.commit().await.map_err(stored)
+        transaction.commit().await.map_err(Fault::from)
     }
 
     /// Takes back what a removed mount lent, each lease once, before its data goes.
     async fn clear_mount(&self, mount: &Mount) -> Result<(), Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
         let mut owed = Leases::of_mount(&mut transaction, mount.id, None, BATCH).await?;
         if owed.is_empty() {
             mount.doom(&mut transaction)?;
-            return transaction.commit().await.map_err(stored);
+            return transaction.commit().await.map_err(Fault::from);
         }
         for lease in owed.iter_mut().filter(|lease| !lease.forced) {
             lease.end(now());
             lease.forced = true;
             Leases::write(&mut transaction, lease).await?;
         }
-        transaction.commit().await.map_err(stored)?;
+        transaction.commit().await?;
         self.all_back(&owed).await;
         Ok(())
     }

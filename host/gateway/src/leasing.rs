@@ -14,7 +14,7 @@ use tenancy::{Mount, Namespace, Tree};
 use tokio::time::Instant;
 
 use crate::answering::Answering;
-use crate::corridor::{Rooms, now, stored};
+use crate::corridor::{Rooms, now};
 use crate::granting::{Errand, Unasked};
 
 /// How often taking one lease back is tried again at once when another changed the same records.
@@ -122,7 +122,7 @@ impl Rooms {
 
     /// One that is gone through another, or was extended meanwhile, is left alone.
     async fn taken_back(&self, lease: &Lease) -> Result<(), Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
         let found = Leases::get(&mut transaction, lease.namespace, &lease.id).await?;
         let Some(lease) = found.filter(|lease| lease.is_over(now())) else { return Ok(()) };
         let mut transaction = match &lease.held {
@@ -136,7 +136,7 @@ impl Rooms {
             }
         };
         Leases::remove(&mut transaction, &lease).await?;
-        transaction.commit().await.map_err(stored)
+        transaction.commit().await.map_err(Fault::from)
     }
 
     /// Lets the engine of a mount take back what it lent. A mount that was removed does so as long as its data is there;
@@ -172,7 +172,7 @@ impl Rooms {
     }
 
     async fn note_failure(&self, lease: &Lease, fault: &Fault) -> Result<(), Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
         let found = Leases::get(&mut transaction, lease.namespace, &lease.id).await?;
         let Some(mut lease) = found.filter(|lease| lease.is_over(now())) else { return Ok(()) };
         if lease.forced {
@@ -181,7 +181,7 @@ impl Rooms {
             lease.failed(now(), &fault.messages.join("; "));
             Leases::write(&mut transaction, &lease).await?;
         }
-        transaction.commit().await.map_err(stored)
+        transaction.commit().await.map_err(Fault::from)
     }
 
     /// Lets the engine extend a lease, within the mount's longest time.

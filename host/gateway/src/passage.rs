@@ -15,7 +15,7 @@ use crate::Arrival;
 use crate::admission::{Asked, Known};
 use crate::answering::Answering;
 use crate::body::Body;
-use crate::corridor::{Passed, RERUNS_MAX, Rooms, rest, stored};
+use crate::corridor::{Passed, RERUNS_MAX, Rooms, rest};
 use crate::governing::{Bench, Subject};
 use crate::recording::{self, Facts, Recorder};
 use crate::routing::{Answerer, Routed};
@@ -128,7 +128,7 @@ impl Rooms {
         upload: &mut Option<Stream>,
         journey: &mut Journey,
     ) -> Result<Passed, Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
         let tree = self.tenancy.tree(&mut transaction).await?;
         let known = self.identify(arrival, &tree, &mut transaction).await?;
         let routed = self.route(arrival, known.as_ref(), &tree, &transaction).await;
@@ -290,5 +290,5 @@ async fn commit(arrival: &Arrival, transaction: Transaction) -> Result<(), Fault
         Err(_) => span.failed("not committed"),
     }
     drop(span);
-    done.map_err(stored)
+    done.map_err(Fault::from)
 }

@@ -11,7 +11,7 @@ use tenancy::{Mount, Tree, host_drawer};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::corridor::{Rooms, now, stored};
+use crate::corridor::{Rooms, now};
 use crate::granting::Unasked;
 use crate::opening::Open;
 
@@ -71,7 +71,7 @@ pub(crate) async fn run(open: Weak<Open>) {
 async fn look(open: &Arc<Open>, later: &mut Later, working: &mut JoinSet<()>) -> Result<(), Fault> {
     later.retain(|_, due| *due > Instant::now());
     let rooms = &open.rooms;
-    let mut transaction = rooms.store.begin().await.map_err(stored)?;
+    let mut transaction = rooms.store.begin().await?;
     let tree = rooms.tenancy.tree(&mut transaction).await?;
     drop(transaction);
     for mount in tree.all_mounts() {
@@ -124,21 +124,21 @@ impl Rooms {
     async fn engine_of(&self, mount: &Mount) -> Result<Arc<Guest>, Fault> {
         match self.catalog.at_hand(mount) {
             Some(guest) => Ok(guest),
-            None => self.catalog.guest(&self.store.begin().await.map_err(stored)?, mount).await,
+            None => self.catalog.guest(&self.store.begin().await?, mount).await,
         }
     }
 
     /// Takes a mount's work for the next while, if it is due; if not, says in how many seconds it will be.
     async fn claim(&self, mount: &Mount) -> Result<Option<u64>, Fault> {
         let (drawer, now) = (host_drawer(mount.id), now());
-        let mut transaction = self.store.begin().await.map_err(stored)?;
-        let claim: Option<Claim> = transaction.get_json(&drawer, "tick").await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
+        let claim: Option<Claim> = transaction.get_json(&drawer, "tick").await?;
         if let Some(rest) = claim.and_then(|claim| claim.rest(now)) {
             return Ok(Some(rest));
         }
         mount.expect(&mut transaction)?;
-        transaction.put_json(&drawer, "tick", &Claim { until: now + EVERY }).map_err(stored)?;
-        transaction.commit().await.map_err(stored)?;
+        transaction.put_json(&drawer, "tick", &Claim { until: now + EVERY })?;
+        transaction.commit().await?;
         Ok(None)
     }
 
@@ -150,7 +150,7 @@ impl Rooms {
     }
 
     async fn work(&self, tree: &Tree, guest: &Guest, mount: &Arc<Mount>) -> Result<(), Fault> {
-        let mut transaction = self.store.begin().await.map_err(stored)?;
+        let mut transaction = self.store.begin().await?;
         mount.expect(&mut transaction)?;
         let namespace =
             tree.namespace_by_id(mount.namespace).ok_or_else(|| Fault::internal("a mount of no namespace"))?;
@@ -159,7 +159,7 @@ impl Rooms {
         let work = Unasked { name: "tick", id: &id, tree, namespace, mount, deadline };
         let (grant, trace) = self.grant_unasked(&work, transaction).await?;
         let done = match guest.tick(grant).await {
-            Ok(transaction) => transaction.commit().await.map_err(stored),
+            Ok(transaction) => transaction.commit().await.map_err(Fault::from),
             Err(fault) => Err(fault),
         };
         trace.ended(done.is_err().then_some("failed"));

@@ -34,20 +34,20 @@ impl Directory {
     }
 
     pub(crate) async fn read<T: DeserializeOwned>(&self, tx: &mut Transaction, key: &str) -> Result<Option<T>, Fault> {
-        tx.get_json(&self.drawer, key).await.map_err(broken)
+        tx.get_json(&self.drawer, key).await.map_err(Fault::from)
     }
 
     pub(crate) fn write<T: Serialize>(&self, tx: &mut Transaction, key: &str, record: &T) -> Result<(), Fault> {
-        tx.put_json(&self.drawer, key, record).map_err(broken)
+        tx.put_json(&self.drawer, key, record).map_err(Fault::from)
     }
 
     pub(crate) fn remove(&self, tx: &mut Transaction, key: &str) -> Result<(), Fault> {
-        tx.delete(&self.drawer, key).map_err(broken)
+        tx.delete(&self.drawer, key).map_err(Fault::from)
     }
 
     /// All names directly below a prefix.
     pub(crate) async fn names(&self, tx: &mut Transaction, prefix: &str) -> Result<Vec<String>, Fault> {
-        tx.names(&self.drawer, prefix).await.map_err(broken)
+        tx.names(&self.drawer, prefix).await.map_err(Fault::from)
     }
 
     /// The identifier that an index has under a key.
@@ -110,8 +110,4 @@ pub(crate) fn check_policies(policies: Vec<String>) -> Result<Vec<String>, Fault
         return Err(Fault::invalid("policies: cannot contain root"));
     }
     Ok(tidy)
-}
-
-pub(crate) fn broken(error: storage::Error) -> Fault {
-    error.into()
 }

@@ -11,12 +11,12 @@ fn drawer() -> Drawer {
 
 /// Makes the identifier of a new store's cluster.
 pub(crate) fn found(transaction: &mut Transaction) -> Result<(), Fault> {
-    transaction.put_json(&drawer(), "cluster-id", &fresh_id()?.to_string()).map_err(crate::stored)
+    transaction.put_json(&drawer(), "cluster-id", &fresh_id()?.to_string()).map_err(Fault::from)
 }
 
 /// The identifier of the cluster.
 pub async fn cluster_id(store: &Store) -> Result<String, Fault> {
-    let mut transaction = store.begin().await.map_err(crate::stored)?;
-    let known = transaction.get_json(&drawer(), "cluster-id").await.map_err(crate::stored)?;
+    let mut transaction = store.begin().await?;
+    let known = transaction.get_json(&drawer(), "cluster-id").await?;
     known.ok_or_else(|| Fault::internal("the store names no cluster"))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use storage::{Drawer, Transaction};
 
-use crate::{Call, params, stored, unsupported};
+use crate::{Call, params, unsupported};
 
 /// The version of the record.
 const RECORD: u32 = 1;
@@ -55,7 +55,7 @@ fn drawer() -> Drawer {
 
 /// What a page of this origin may do.
 pub async fn cross_origin(transaction: &Transaction, origin: &str) -> Result<CrossOrigin, Fault> {
-    let Some(stored) = transaction.peek(&drawer(), "config").await.map_err(stored)? else {
+    let Some(stored) = transaction.peek(&drawer(), "config").await? else {
         return Ok(CrossOrigin::Unsaid);
     };
     let damaged = |e: serde_json::Error| Fault::internal(format!("cors/config: {e}"));
@@ -71,16 +71,16 @@ pub async fn cross_origin(transaction: &Transaction, origin: &str) -> Result<Cro
 pub(crate) async fn at(call: Call<'_>) -> Result<Reply, Fault> {
     match call.operation {
         Operation::Read => {
-            let rules: Option<Rules> = call.transaction.get_json(&drawer(), "config").await.map_err(stored)?;
+            let rules: Option<Rules> = call.transaction.get_json(&drawer(), "config").await?;
             Ok(Reply::flattened(shown(rules)))
         }
         Operation::Update => {
             let rules = from_params(&call.body)?;
-            call.transaction.put_json(&drawer(), "config", &rules).map_err(stored)?;
+            call.transaction.put_json(&drawer(), "config", &rules)?;
             Ok(Reply::nothing())
         }
         Operation::Delete => {
-            call.transaction.delete(&drawer(), "config").map_err(stored)?;
+            call.transaction.delete(&drawer(), "config")?;
             Ok(Reply::nothing())
         }
         Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use storage::Drawer;
 
-use crate::{Call, stored, unsupported};
+use crate::{Call, unsupported};
 
 /// Longest path of an entry, in bytes: what storage takes as a key.
 const PATH_MAX: usize = 500;
@@ -28,7 +28,7 @@ pub(crate) async fn at(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
         Operation::Read => read(call, &drawer, path).await,
         Operation::Create | Operation::Update => write(call, &drawer, path),
         Operation::Delete => {
-            call.transaction.delete(&drawer, path).map_err(stored)?;
+            call.transaction.delete(&drawer, path)?;
             Ok(Reply::nothing())
         }
         Operation::Patch => Err(unsupported()),
@@ -36,7 +36,7 @@ pub(crate) async fn at(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
 }
 
 async fn read(call: Call<'_>, drawer: &Drawer, path: &str) -> Result<Reply, Fault> {
-    let entry: Option<Box<RawValue>> = call.transaction.get_json(drawer, path).await.map_err(stored)?;
+    let entry: Option<Box<RawValue>> = call.transaction.get_json(drawer, path).await?;
     entry.map_or_else(|| Err(Fault::absent()), |entry| Reply::data(&entry))
 }
 
@@ -48,13 +48,13 @@ fn write(call: Call<'_>, drawer: &Drawer, path: &str) -> Result<Reply, Fault> {
     if entry.len() > ENTRY_MAX {
         return Err(Fault::new(model::Kind::TooLarge, "an entry of a cubbyhole has at most 512 KiB"));
     }
-    call.transaction.put(drawer, path, entry).map_err(stored)?;
+    call.transaction.put(drawer, path, entry)?;
     Ok(Reply::nothing())
 }
 
 async fn list(call: Call<'_>, drawer: &Drawer, path: &str) -> Result<Reply, Fault> {
     let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
-    let keys = call.transaction.names(drawer, &folder).await.map_err(stored)?;
+    let keys = call.transaction.names(drawer, &folder).await?;
     if keys.is_empty() { Err(Fault::absent()) } else { Reply::data(&json!({ "keys": keys })) }
 }
 

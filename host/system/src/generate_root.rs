@@ -74,7 +74,7 @@ pub(crate) async fn update(tokens: &Tokens, call: Call<'_>) -> Result<Reply, Fau
         }
         Err(refused @ seal::Error::WrongKey) => {
             // That the shares are forgotten must be kept, although the request fails.
-            call.transaction.checkpoint().await.map_err(crate::stored)?;
+            call.transaction.checkpoint().await?;
             Err(Fault::invalid(format!("{refused}: the shares that came so far are forgotten")))
         }
         Err(other) => Err(other.into()),

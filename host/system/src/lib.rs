@@ -466,10 +466,6 @@ fn rfc3339(seconds: u64) -> Result<String, Fault> {
     second.map(|second| second.to_string()).ok_or_else(|| Fault::internal("a record has a time outside of time"))
 }
 
-fn stored(error: storage::Error) -> Fault {
-    error.into()
-}
-
 fn unsupported() -> Fault {
     Fault::new(Kind::UnsupportedOperation, "unsupported operation")
 }

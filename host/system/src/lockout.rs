@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use storage::{Store, Transaction};
 use tenancy::{Mount, host_drawer};
 
-use crate::{Call, auth, random, stored, unsupported};
+use crate::{Call, auth, random, unsupported};
 
 /// How many counters all names share that the method does not know.
 const STRANGERS: u16 = 1024;
@@ -54,25 +54,25 @@ pub fn locked() -> Fault {
 /// Lets a login that succeeded through, and forgets earlier failures; refuses it while the name is locked.
 pub async fn pass(transaction: &mut Transaction, mount: &Mount, alias: &str, now: u64) -> Result<(), Fault> {
     let drawer = host_drawer(mount.id);
-    let Some(salt) = transaction.get(&drawer, SALT).await.map_err(stored)? else { return Ok(()) };
+    let Some(salt) = transaction.get(&drawer, SALT).await? else { return Ok(()) };
     let key = key(&salt, alias, true);
-    let failures: Option<Failures> = transaction.get_json(&drawer, &key).await.map_err(stored)?;
+    let failures: Option<Failures> = transaction.get_json(&drawer, &key).await?;
     match failures {
         None => Ok(()),
         Some(failures) if failures.are_locked(mount, now) => Err(locked()),
-        Some(_) => transaction.delete(&drawer, &key).map_err(stored),
+        Some(_) => transaction.delete(&drawer, &key).map_err(Fault::from),
     }
 }
 
 /// Counts a failure, in a transaction of its own. Says whether the name was locked before: then it is not counted.
 pub async fn failed(store: &Store, mount: &Mount, attempt: &Attempt, now: u64) -> Result<bool, Fault> {
     for _ in 0..TRIES {
-        let mut transaction = store.begin().await.map_err(stored)?;
+        let mut transaction = store.begin().await?;
         let was_locked = count(&mut transaction, mount, attempt, now).await?;
         match transaction.commit().await {
             Ok(()) => return Ok(was_locked),
             Err(storage::Error::Conflict) => tokio::task::yield_now().await,
-            Err(error) => return Err(stored(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     Err(Fault::new(Kind::Unavailable, "too many logins of one name at once"))
@@ -85,16 +85,16 @@ async fn count(transaction: &mut Transaction, mount: &Mount, attempt: &Attempt, 
     }
     let drawer = host_drawer(mount.id);
     mount.expect(transaction)?;
-    let salt = match transaction.get(&drawer, SALT).await.map_err(stored)? {
+    let salt = match transaction.get(&drawer, SALT).await? {
         Some(salt) => salt.to_vec(),
         None => {
             let salt = random::<32>()?.to_vec();
-            transaction.put(&drawer, SALT, salt.clone()).map_err(stored)?;
+            transaction.put(&drawer, SALT, salt.clone())?;
             salt
         }
     };
     let key = key(&salt, &attempt.alias, attempt.known);
-    let before: Option<Failures> = transaction.get_json(&drawer, &key).await.map_err(stored)?;
+    let before: Option<Failures> = transaction.get_json(&drawer, &key).await?;
     if before.as_ref().is_some_and(|failures| failures.are_locked(mount, now)) {
         return Ok(true);
     }
@@ -104,7 +104,7 @@ async fn count(transaction: &mut Transaction, mount: &Mount, attempt: &Attempt, 
         .map_or(0, |failures| failures.count);
     let alias = if attempt.known { attempt.alias.clone() } else { String::new() };
     let failures = Failures { record: 1, alias, count: counted + 1, last: now };
-    transaction.put_json(&drawer, &key, &failures).map_err(stored)?;
+    transaction.put_json(&drawer, &key, &failures)?;
     Ok(false)
 }
 
@@ -154,10 +154,9 @@ async fn locked_names(
     let drawer = host_drawer(mount.id);
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = transaction.list(&drawer, NAMES, after.as_deref(), 0).await.map_err(stored)?;
+        let page = transaction.list(&drawer, NAMES, after.as_deref(), 0).await?;
         for name in &page.names {
-            let failures: Option<Failures> =
-                transaction.get_json(&drawer, &format!("{NAMES}{name}")).await.map_err(stored)?;
+            let failures: Option<Failures> = transaction.get_json(&drawer, &format!("{NAMES}{name}")).await?;
             found.extend(failures.filter(|failures| failures.are_locked(mount, now)).map(|failures| failures.alias));
         }
         after = page.names.last().cloned();
@@ -177,8 +176,8 @@ pub(crate) async fn unlock(call: Call<'_>, at: &str) -> Result<Reply, Fault> {
     let mount = auth::by_accessor(&call, accessor).cloned();
     let mount = mount.ok_or_else(|| Fault::invalid(format!("mount_accessor: there is no auth mount {accessor}")))?;
     let drawer = host_drawer(mount.id);
-    if let Some(salt) = call.transaction.get(&drawer, SALT).await.map_err(stored)? {
-        call.transaction.delete(&drawer, &key(&salt, alias, true)).map_err(stored)?;
+    if let Some(salt) = call.transaction.get(&drawer, SALT).await? {
+        call.transaction.delete(&drawer, &key(&salt, alias, true))?;
     }
     Ok(Reply::nothing())
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use storage::Drawer;
 use zeroize::Zeroizing;
 
-use crate::{Call, params, random, stored, unsupported};
+use crate::{Call, params, random, unsupported};
 
 /// Length of passwords, in characters.
 const LENGTHS: std::ops::RangeInclusive<usize> = 4..=100;
@@ -46,7 +46,7 @@ pub(crate) async fn all(call: Call<'_>) -> Result<Reply, Fault> {
     if !matches!(call.operation, Operation::List | Operation::Read) {
         return Err(unsupported());
     }
-    let names = call.transaction.names(&drawer(call.namespace.id), "").await.map_err(stored)?;
+    let names = call.transaction.names(&drawer(call.namespace.id), "").await?;
     if names.is_empty() {
         return Err(Fault::absent());
     }
@@ -60,7 +60,7 @@ pub(crate) async fn one(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
     let (name, drawer) = (named(path)?, drawer(call.namespace.id));
     match call.operation {
         Operation::Read => {
-            let found: Option<Record> = call.transaction.get_json(&drawer, name).await.map_err(stored)?;
+            let found: Option<Record> = call.transaction.get_json(&drawer, name).await?;
             Reply::data(&json!({ "policy": found.ok_or_else(Fault::absent)?.text }))
         }
         Operation::Create | Operation::Update => {
@@ -69,11 +69,11 @@ pub(crate) async fn one(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
             let unpacked = STANDARD.decode(sent).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             let text = unpacked.unwrap_or_else(|| sent.to_owned());
             Policy::parse(&text).and_then(|policy| policy.password())?;
-            call.transaction.put_json(&drawer, name, &Record { record: 1, text }).map_err(stored)?;
+            call.transaction.put_json(&drawer, name, &Record { record: 1, text })?;
             Ok(Reply::nothing())
         }
         Operation::Delete => {
-            call.transaction.delete(&drawer, name).map_err(stored)?;
+            call.transaction.delete(&drawer, name)?;
             Ok(Reply::nothing())
         }
         Operation::List | Operation::Patch => Err(unsupported()),
@@ -84,8 +84,7 @@ async fn generate(call: Call<'_>, name: &str) -> Result<Reply, Fault> {
     if call.operation != Operation::Read {
         return Err(unsupported());
     }
-    let found: Option<Record> =
-        call.transaction.get_json(&drawer(call.namespace.id), named(name)?).await.map_err(stored)?;
+    let found: Option<Record> = call.transaction.get_json(&drawer(call.namespace.id), named(name)?).await?;
     let policy = Policy::parse(&found.ok_or_else(Fault::absent)?.text)?;
     Reply::data(&json!({ "password": policy.password()?.as_str() }))
 }

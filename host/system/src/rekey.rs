@@ -94,7 +94,7 @@ async fn verify(barrier: &Barrier, call: Call<'_>, target: Target) -> Result<Rep
 async fn forgotten(call: Call<'_>, refused: seal::Error) -> Fault {
     if matches!(refused, seal::Error::WrongKey) {
         if let Err(error) = call.transaction.checkpoint().await {
-            return crate::stored(error);
+            return error.into();
         }
         return Fault::invalid(format!("{refused}: the shares that came so far are forgotten"));
     }

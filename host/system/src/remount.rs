@@ -63,11 +63,10 @@ pub(crate) async fn start(system: &System, keys: &ManagedKeys, mut call: Call<'_
     end_leases(&mut call, &mount).await?;
     let id = fresh_id()?.to_string();
     let drawer = drawer(&call);
-    let mut moves: Vec<Move> =
-        call.transaction.get_json(&drawer, MOVES).await.map_err(crate::stored)?.unwrap_or_default();
+    let mut moves: Vec<Move> = call.transaction.get_json(&drawer, MOVES).await?.unwrap_or_default();
     moves.push(Move { id: id.clone(), from: from.asked, to: to.asked });
     moves.drain(..moves.len().saturating_sub(MOVES_KEPT));
-    call.transaction.put_json(&drawer, MOVES, &moves).map_err(crate::stored)?;
+    call.transaction.put_json(&drawer, MOVES, &moves)?;
     let data = Map::from_iter([("migration_id".to_owned(), json!(id))]);
     let warning = format!("The mount has moved with its keys and data. Its status is at sys/remount/status/{id}");
     Ok(Reply::flattened(data).warning(warning))
@@ -116,7 +115,7 @@ pub(crate) async fn status(call: Call<'_>, id: &str) -> Result<Reply, Fault> {
     if call.operation != Operation::Read {
         return Err(unsupported());
     }
-    let moves: Option<Vec<Move>> = call.transaction.get_json(&drawer(&call), MOVES).await.map_err(crate::stored)?;
+    let moves: Option<Vec<Move>> = call.transaction.get_json(&drawer(&call), MOVES).await?;
     let found = moves.unwrap_or_default().into_iter().find(|made| made.id == id).ok_or_else(Fault::absent)?;
     Reply::data(&json!({
         "migration_id": found.id,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use storage::Drawer;
 
-use crate::{Call, params, stored, unsupported};
+use crate::{Call, params, unsupported};
 
 /// The version of the record.
 const RECORD: u32 = 1;
@@ -40,9 +40,9 @@ pub(crate) async fn all(call: Call<'_>) -> Result<Reply, Fault> {
         return Err(unsupported());
     }
     let mut keys = Vec::new();
-    for name in call.transaction.names(&drawer(), "header/").await.map_err(stored)? {
+    for name in call.transaction.names(&drawer(), "header/").await? {
         let key = format!("header/{name}");
-        let header: Option<Header> = call.transaction.get_json(&drawer(), &key).await.map_err(stored)?;
+        let header: Option<Header> = call.transaction.get_json(&drawer(), &key).await?;
         keys.extend(header.map(|header| header.name));
     }
     if keys.is_empty() { Err(Fault::absent()) } else { Reply::data(&json!({ "keys": keys })) }
@@ -50,7 +50,7 @@ pub(crate) async fn all(call: Call<'_>) -> Result<Reply, Fault> {
 
 pub(crate) async fn one(call: Call<'_>, name: &str) -> Result<Reply, Fault> {
     let key = key(name)?;
-    let found: Option<Header> = call.transaction.get_json(&drawer(), &key).await.map_err(stored)?;
+    let found: Option<Header> = call.transaction.get_json(&drawer(), &key).await?;
     match call.operation {
         Operation::Read => {
             let Header { values, .. } = found.ok_or_else(Fault::absent)?;
@@ -60,16 +60,16 @@ pub(crate) async fn one(call: Call<'_>, name: &str) -> Result<Reply, Fault> {
             Reply::data(&json!({ "value": values.first() }))
         }
         Operation::Update => {
-            let known = call.transaction.names(&drawer(), "header/").await.map_err(stored)?.len();
+            let known = call.transaction.names(&drawer(), "header/").await?.len();
             if found.is_none() && known >= HEADERS_MAX {
                 return Err(Fault::invalid("there are 64 headers already: delete one first"));
             }
             let header = Header { record: RECORD, name: name.to_owned(), values: values(&call)? };
-            call.transaction.put_json(&drawer(), &key, &header).map_err(stored)?;
+            call.transaction.put_json(&drawer(), &key, &header)?;
             Ok(Reply::nothing())
         }
         Operation::Delete => {
-            call.transaction.delete(&drawer(), &key).map_err(stored)?;
+            call.transaction.delete(&drawer(), &key)?;
             Ok(Reply::nothing())
         }
         Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),

@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 use storage::{Drawer, Error, Store};
 
 use crate::status::RELEASED;
-use crate::{Call, rfc3339, stored, unsupported};
+use crate::{Call, rfc3339, unsupported};
 
 /// The version of the record.
 const RECORD: u32 = 1;
@@ -38,8 +38,8 @@ fn drawer() -> Drawer {
 /// Notes that a version opens the store, unless it did before. To be called whenever a node opens.
 pub async fn note_version(store: &Store, version: &str, now: u64) -> Result<(), Fault> {
     for _ in 0..TRIES {
-        let mut transaction = store.begin().await.map_err(stored)?;
-        let found: Option<History> = transaction.get_json(&drawer(), "versions").await.map_err(stored)?;
+        let mut transaction = store.begin().await?;
+        let found: Option<History> = transaction.get_json(&drawer(), "versions").await?;
         let mut versions = found.map(|history| history.versions).unwrap_or_default();
         if versions.iter().any(|known| known.version == version) {
             return Ok(());
@@ -47,11 +47,11 @@ pub async fn note_version(store: &Store, version: &str, now: u64) -> Result<(), 
         versions.push(Version { version: version.to_owned(), build_date: RELEASED.to_owned(), installed: now });
         versions.drain(..versions.len().saturating_sub(VERSIONS_MAX));
         let history = History { record: RECORD, versions };
-        transaction.put_json(&drawer(), "versions", &history).map_err(stored)?;
+        transaction.put_json(&drawer(), "versions", &history)?;
         match transaction.commit().await {
             // Another node was first.
             Err(Error::Conflict) => {}
-            done => return done.map_err(stored),
+            done => return done.map_err(Fault::from),
         }
     }
     Ok(())
@@ -61,7 +61,7 @@ pub(crate) async fn list(call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::List {
         return Err(unsupported());
     }
-    let found: Option<History> = call.transaction.get_json(&drawer(), "versions").await.map_err(stored)?;
+    let found: Option<History> = call.transaction.get_json(&drawer(), "versions").await?;
     let (mut keys, mut info) = (Vec::new(), Map::new());
     let mut previous = None;
     for Version { version, build_date, installed } in found.unwrap_or_default().versions {

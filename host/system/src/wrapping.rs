@@ -17,7 +17,7 @@ use tenancy::Tree;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::token::find;
-use crate::{Call, Leasing, System, params, rfc3339, stored, unsupported};
+use crate::{Call, Leasing, System, params, rfc3339, unsupported};
 
 /// The one policy of wrapping tokens.
 const POLICY: &str = "response-wrapping";
@@ -143,8 +143,8 @@ async fn put_away(
     if bytes.len() > VALUE_MAX {
         return Err(Fault::new(Kind::TooLarge, "an answer of more than 1 MiB cannot be wrapped"));
     }
-    transaction.put(&drawer, RESPONSE, bytes).map_err(stored)?;
-    transaction.put_json(&drawer, INFO, &info).map_err(stored)?;
+    transaction.put(&drawer, RESPONSE, bytes)?;
+    transaction.put_json(&drawer, INFO, &info)?;
     let wrap_info = WrapInfo {
         token,
         accessor: principal.accessor.clone(),
@@ -218,15 +218,15 @@ async fn open(tokens: &Tokens, call: &mut Call<'_>) -> Result<Wrapped, Fault> {
         return Err(invalid());
     }
     let drawer: Drawer = cubbyhole(principal.key());
-    let kept = call.transaction.get_json(&drawer, RESPONSE).await.map_err(stored)?.ok_or_else(invalid)?;
-    let info = call.transaction.get_json(&drawer, INFO).await.map_err(stored)?.ok_or_else(invalid)?;
+    let kept = call.transaction.get_json(&drawer, RESPONSE).await?.ok_or_else(invalid)?;
+    let info = call.transaction.get_json(&drawer, INFO).await?.ok_or_else(invalid)?;
     Ok(Wrapped { principal, kept, info })
 }
 
 /// Uses a wrapping token up. Of two that do so at once, one finds at its commit that it is gone.
 async fn end(tokens: &Tokens, transaction: &mut Transaction, principal: &Principal) -> Result<(), Fault> {
     let drawer = cubbyhole(principal.key());
-    transaction.delete(&drawer, RESPONSE).map_err(stored)?;
-    transaction.delete(&drawer, INFO).map_err(stored)?;
+    transaction.delete(&drawer, RESPONSE)?;
+    transaction.delete(&drawer, INFO)?;
     tokens.revoke(transaction, principal.key()).await.map(drop)
 }

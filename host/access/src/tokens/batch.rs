@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use storage::Transaction;
 use storage::barrier::SecretKey;
 
-use super::{Record, TOKEN_MAX, broken, drawer, secret};
+use super::{Record, TOKEN_MAX, drawer, secret};
 
 /// Where the key lies.
 const KEY: &str = "batch-key";
@@ -23,7 +23,7 @@ pub(super) async fn seal(transaction: &mut Transaction, record: &Record) -> Resu
         None => first(transaction)?,
     };
     let plain = serde_json::to_vec(record).map_err(|error| Fault::internal(error.to_string()))?;
-    let sealed = [vec![VERSION], key.seal(CONTEXT, &plain).map_err(broken)?].concat();
+    let sealed = [vec![VERSION], key.seal(CONTEXT, &plain)?].concat();
     let token = format!("{}{}{}", secret::BATCH, URL_SAFE_NO_PAD.encode(sealed), secret::suffix(record.namespace));
     if token.len() > TOKEN_MAX {
         return Err(Fault::invalid(
@@ -39,7 +39,7 @@ pub(super) async fn open(transaction: &Transaction, token: &str) -> Result<Optio
     let body = body.split_once('.').map_or(body, |(body, _)| body);
     let Ok(sealed) = URL_SAFE_NO_PAD.decode(body) else { return Ok(None) };
     let Some((&VERSION, sealed)) = sealed.split_first() else { return Ok(None) };
-    let bytes = transaction.peek(&drawer(), KEY).await.map_err(broken)?;
+    let bytes = transaction.peek(&drawer(), KEY).await?;
     let Some(key) = bytes.and_then(|bytes| SecretKey::from_bytes(&bytes)) else { return Ok(None) };
     let Some(plain) = key.open(CONTEXT, sealed) else { return Ok(None) };
     let record: Record = super::parsed(&plain)?;
@@ -50,12 +50,12 @@ pub(super) async fn open(transaction: &Transaction, token: &str) -> Result<Optio
 }
 
 async fn stored(transaction: &mut Transaction) -> Result<Option<SecretKey>, Fault> {
-    let Some(bytes) = transaction.get(&drawer(), KEY).await.map_err(broken)? else { return Ok(None) };
+    let Some(bytes) = transaction.get(&drawer(), KEY).await? else { return Ok(None) };
     SecretKey::from_bytes(&bytes).map(Some).ok_or_else(|| Fault::internal("the key of batch tokens is damaged"))
 }
 
 fn first(transaction: &mut Transaction) -> Result<SecretKey, Fault> {
-    let key = SecretKey::random().map_err(broken)?;
-    transaction.put(&drawer(), KEY, key.bytes().to_vec()).map_err(broken)?;
+    let key = SecretKey::random()?;
+    transaction.put(&drawer(), KEY, key.bytes().to_vec())?;
     Ok(key)
 }

@@ -7,9 +7,7 @@ use model::{Fault, Id, Invalid, TokenKind};
 use secrecy::{ExposeSecret, SecretString};
 use storage::Transaction;
 
-use super::{
-    ANCESTORS_MAX, Login, Principal, Record, TOKEN_MAX, Tokens, ancestors, batch, broken, drawer, lent, secret, uses,
-};
+use super::{ANCESTORS_MAX, Login, Principal, Record, TOKEN_MAX, Tokens, ancestors, batch, drawer, lent, secret, uses};
 
 /// Most policies of a token.
 const POLICIES_MAX: usize = 256;
@@ -138,13 +136,13 @@ impl Tokens {
     ) -> Result<Principal, Fault> {
         let key = self.key(token);
         let at = format!("hash/{key}");
-        if transaction.get(&drawer(), &at).await.map_err(broken)?.is_some() {
+        if transaction.get(&drawer(), &at).await?.is_some() {
             return Err(Fault::invalid("cannot create a token with a duplicate ID"));
         }
-        transaction.put_json(&drawer(), &at, &record).map_err(broken)?;
+        transaction.put_json(&drawer(), &at, &record)?;
         self.name(transaction, &key, &record)?;
         if let Some(parent) = &record.parent {
-            transaction.put(&drawer(), &format!("child/{parent}/{key}"), Vec::new()).map_err(broken)?;
+            transaction.put(&drawer(), &format!("child/{parent}/{key}"), Vec::new())?;
         }
         if record.uses_given > 0 {
             uses::give(transaction, &key, record.uses_given)?;

@@ -108,7 +108,7 @@ impl Tokens {
 
     /// The token with this [`Principal::key`].
     pub async fn by_key(&self, transaction: &mut Transaction, key: &str, now: u64) -> Result<Option<Principal>, Fault> {
-        let stored: Option<Record> = transaction.get_json(&drawer(), &format!("hash/{key}")).await.map_err(broken)?;
+        let stored: Option<Record> = transaction.get_json(&drawer(), &format!("hash/{key}")).await?;
         match stored {
             Some(record) => self.alive(transaction, key.to_owned(), record, now).await,
             None => Ok(None),
@@ -125,7 +125,7 @@ impl Tokens {
         if accessor.is_empty() || accessor.len() > ACCESSOR_MAX {
             return Ok(None);
         }
-        let named = transaction.get_json::<Named>(&drawer(), &self.accessor_key(accessor)).await.map_err(broken)?;
+        let named = transaction.get_json::<Named>(&drawer(), &self.accessor_key(accessor)).await?;
         match named {
             Some(named) => self.by_key(transaction, &named.key, now).await,
             None => Ok(None),
@@ -174,7 +174,7 @@ async fn ancestors(transaction: &Transaction, mut above: Option<String>, now: u6
     let mut found = Ancestors::default();
     while found.count <= ANCESTORS_MAX {
         let Some(key) = above else { return Ok(Some(found)) };
-        let stored = transaction.peek(&drawer(), &format!("hash/{key}")).await.map_err(broken)?;
+        let stored = transaction.peek(&drawer(), &format!("hash/{key}")).await?;
         let record = stored.map(|bytes| parsed(&bytes)).transpose()?;
         let Some(record) = record.filter(|record| !record.is_over(now)) else { return Ok(None) };
         found.count += 1;
@@ -186,8 +186,4 @@ async fn ancestors(transaction: &Transaction, mut above: Option<String>, now: u6
 
 fn parsed(bytes: &[u8]) -> Result<Record, Fault> {
     serde_json::from_slice(bytes).map_err(|error| Fault::internal(format!("a token's record cannot be read: {error}")))
-}
-
-fn broken(error: storage::Error) -> Fault {
-    Fault::new(error.kind(), "the token store cannot be read").detail(error.to_string())
 }

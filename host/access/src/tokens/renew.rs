@@ -4,7 +4,7 @@ use model::{Fault, TokenKind};
 use storage::Transaction;
 
 use super::ttl::{self, Bounds, Wanted};
-use super::{Principal, Tokens, broken, drawer, lent};
+use super::{Principal, Tokens, drawer, lent};
 
 impl Tokens {
     /// Extends a token by `increment` seconds from now (0: by as much as it was given when it was made), as far as its
@@ -29,7 +29,7 @@ impl Tokens {
         let mut record = principal.record().clone();
         record.expire_time = Some(now.saturating_add(given.ttl));
         record.last_renewal = Some(now);
-        transaction.put_json(&drawer(), &format!("hash/{}", principal.key()), &record).map_err(broken)?;
+        transaction.put_json(&drawer(), &format!("hash/{}", principal.key()), &record)?;
         lent::keep(transaction, principal.key(), &record, None).await?;
         Ok((Principal::new(principal.key().to_owned(), record, principal.num_uses), given.warnings))
     }

@@ -3,7 +3,7 @@
 use model::{Fault, Id};
 use storage::Transaction;
 
-use super::{Record, Tokens, broken, drawer, lent, uses};
+use super::{Record, Tokens, drawer, lent, uses};
 
 /// Most children that a token may leave behind as orphans.
 const ORPHANS_MAX: usize = 1000;
@@ -14,7 +14,7 @@ impl Tokens {
     pub async fn revoke(&self, transaction: &mut Transaction, key: &str) -> Result<bool, Fault> {
         let Some(record) = self.record(transaction, key).await? else { return Ok(false) };
         self.remove(transaction, key, &record).await?;
-        transaction.put(&drawer(), &format!("doomed/{key}"), Vec::new()).map_err(broken)?;
+        transaction.put(&drawer(), &format!("doomed/{key}"), Vec::new())?;
         Ok(true)
     }
 
@@ -23,7 +23,7 @@ impl Tokens {
     pub async fn revoke_orphan(&self, transaction: &mut Transaction, key: &str) -> Result<bool, Fault> {
         let Some(record) = self.record(transaction, key).await? else { return Ok(false) };
         let folder = format!("child/{key}/");
-        let page = transaction.list(&drawer(), &folder, None, ORPHANS_MAX).await.map_err(broken)?;
+        let page = transaction.list(&drawer(), &folder, None, ORPHANS_MAX).await?;
         if page.more {
             return Err(Fault::invalid(format!(
                 "the token has more than {ORPHANS_MAX} children, too many to be made orphans at once: revoke some of them first"
@@ -32,33 +32,33 @@ impl Tokens {
         for child in page.names {
             if let Some(orphan) = self.record(transaction, &child).await? {
                 let orphan = Record { parent: None, ..orphan };
-                transaction.put_json(&drawer(), &format!("hash/{child}"), &orphan).map_err(broken)?;
+                transaction.put_json(&drawer(), &format!("hash/{child}"), &orphan)?;
             }
-            transaction.delete(&drawer(), &format!("{folder}{child}")).map_err(broken)?;
+            transaction.delete(&drawer(), &format!("{folder}{child}"))?;
         }
         self.remove(transaction, key, &record).await?;
-        transaction.put(&drawer(), &format!("doomed/{key}"), Vec::new()).map_err(broken)?;
+        transaction.put(&drawer(), &format!("doomed/{key}"), Vec::new())?;
         Ok(true)
     }
 
     /// Notes that a namespace has ended: its tokens go with the next [`Self::sweep`]. Until then the tree no longer has
     /// the namespace, which is why they open nothing.
     pub fn end_namespace(&self, transaction: &mut Transaction, namespace: Id) -> Result<(), Fault> {
-        transaction.put(&drawer(), &format!("doomed-namespace/{namespace}"), Vec::new()).map_err(broken)
+        transaction.put(&drawer(), &format!("doomed-namespace/{namespace}"), Vec::new()).map_err(Fault::from)
     }
 
     pub(super) async fn record(&self, transaction: &mut Transaction, key: &str) -> Result<Option<Record>, Fault> {
-        transaction.get_json(&drawer(), &format!("hash/{key}")).await.map_err(broken)
+        transaction.get_json(&drawer(), &format!("hash/{key}")).await.map_err(Fault::from)
     }
 
     async fn remove(&self, transaction: &mut Transaction, key: &str, record: &Record) -> Result<(), Fault> {
         for gone in
             [format!("hash/{key}"), self.accessor_key(&record.accessor), format!("in/{}/{key}", record.namespace)]
         {
-            transaction.delete(&drawer(), &gone).map_err(broken)?;
+            transaction.delete(&drawer(), &gone)?;
         }
         if let Some(parent) = &record.parent {
-            transaction.delete(&drawer(), &format!("child/{parent}/{key}")).map_err(broken)?;
+            transaction.delete(&drawer(), &format!("child/{parent}/{key}"))?;
         }
         if record.uses_given > 0 {
             uses::forget(transaction, key)?;
@@ -77,7 +77,7 @@ impl Tokens {
         let folder = format!("in/{namespace}/");
         let (mut found, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
         loop {
-            let page = transaction.peek_page(&drawer(), &folder, after.as_deref(), PAGE).await.map_err(broken)?;
+            let page = transaction.peek_page(&drawer(), &folder, after.as_deref(), PAGE).await?;
             for (_, accessor) in &page {
                 if found.len() == limit {
                     return Ok((found, true));

@@ -3,7 +3,7 @@
 use model::{Fault, Kind};
 use storage::Store;
 
-use super::{Tokens, broken, cubbyhole, drawer, lent};
+use super::{Tokens, cubbyhole, drawer, lent};
 
 /// How many tokens are removed in one transaction.
 const BATCH: usize = 200;
@@ -16,8 +16,8 @@ impl Tokens {
         let mut finished = 0;
         self.sweep_namespaces(store).await?;
         loop {
-            let mut transaction = store.begin().await.map_err(broken)?;
-            let doomed = transaction.list(&drawer(), "doomed/", None, BATCH).await.map_err(broken)?.names;
+            let mut transaction = store.begin().await?;
+            let doomed = transaction.list(&drawer(), "doomed/", None, BATCH).await?.names;
             drop(transaction);
             let before = finished;
             for key in &doomed {
@@ -36,56 +36,56 @@ impl Tokens {
 
     async fn clear_away(&self, store: &Store, key: &str, now: u64) -> Result<(), Fault> {
         loop {
-            let mut transaction = store.begin().await.map_err(broken)?;
+            let mut transaction = store.begin().await?;
             let folder = format!("child/{key}/");
-            let children = transaction.list(&drawer(), &folder, None, BATCH).await.map_err(broken)?.names;
+            let children = transaction.list(&drawer(), &folder, None, BATCH).await?.names;
             if children.is_empty() {
                 break;
             }
             for child in &children {
                 self.revoke(&mut transaction, child).await?;
-                transaction.delete(&drawer(), &format!("{folder}{child}")).map_err(broken)?;
+                transaction.delete(&drawer(), &format!("{folder}{child}"))?;
             }
-            transaction.commit().await.map_err(broken)?;
+            transaction.commit().await?;
         }
         let mut last = None;
         loop {
-            let mut transaction = store.begin().await.map_err(broken)?;
+            let mut transaction = store.begin().await?;
             last = lent::end_of(&mut transaction, key, last.as_ref(), now).await?;
-            transaction.commit().await.map_err(broken)?;
+            transaction.commit().await?;
             if last.is_none() {
                 break;
             }
         }
-        store.purge(&cubbyhole(key)).await.map_err(broken)?;
-        let mut transaction = store.begin().await.map_err(broken)?;
-        transaction.delete(&drawer(), &format!("doomed/{key}")).map_err(broken)?;
-        transaction.commit().await.map_err(broken)
+        store.purge(&cubbyhole(key)).await?;
+        let mut transaction = store.begin().await?;
+        transaction.delete(&drawer(), &format!("doomed/{key}"))?;
+        transaction.commit().await.map_err(Fault::from)
     }
 
     /// Ends all tokens of namespaces that have ended.
     async fn sweep_namespaces(&self, store: &Store) -> Result<(), Fault> {
-        let mut transaction = store.begin().await.map_err(broken)?;
-        let doomed = transaction.list(&drawer(), "doomed-namespace/", None, 0).await.map_err(broken)?.names;
+        let mut transaction = store.begin().await?;
+        let doomed = transaction.list(&drawer(), "doomed-namespace/", None, 0).await?.names;
         drop(transaction);
         for namespace in doomed {
             loop {
-                let mut transaction = store.begin().await.map_err(broken)?;
+                let mut transaction = store.begin().await?;
                 let within = format!("in/{namespace}/");
-                let keys = transaction.list(&drawer(), &within, None, BATCH).await.map_err(broken)?.names;
+                let keys = transaction.list(&drawer(), &within, None, BATCH).await?.names;
                 for key in &keys {
                     self.revoke(&mut transaction, key).await?;
-                    transaction.delete(&drawer(), &format!("{within}{key}")).map_err(broken)?;
+                    transaction.delete(&drawer(), &format!("{within}{key}"))?;
                 }
                 if keys.is_empty() {
-                    transaction.delete(&drawer(), &format!("doomed-namespace/{namespace}")).map_err(broken)?;
+                    transaction.delete(&drawer(), &format!("doomed-namespace/{namespace}"))?;
                 }
                 match transaction.commit().await {
                     Ok(()) if keys.is_empty() => break,
                     Ok(()) => {}
                     // Another node is at it.
                     Err(storage::Error::Conflict) => break,
-                    Err(error) => return Err(broken(error)),
+                    Err(error) => return Err(error.into()),
                 }
             }
         }

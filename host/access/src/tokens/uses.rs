@@ -3,7 +3,7 @@
 use model::{Fault, Kind};
 use storage::{Store, Transaction};
 
-use super::{Principal, Tokens, broken, drawer};
+use super::{Principal, Tokens, drawer};
 
 /// How often a use that lost against another is counted again before the request is sent round.
 const TRIES: usize = 64;
@@ -25,16 +25,16 @@ fn at(key: &str) -> String {
 
 /// How often it can still be used.
 pub(super) async fn left(transaction: &Transaction, key: &str) -> Result<u64, Fault> {
-    let stored = transaction.peek(&drawer(), &at(key)).await.map_err(broken)?;
+    let stored = transaction.peek(&drawer(), &at(key)).await?;
     Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(0))
 }
 
 pub(super) fn give(transaction: &mut Transaction, key: &str, uses: u64) -> Result<(), Fault> {
-    transaction.put_json(&drawer(), &at(key), &uses).map_err(broken)
+    transaction.put_json(&drawer(), &at(key), &uses).map_err(Fault::from)
 }
 
 pub(super) fn forget(transaction: &mut Transaction, key: &str) -> Result<(), Fault> {
-    transaction.delete(&drawer(), &at(key)).map_err(broken)
+    transaction.delete(&drawer(), &at(key)).map_err(Fault::from)
 }
 
 impl Tokens {
@@ -50,8 +50,8 @@ impl Tokens {
             return Ok(Use::Uncounted);
         }
         for _ in 0..TRIES {
-            let mut transaction = store.begin().await.map_err(broken)?;
-            let left: Option<u64> = transaction.get_json(&drawer(), &at(principal.key())).await.map_err(broken)?;
+            let mut transaction = store.begin().await?;
+            let left: Option<u64> = transaction.get_json(&drawer(), &at(principal.key())).await?;
             let Some(left) = left.and_then(|left| left.checked_sub(1)) else {
                 return Err(Fault::new(Kind::Denied, "permission denied"));
             };
@@ -60,22 +60,22 @@ impl Tokens {
                 Ok(()) if left == 0 => return Ok(Use::Last),
                 Ok(()) => return Ok(Use::Left(left)),
                 Err(storage::Error::Conflict) => {}
-                Err(error) => return Err(broken(error)),
+                Err(error) => return Err(error.into()),
             }
         }
-        Err(broken(storage::Error::Conflict))
+        Err(storage::Error::Conflict.into())
     }
 
     /// Revokes a token after its last use, in a transaction of its own.
     pub async fn revoke_now(&self, store: &Store, key: &str) -> Result<(), Fault> {
         for _ in 0..TRIES {
-            let mut transaction = store.begin().await.map_err(broken)?;
+            let mut transaction = store.begin().await?;
             self.revoke(&mut transaction, key).await?;
             match transaction.commit().await {
                 Err(storage::Error::Conflict) => {}
-                done => return done.map_err(broken),
+                done => return done.map_err(Fault::from),
             }
         }
-        Err(broken(storage::Error::Conflict))
+        Err(storage::Error::Conflict.into())
     }
 }

@@ -12,7 +12,7 @@ use tenancy::Tree;
 
 use super::record::{drawer, path_of, refuse_grouping};
 use super::{QUOTAS_MAX, leads, limits, recount};
-use crate::{Call, System, fresh_id, params, stored, unsupported};
+use crate::{Call, System, fresh_id, params, unsupported};
 
 /// The version of the record.
 const RECORD: u32 = 1;
@@ -50,7 +50,7 @@ impl System {
     /// The counter that a new lease is to count in, if a quota bounds its path; a fault refuses it. A rule that is made
     /// meanwhile lets the request be run again, so that no lease is overlooked.
     pub async fn lease_quota(&self, transaction: &mut Transaction, leasing: Leasing<'_>) -> Result<Option<Id>, Fault> {
-        transaction.get(&drawer(), "version").await.map_err(stored)?;
+        transaction.get(&drawer(), "version").await?;
         let limits = self.quotas.limits(transaction).await?;
         let Some(rule) = limits.lease_count(leasing.tree, leasing.namespace, leasing.path) else { return Ok(None) };
         let counter = Counter(rule.counter);
@@ -76,7 +76,7 @@ pub(super) async fn list(system: &System, call: Call<'_>) -> Result<Reply, Fault
 
 pub(super) async fn one(system: &System, call: Call<'_>, name: &str) -> Result<Reply, Fault> {
     let key = format!("count/{name}");
-    let found: Option<LeaseCount> = call.transaction.get_json(&drawer(), &key).await.map_err(stored)?;
+    let found: Option<LeaseCount> = call.transaction.get_json(&drawer(), &key).await?;
     match call.operation {
         Operation::Read => match found {
             Some(rule) => {
@@ -88,7 +88,7 @@ pub(super) async fn one(system: &System, call: Call<'_>, name: &str) -> Result<R
         Operation::Update => write(system, call, (name, &key), found).await,
         Operation::Delete => {
             if let Some(rule) = found {
-                call.transaction.delete(&drawer(), &key).map_err(stored)?;
+                call.transaction.delete(&drawer(), &key)?;
                 Counter(rule.counter).close(call.transaction)?;
                 limits::changed(call.transaction).await?;
                 recount::demand(call.transaction, &rule.path)?;
@@ -119,7 +119,7 @@ async fn write(
     if !leads(&call, &rule.path) {
         return Err(Fault::invalid(format!("path: no namespace or mount is at {:?}", rule.path)));
     }
-    call.transaction.put_json(&drawer(), key, &rule).map_err(stored)?;
+    call.transaction.put_json(&drawer(), key, &rule)?;
     limits::changed(call.transaction).await?;
     let moved = before.as_ref().is_none_or(|before| before.counter != rule.counter);
     if moved {

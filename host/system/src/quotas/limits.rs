@@ -17,7 +17,6 @@ use tenancy::Tree;
 use super::Asking;
 use super::lease_count::LeaseCount;
 use super::record::{Config, Rate, drawer};
-use crate::stored;
 
 /// Most clients whose use is remembered. Of more, those that were not seen for longest begin anew.
 const CLIENTS_MAX: usize = 100_000;
@@ -46,8 +45,8 @@ struct Used {
 
 /// Counts a change, in the transaction that makes it.
 pub(super) async fn changed(transaction: &mut Transaction) -> Result<(), Fault> {
-    let version = transaction.get_json::<u64>(&drawer(), "version").await.map_err(stored)?.unwrap_or(0) + 1;
-    transaction.put_json(&drawer(), "version", &version).map_err(stored)
+    let version = transaction.get_json::<u64>(&drawer(), "version").await?.unwrap_or(0) + 1;
+    transaction.put_json(&drawer(), "version", &version).map_err(Fault::from)
 }
 
 impl Quotas {
@@ -60,7 +59,7 @@ impl Quotas {
     /// The rules as the transaction's snapshot has them. Costs one read when nothing changed.
     pub(super) async fn limits(&self, transaction: &mut Transaction) -> Result<Arc<Limits>, Fault> {
         let cached = self.limits.load_full();
-        let version = transaction.peek_versioned(&drawer(), "version").await.map_err(stored)?;
+        let version = transaction.peek_versioned(&drawer(), "version").await?;
         // What this transaction changed itself has no version yet, and nobody else may see it.
         let stamp = version.map_or(Some(0), |(_, stamp)| stamp);
         if stamp.is_some_and(|stamp| stamp <= cached.stamp) {
@@ -138,7 +137,7 @@ async fn load(transaction: &mut Transaction, stamp: u64) -> Result<Limits, Fault
         rules.insert(rate.path.clone(), rate);
         Ok::<_, storage::Error>(())
     };
-    transaction.peek_each(&drawer(), "rate/", take).await.map_err(stored)?;
+    transaction.peek_each(&drawer(), "rate/", take).await?;
     let mut counts = BTreeMap::new();
     let take = |_: &str, bytes: &[u8], _| {
         let count: LeaseCount = serde_json::from_slice(bytes)
@@ -146,8 +145,8 @@ async fn load(transaction: &mut Transaction, stamp: u64) -> Result<Limits, Fault
         counts.insert(count.path.clone(), count);
         Ok::<_, storage::Error>(())
     };
-    transaction.peek_each(&drawer(), "count/", take).await.map_err(stored)?;
-    let config: Option<Config> = transaction.get_json(&drawer(), "config").await.map_err(stored)?;
+    transaction.peek_each(&drawer(), "count/", take).await?;
+    let config: Option<Config> = transaction.get_json(&drawer(), "config").await?;
     Ok(Limits { stamp, rules, counts, exempt: config.unwrap_or_default().exempt.into_iter().collect() })
 }
 

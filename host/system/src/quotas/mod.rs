@@ -15,7 +15,7 @@ use model::{Fault, Kind, NamespacePath, Operation, Reply};
 use serde_json::json;
 use storage::Transaction;
 
-use crate::{Call, System, fresh_id, params, stored, unsupported};
+use crate::{Call, System, fresh_id, params, unsupported};
 pub use lease_count::Leasing;
 use limits::Limits;
 pub(crate) use limits::Quotas;
@@ -72,7 +72,7 @@ async fn list(system: &System, call: Call<'_>) -> Result<Reply, Fault> {
 
 async fn one(system: &System, call: Call<'_>, name: &str) -> Result<Reply, Fault> {
     let key = format!("rate/{name}");
-    let found: Option<Rate> = call.transaction.get_json(&drawer(), &key).await.map_err(stored)?;
+    let found: Option<Rate> = call.transaction.get_json(&drawer(), &key).await?;
     match call.operation {
         Operation::Read => match found {
             Some(rate) => Reply::data(&rate.shown()),
@@ -82,13 +82,13 @@ async fn one(system: &System, call: Call<'_>, name: &str) -> Result<Reply, Fault
             let limits = system.quotas.limits(call.transaction).await?;
             let rate = Rate::from_params(name, fresh_id()?, found, &call.body)?;
             checked(&limits, &rate, &call)?;
-            call.transaction.put_json(&drawer(), &key, &rate).map_err(stored)?;
+            call.transaction.put_json(&drawer(), &key, &rate)?;
             limits::changed(call.transaction).await?;
             Ok(Reply::nothing())
         }
         Operation::Delete => {
             if found.is_some() {
-                call.transaction.delete(&drawer(), &key).map_err(stored)?;
+                call.transaction.delete(&drawer(), &key)?;
                 limits::changed(call.transaction).await?;
             }
             Ok(Reply::nothing())
@@ -121,7 +121,7 @@ fn leads(call: &Call<'_>, path: &str) -> bool {
 }
 
 async fn config(call: Call<'_>) -> Result<Reply, Fault> {
-    let found: Option<Config> = call.transaction.get_json(&drawer(), "config").await.map_err(stored)?;
+    let found: Option<Config> = call.transaction.get_json(&drawer(), "config").await?;
     let mut config = found.unwrap_or_default();
     match call.operation {
         Operation::Read => Reply::data(&config.shown()),
@@ -137,7 +137,7 @@ async fn config(call: Call<'_>) -> Result<Reply, Fault> {
                 }
                 config.exempt = paths.iter().map(|path| path.trim_matches('/').to_owned()).collect();
             }
-            call.transaction.put_json(&drawer(), "config", &config).map_err(stored)?;
+            call.transaction.put_json(&drawer(), "config", &config)?;
             limits::changed(call.transaction).await?;
             Ok(Reply::nothing())
         }

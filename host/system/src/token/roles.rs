@@ -5,7 +5,7 @@ use serde_json::json;
 use storage::{Drawer, Transaction};
 
 use super::role::Role;
-use crate::{Call, System, stored, unsupported};
+use crate::{Call, System, unsupported};
 
 fn drawer(namespace: Id) -> Drawer {
     tenancy::namespace_drawer(namespace, "token-roles")
@@ -14,11 +14,11 @@ fn drawer(namespace: Id) -> Drawer {
 /// The role of this name, as requests name it.
 pub(super) async fn get(transaction: &mut Transaction, namespace: Id, name: &str) -> Result<Option<Role>, Fault> {
     let name = checked(name)?;
-    transaction.get_json(&drawer(namespace), name).await.map_err(stored)
+    transaction.get_json(&drawer(namespace), name).await.map_err(Fault::from)
 }
 
 pub(super) async fn all(call: Call<'_>) -> Result<Reply, Fault> {
-    let keys = call.transaction.names(&drawer(call.namespace.id), "").await.map_err(stored)?;
+    let keys = call.transaction.names(&drawer(call.namespace.id), "").await?;
     if keys.is_empty() { Err(Fault::absent()) } else { Reply::data(&json!({ "keys": keys })) }
 }
 
@@ -29,11 +29,11 @@ pub(super) async fn one(system: &System, call: Call<'_>, name: &str) -> Result<R
         Operation::Update => {
             let mut role = role.unwrap_or_else(|| Role::new(name));
             let warnings = role.write(&call.body, system.info.max_lease_ttl)?;
-            call.transaction.put_json(&drawer(call.namespace.id), name, &role).map_err(stored)?;
+            call.transaction.put_json(&drawer(call.namespace.id), name, &role)?;
             Ok(Reply { warnings, ..Reply::nothing() })
         }
         Operation::Delete => {
-            call.transaction.delete(&drawer(call.namespace.id), name).map_err(stored)?;
+            call.transaction.delete(&drawer(call.namespace.id), name)?;
             Ok(Reply::nothing())
         }
         Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),
