@@ -104,3 +104,15 @@ fn even_the_chattiest_log_holds_no_token() {
     assert!(log.contains("served"), "{log}");
     assert!(!log.contains(token));
 }
+
+/// Copied out of the binary, they would be most of what a server at rest takes of memory.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn built_in_guests_run_where_they_lie_in_the_binary() {
+    let listen = "-dev-listen-address=127.0.0.1:0";
+    let server = Process::launch(&["-dev", "-dev-no-store-token", "-dev-root-token-id=root", listen]);
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.pid())).unwrap();
+    let executable = maps.lines().filter(|line| line.contains(" r-xp ") && line.contains("/innkeeper")).count();
+    // Eleven guests, and the server's own code.
+    assert!(executable >= 12, "{maps}");
+}
