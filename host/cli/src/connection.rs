@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use secrecy::SecretString;
+use ureq::http::Uri;
 
+use crate::client::Proxy;
 use crate::environment::Environment;
 use crate::input::duration;
 use crate::output::Format;
@@ -13,9 +14,7 @@ use crate::{Error, token_file};
 
 /// Where a server is looked for if nobody says.
 const ADDRESS: &str = "https://127.0.0.1:8200";
-/// How often a request is tried again, if nobody says.
-const RETRIES: usize = 2;
-/// Most often that it may be.
+/// Most often that a request may be tried again. If nobody says so it is not: it may have been done already.
 const RETRIES_MAX: usize = 100;
 /// Longest wait for an answer, if nobody says.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,14 +47,7 @@ pub struct Connection {
     #[arg(long, value_name = "NAME")]
     pub tls_server_name: Option<String>,
     /// Trust whoever answers. Not for production. [env: VAULT_SKIP_VERIFY]
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        value_parser = BoolishValueParser::new()
-    )]
+    #[arg(long, value_name = "BOOL")]
     pub tls_skip_verify: Option<bool>,
     /// Have the answer kept under a token that can be used once within this time, and show that. [env: VAULT_WRAP_TTL]
     #[arg(long, value_name = "DURATION")]
@@ -63,9 +55,36 @@ pub struct Connection {
     /// One more header of the requests; may be repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     pub header: Vec<String>,
+    /// What proves a second factor, as METHOD:CODE; may be repeated. [env: VAULT_MFA]
+    #[arg(long, value_name = "PROOF")]
+    pub mfa: Vec<String>,
+    /// Go on where a policy of the server is soft mandatory.
+    #[arg(long)]
+    pub policy_override: bool,
+    /// Stay with this server where it sends to another one. [env: VAULT_DISABLE_REDIRECTS]
+    #[arg(long, value_name = "BOOL")]
+    pub disable_redirects: Option<bool>,
+    /// Print the request as a command line of curl instead of making it.
+    #[arg(long, conflicts_with = "output_policy")]
+    pub output_curl_string: bool,
+    /// Print the policy that permits the request instead of making it.
+    #[arg(long)]
+    pub output_policy: bool,
+    /// Ask nothing at the terminal: what is missing is an error.
+    #[arg(long)]
+    pub non_interactive: bool,
     /// How answers are shown. [env: VAULT_FORMAT]
     #[arg(long, value_enum, ignore_case = true)]
     pub format: Option<Format>,
+}
+
+/// What is told of a request instead of making it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// How curl makes it.
+    Curl,
+    /// What permits it.
+    Policy,
 }
 
 /// What counts once options, environment and defaults are put together.
@@ -75,11 +94,16 @@ pub(crate) struct Settings {
     pub(crate) token: Option<SecretString>,
     pub(crate) ca_cert: Option<PathBuf>,
     pub(crate) ca_path: Option<PathBuf>,
+    /// The authorities themselves, in PEM.
+    pub(crate) ca_bytes: Option<String>,
     pub(crate) client: Option<(PathBuf, PathBuf)>,
     pub(crate) server_name: Option<String>,
     pub(crate) skip_verify: bool,
     pub(crate) wrap_ttl: Option<String>,
     pub(crate) headers: Vec<(String, SecretString)>,
+    pub(crate) follow: bool,
+    pub(crate) told: Option<Told>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) format: Format,
     pub(crate) retries: usize,
     pub(crate) timeout: Duration,
@@ -90,20 +114,15 @@ impl Connection {
     pub(crate) fn settle(&self, environment: &Environment) -> Result<Settings, Error> {
         let text = |option: &Option<String>, name| option.clone().or_else(|| environment.get(name));
         let path = |option: &Option<PathBuf>, name| option.clone().or_else(|| environment.path(name));
-        let address = text(&self.address, "ADDR").unwrap_or_else(|| ADDRESS.into());
-        if !["http://", "https://"].iter().any(|scheme| address.starts_with(scheme)) {
-            let right = "must begin with http:// or https://, as in https://127.0.0.1:8200";
-            return Err(Error::Usage(format!("-address (VAULT_ADDR) {right}, and is {address:?}")));
-        }
+        let flag = |option: Option<bool>, name| match option {
+            Some(flag) => Ok(flag),
+            None => environment.flag(name).map(Option::unwrap_or_default),
+        };
+        let address = text(&self.address, "ADDR").map_or_else(|| Ok(ADDRESS.into()), |given| address(&given))?;
         let client = match (path(&self.client_cert, "CLIENT_CERT"), path(&self.client_key, "CLIENT_KEY")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             _ => return Err(Error::Usage("-client-cert and -client-key go together: give both".into())),
-        };
-        let format = match (self.format, environment.get("FORMAT")) {
-            (Some(format), _) => format,
-            (None, Some(name)) => Format::named(&name)?,
-            (None, None) => Format::Table,
         };
         Ok(Settings {
             namespace: text(&self.namespace, "NAMESPACE").filter(|path| !path.trim_matches('/').is_empty()),
@@ -113,19 +132,64 @@ impl Connection {
             },
             ca_cert: path(&self.ca_cert, "CACERT"),
             ca_path: path(&self.ca_path, "CAPATH"),
+            ca_bytes: environment.get("CACERT_BYTES"),
             client,
             server_name: text(&self.tls_server_name, "TLS_SERVER_NAME"),
-            skip_verify: match self.tls_skip_verify {
-                Some(skip) => skip,
-                None => environment.flag("SKIP_VERIFY")?.unwrap_or_default(),
-            },
+            skip_verify: flag(self.tls_skip_verify, "SKIP_VERIFY")?,
             wrap_ttl: text(&self.wrap_ttl, "WRAP_TTL"),
-            headers: self.header.iter().map(|header| pair(header)).collect::<Result<_, _>>()?,
-            format,
+            headers: self.headers(environment)?,
+            follow: !flag(self.disable_redirects, "DISABLE_REDIRECTS")?,
+            told: match (self.output_curl_string, self.output_policy) {
+                (true, _) => Some(Told::Curl),
+                (_, true) => Some(Told::Policy),
+                _ => None,
+            },
+            proxy: Proxy::before(&address, environment)?,
+            format: self.format(environment)?,
             retries: retries(environment)?,
             timeout: timeout(environment)?,
             address,
         })
+    }
+}
+
+impl Connection {
+    /// How answers are shown.
+    pub(crate) fn format(&self, environment: &Environment) -> Result<Format, Error> {
+        match (self.format, environment.get("FORMAT")) {
+            (Some(format), _) => Ok(format),
+            (None, Some(name)) => Format::named(&name),
+            (None, None) => Ok(Format::Table),
+        }
+    }
+
+    /// Those that the user names, and those that options stand for.
+    fn headers(&self, environment: &Environment) -> Result<Vec<(String, SecretString)>, Error> {
+        let mut headers = self.header.iter().map(|header| pair(header)).collect::<Result<Vec<_>, _>>()?;
+        if self.policy_override {
+            headers.push(("X-Vault-Policy-Override".into(), "true".into()));
+        }
+        let proofs = if self.mfa.is_empty() { environment.get("MFA").into_iter().collect() } else { self.mfa.clone() };
+        headers.extend(proofs.into_iter().map(|proof| ("X-Vault-MFA".into(), SecretString::from(proof))));
+        Ok(headers)
+    }
+}
+
+/// An address that can be one, with its scheme in small letters.
+fn address(given: &str) -> Result<String, Error> {
+    let wrong = |right: &str| Error::Usage(format!("-address (VAULT_ADDR) {right}, and is {given:?}"));
+    let begins = |scheme: &&str| given.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let scheme = ["http://", "https://"].into_iter().find(begins);
+    let scheme = scheme.ok_or_else(|| wrong("must begin with http:// or https://, as in https://127.0.0.1:8200"))?;
+    let address = format!("{scheme}{}", &given[scheme.len()..]);
+    let uri: Uri = address.parse().map_err(|_| wrong("must be an address as https://127.0.0.1:8200"))?;
+    // A port that is none would be left out.
+    let authority = uri.authority().ok_or_else(|| wrong("must name a host, as in https://127.0.0.1:8200"))?;
+    let port = authority.as_str().rsplit('@').next().and_then(|host| host.strip_prefix(authority.host()));
+    match port.unwrap_or_default().strip_prefix(':') {
+        Some(port) if port.parse().is_ok_and(|port: u16| port > 0) => Ok(address),
+        None => Ok(address),
+        Some(_) => Err(wrong("must have a port from 1 to 65535")),
     }
 }
 
@@ -137,7 +201,7 @@ fn pair(header: &str) -> Result<(String, SecretString), Error> {
 }
 
 fn retries(environment: &Environment) -> Result<usize, Error> {
-    let Some(given) = environment.get("MAX_RETRIES") else { return Ok(RETRIES) };
+    let Some(given) = environment.get("MAX_RETRIES") else { return Ok(0) };
     let number = given.parse().ok().filter(|number| *number <= RETRIES_MAX);
     number.ok_or_else(|| Error::Usage(format!("VAULT_MAX_RETRIES must be 0 to {RETRIES_MAX}, and is {given:?}")))
 }
@@ -161,7 +225,7 @@ mod tests {
     #[test]
     fn options_win_over_the_environment_and_that_over_defaults() {
         let none = settle(&Connection::default(), &[]).unwrap();
-        assert_eq!((none.address.as_str(), none.retries, none.timeout), (ADDRESS, 2, Duration::from_secs(60)));
+        assert_eq!((none.address.as_str(), none.retries, none.timeout), (ADDRESS, 0, Duration::from_secs(60)));
         assert!(none.token.is_none() && none.namespace.is_none() && !none.skip_verify);
         let variables = [
             ("VAULT_ADDR", "http://b"),
@@ -169,12 +233,12 @@ mod tests {
             ("VAULT_TOKEN", "s.1"),
             ("VAULT_SKIP_VERIFY", "1"),
             ("VAULT_CLIENT_TIMEOUT", "1m30s"),
-            ("VAULT_MAX_RETRIES", "0"),
+            ("VAULT_MAX_RETRIES", "3"),
         ];
         let found = settle(&Connection::default(), &variables).unwrap();
         assert_eq!((found.address.as_str(), found.namespace.as_deref()), ("http://b", Some("team-a")));
         assert_eq!(found.token.unwrap().expose_secret(), "s.1");
-        assert_eq!((found.retries, found.timeout), (0, Duration::from_secs(90)));
+        assert_eq!((found.retries, found.timeout), (3, Duration::from_secs(90)));
         assert!(found.skip_verify);
         let options = Connection {
             address: Some("https://c".into()),
@@ -184,6 +248,20 @@ mod tests {
         };
         let given = settle(&options, &variables).unwrap();
         assert_eq!((given.address.as_str(), given.skip_verify, given.namespace), ("https://c", false, None));
+    }
+
+    #[test]
+    fn an_address_may_be_in_capitals_and_its_port_must_be_one() {
+        let found = |given: &str| {
+            let connection = Connection { address: Some(given.into()), ..Connection::default() };
+            settle(&connection, &[]).map(|settings| settings.address).map_err(|error| error.to_string())
+        };
+        assert_eq!(found("HTTPS://Host:1/a").unwrap(), "https://Host:1/a");
+        assert_eq!(found("http://[::1]:8200").unwrap(), "http://[::1]:8200");
+        for wrong in ["http://127.0.0.1:99999", "http://host:0", "http://[::1]:x", "http://", "host:1"] {
+            let refused = found(wrong).unwrap_err();
+            assert!(refused.starts_with("-address (VAULT_ADDR) must "), "{wrong}: {refused}");
+        }
     }
 
     #[test]

@@ -34,6 +34,12 @@ impl Environment {
         given("INNKEEPER").or_else(|| given("VAULT"))
     }
 
+    /// The variable of exactly this name, in capitals or in small letters: one that other programs know too.
+    pub(crate) fn common(&self, name: &str) -> Option<String> {
+        let given = |name: &str| (self.look)(name).filter(|value| !value.is_empty());
+        given(name).or_else(|| given(&name.to_ascii_lowercase()))
+    }
+
     pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(PathBuf::from)
     }

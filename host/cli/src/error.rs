@@ -14,8 +14,8 @@ pub(crate) enum Error {
     #[error("{0}")]
     Usage(String),
     /// The server does not answer.
-    #[error("{address}: {reason}{}", hint(.reason))]
-    Unreachable { address: String, reason: String },
+    #[error("{}", unreachable(.address, .proxy.as_deref(), .reason))]
+    Unreachable { address: String, proxy: Option<String>, reason: String },
     /// The server answered, but not with what was asked for.
     #[error("{0}")]
     Refused(Box<Refusal>),
@@ -43,6 +43,9 @@ pub(crate) enum Error {
     /// What the server sent is no whole snapshot.
     #[error("what the server sent is not whole, and nothing was kept of it: {0}. Look into the server's log")]
     Received(String),
+    /// No failure: what was to be told instead of making a request.
+    #[error("{0}")]
+    Instead(String),
     /// Nobody reads what is written.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
@@ -53,6 +56,7 @@ impl Error {
     pub(crate) fn exit(&self) -> u8 {
         match self {
             Self::During { cause, .. } => cause.exit(),
+            Self::Instead(_) => 0,
             Self::Unreachable { .. } | Self::Refused(_) | Self::Unreadable(_) | Self::Absent(_) => 2,
             _ => 1,
         }
@@ -61,7 +65,7 @@ impl Error {
     /// Says what was being done. What is missing, and a wrong command line, say enough themselves.
     pub(crate) fn during(self, doing: impl Into<String>) -> Self {
         match self {
-            Self::Absent(_) | Self::Usage(_) | Self::Output(_) | Self::During { .. } => self,
+            Self::Absent(_) | Self::Usage(_) | Self::Output(_) | Self::Instead(_) | Self::During { .. } => self,
             cause => Self::During { doing: doing.into(), cause: Box::new(cause) },
         }
     }
@@ -128,10 +132,53 @@ impl fmt::Display for Refusal {
     }
 }
 
-fn hint(reason: &str) -> &'static str {
-    match reason {
-        text if text.contains("certificate") => ". Name the server's authority with -ca-cert or VAULT_CACERT",
-        text if text.contains("http:") || text.contains("https:") => "",
-        _ => ". Is the server running? -address or VAULT_ADDR says where it is looked for",
+/// Why a server does not answer, in words that say whose fault it may be, and what to do.
+fn unreachable(address: &str, proxy: Option<&str>, reason: &str) -> String {
+    let encrypted = address.starts_with("https://");
+    match (proxy, reason) {
+        (_, text) if encrypted && text.contains("InvalidContentType") => {
+            format!("{address}: the server speaks HTTP where HTTPS was asked: say http:// in -address or VAULT_ADDR")
+        }
+        (_, text) if !encrypted && text.contains("http parse fail") => format!(
+            "{address}: what answers does not speak HTTP: if it speaks HTTPS, say https:// in -address or VAULT_ADDR"
+        ),
+        (Some(proxy), _) => {
+            format!("{address}, {proxy}: {reason}. NO_PROXY names what is reached without a common proxy")
+        }
+        (None, text) if text.contains("not valid for name") => {
+            format!("{address}: {reason}. Say which name the server has with -tls-server-name or VAULT_TLS_SERVER_NAME")
+        }
+        (None, text) if text.contains("certificate") => {
+            format!("{address}: {reason}. Name the server's authority with -ca-cert or VAULT_CACERT")
+        }
+        (None, text) if text.contains("http:") || text.contains("https:") => format!("{address}: {reason}"),
+        _ => {
+            format!("{address}: {reason}. Is the server running? -address or VAULT_ADDR says where it is looked for")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_does_not_answer_is_told_with_whose_fault_that_may_be() {
+        for (address, proxy, reason, says) in [
+            ("https://a", None, "io: received corrupt message of type InvalidContentType", "say http://"),
+            ("http://a", None, "protocol: http parse fail: invalid", "say https://"),
+            ("https://a", None, "invalid peer certificate: certificate not valid for name \"a\"", "-tls-server-name"),
+            ("https://a", None, "invalid peer certificate: UnknownIssuer", "-ca-cert"),
+            ("https://a", None, "io: Connection refused", "Is the server running?"),
+            (
+                "https://a",
+                Some("through the proxy http://p of HTTPS_PROXY"),
+                "refused",
+                "proxy http://p of HTTPS_PROXY: ",
+            ),
+        ] {
+            let said = unreachable(address, proxy, reason);
+            assert!(said.starts_with(address) && said.contains(says), "{said}");
+        }
     }
 }

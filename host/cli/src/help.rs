@@ -2,6 +2,8 @@
 
 use clap::Command;
 
+use crate::line::lenient;
+
 /// The groups of the first page of help, and what is in them.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Everyday commands", &["read", "write", "patch", "delete", "list", "kv", "pki", "login", "unwrap", "path-help"]),
@@ -19,7 +21,8 @@ Where to begin:
   innkeeper kv put secret/app password=-      keeps one that is read from standard input";
 
 /// The same command line with its commands in groups on its first page of help.
-pub fn grouped(mut whole: Command) -> Command {
+pub fn grouped(whole: Command) -> Command {
+    let mut whole = lenient(whole);
     whole.build();
     let mut text = String::new();
     for (title, names) in GROUPS {

@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod help;
 mod input;
+mod line;
 mod output;
 mod part;
 mod progress;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 
 pub use commands::{Command, Top};
 pub use help::grouped;
+pub use line::refused;
 pub use session::Asking;
 
 use environment::Environment;
@@ -63,11 +65,18 @@ fn told(ended: Result<Exit, Error>, terminal: &mut Terminal) -> u8 {
         Ok(exit) => exit,
         // Whoever read has seen enough.
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => session::WELL,
+        Err(Error::Instead(text)) => told(terminal.line(&text).map(|()| session::WELL), terminal),
         Err(error) => {
             let _ = terminal.note(&output::visible(&error.to_string()));
             error.exit()
         }
     }
+}
+
+/// The variable of the environment with this name, `LOG_LEVEL` for instance: `INNKEEPER_LOG_LEVEL`, else
+/// `VAULT_LOG_LEVEL`. An empty one is none.
+pub fn variable(name: &str) -> Option<String> {
+    Environment::of_the_process().get(name)
 }
 
 /// `-dev` becomes `--dev`; a single letter stays, and so does everything after `--`.

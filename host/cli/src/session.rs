@@ -26,6 +26,9 @@ pub(crate) struct Session<'a> {
 
 /// What a command does, once it has a server.
 pub(crate) trait Act {
+    /// Whether it can show an answer as it came.
+    const RAW: bool = false;
+
     /// Does it.
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error>;
 }
@@ -51,6 +54,13 @@ impl<T: clap::Args + Act> Run for Asking<T> {
     fn run(&self, environment: &Environment, terminal: &mut Terminal) -> Result<Exit, Error> {
         let settings = self.connection.settle(environment)?;
         let format = settings.format;
+        if format == Format::Raw && !T::RAW {
+            let text = "-format (VAULT_FORMAT) must be table, json or yaml: only `innkeeper read` supports raw";
+            return Err(Error::Usage(text.into()));
+        }
+        if self.connection.non_interactive {
+            terminal.ask_nobody();
+        }
         let client = Client::new(settings)?;
         self.what.act(&mut Session { client, terminal, environment, format })
     }
@@ -108,22 +118,30 @@ impl Session<'_> {
         Ok(WELL)
     }
 
-    /// Shows what a listing holds. Nothing there is an end of its own.
-    pub(crate) fn show_list(&mut self, ask: &Ask, doing: &str, at: &str) -> Result<Exit, Error> {
+    /// Shows what a listing holds, or all that is known of it. Nothing there is an end of its own.
+    pub(crate) fn show_list(&mut self, ask: &Ask, doing: &str, at: &str, detailed: bool) -> Result<Exit, Error> {
         let found = self.client.find(ask).map_err(|error| error.during(doing))?;
         let body = found.map(|answer| answer.json()).transpose()?;
         let is_there = |body: &Value| !body["wrap_info"].is_null() || body.pointer("/data/keys").is_some();
         match body.filter(is_there) {
             Some(body) if body["wrap_info"].is_object() => output::secret(self.terminal, self.format, &body)?,
-            Some(body) => output::list(self.terminal, self.format, &body)?,
+            Some(body) => output::list(self.terminal, self.format, &body, detailed)?,
             None => {
-                if self.format == Format::Json {
+                if self.format != Format::Table {
                     self.terminal.line("{}")?;
                 }
                 return Err(Error::Absent(output::one_line(at)));
             }
         }
         Ok(WELL)
+    }
+
+    /// Whether a listing shows more of each name, as was said or as the environment says.
+    pub(crate) fn detailed(&self, said: Option<bool>) -> Result<bool, Error> {
+        match said {
+            Some(detailed) => Ok(detailed),
+            None => Ok(self.environment.flag("DETAILED")?.unwrap_or_default()),
+        }
     }
 
     /// What is there. Nothing at the place that `at` names is an error.

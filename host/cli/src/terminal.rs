@@ -1,5 +1,7 @@
 //! Where a command reads and writes: standard input and output, standard error, and the person at the terminal.
 
+mod hidden;
+
 use std::io::{self, IsTerminal, Read, Write};
 
 use secrecy::SecretString;
@@ -22,6 +24,8 @@ pub(crate) struct Terminal {
     watched: bool,
     /// Whether standard input was read already: it can be read once.
     used: bool,
+    /// Whether somebody may be asked.
+    asks: bool,
     ask: Box<Ask>,
 }
 
@@ -34,13 +38,14 @@ impl Terminal {
             errors: Box::new(io::stderr()),
             watched: io::stdout().is_terminal(),
             used: false,
-            ask: Box::new(|prompt| rpassword::prompt_password(prompt)),
+            asks: true,
+            ask: Box::new(hidden::ask),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn new(input: Box<dyn Read>, output: Box<dyn Write>, errors: Box<dyn Write>, ask: Box<Ask>) -> Self {
-        Self { input, output, errors, watched: false, used: false, ask }
+        Self { input, output, errors, watched: false, used: false, asks: true, ask }
     }
 
     /// A text of ours, on lines of its own. Texts of strangers are cleaned before.
@@ -98,8 +103,17 @@ impl Terminal {
         }
     }
 
+    /// From now on nobody is asked.
+    pub(crate) fn ask_nobody(&mut self) {
+        self.asks = false;
+    }
+
     /// Asks the person at the terminal for something that nobody else should see.
     pub(crate) fn hidden(&mut self, what: &str) -> Result<SecretString, Error> {
+        if !self.asks {
+            let text = "-non-interactive asks nobody: give it as an argument, or - and send it in";
+            return Err(Error::Usage(format!("{what}: is missing, and {text}")));
+        }
         let given = (self.ask)(&format!("{what} (will be hidden): ")).map_err(|_| {
             Error::Usage(format!("{what}: there is no terminal to ask at: give it as an argument, or - and send it in"))
         })?;

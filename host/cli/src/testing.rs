@@ -177,8 +177,11 @@ struct Arguments {
 }
 
 pub(crate) fn parse(arguments: &[&str]) -> Result<crate::Command, clap::Error> {
+    use clap::{CommandFactory, FromArgMatches};
     let all = ["innkeeper"].iter().chain(arguments).map(std::ffi::OsString::from);
-    <Arguments as clap::Parser>::try_parse_from(crate::normalise(all)).map(|arguments| arguments.command)
+    let matches = crate::grouped(Arguments::command()).try_get_matches_from(crate::normalise(all));
+    let arguments = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+    arguments.map(|arguments| arguments.command).map_err(crate::refused)
 }
 
 fn run(arguments: &[&str], input: &str, environment: Environment) -> (u8, Screen) {

@@ -33,7 +33,9 @@ impl Answer {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&self.body).map_err(|_| {
-            Error::Unreadable("the server's answer is no JSON: ask for it as it is with -format=raw".into())
+            Error::Unreadable(
+                "the server's answer is no JSON: `innkeeper read -format=raw` shows such answers as they are".into(),
+            )
         })
     }
 
@@ -58,11 +60,12 @@ impl Answer {
         filled("data") || filled("warnings")
     }
 
-    /// The errors that it lists, each on one line, so that no server moves the terminal's cursor.
+    /// The errors that it lists and what it warns of, each on one line, so that no server moves the terminal's cursor.
     pub(crate) fn errors(&self) -> Vec<String> {
         match serde_json::from_slice::<Value>(&self.body) {
             Ok(body) => {
-                let errors = body["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let lists = ["errors", "warnings"].map(|name| body[name].as_array());
+                let errors = lists.into_iter().flatten().flatten().filter_map(Value::as_str);
                 errors.take(ERRORS_MAX).map(one_line).collect()
             }
             Err(_) if self.is_empty() => Vec::new(),

@@ -1,8 +1,10 @@
 //! A client of the API.
 
 mod answer;
+mod proxy;
 mod stream;
 mod tls;
+mod told;
 mod url;
 
 use std::cell::Cell;
@@ -20,8 +22,9 @@ use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
 pub(crate) use answer::Answer;
+pub(crate) use proxy::Proxy;
 
-use crate::connection::Settings;
+use crate::connection::{Settings, Told};
 use crate::error::{Error, Refusal};
 
 /// Longest wait for a connection.
@@ -32,6 +35,10 @@ const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_milli
 const REST_MAX: Duration = Duration::from_secs(5);
 /// Largest answer that is read, in bytes.
 const ANSWER_SIZE_MAX: u64 = 64 << 20;
+/// Where what is wrapped is given out.
+pub(crate) const UNWRAP: &str = "sys/wrapping/unwrap";
+/// Where anything is wrapped, and for how long if nobody says: it answers nothing else.
+const WRAP: (&str, &str) = ("sys/wrapping/wrap", "5m");
 /// The type of the body of a PATCH.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -50,12 +57,13 @@ pub(crate) struct Ask {
     body: Option<Zeroizing<Vec<u8>>>,
     wrappable: bool,
     token: bool,
+    beforehand: bool,
 }
 
 impl Ask {
     fn new(method: Method, path: &str) -> Self {
         let path = path.trim_start_matches('/').to_owned();
-        Self { method, path, query: Vec::new(), body: None, wrappable: true, token: true }
+        Self { method, path, query: Vec::new(), body: None, wrappable: true, token: true, beforehand: false }
     }
 
     pub(crate) fn get(path: &str) -> Self {
@@ -104,6 +112,23 @@ impl Ask {
         self
     }
 
+    /// It only finds out what to ask, so it is made even where requests are told instead.
+    pub(crate) fn beforehand(mut self) -> Self {
+        self.beforehand = true;
+        self.for_us()
+    }
+
+    /// Whether an answer may say that nothing is there, and more: a write that was answered so was not done.
+    fn may_find_nothing(&self) -> bool {
+        self.method == Method::GET || self.method.as_str() == "LIST" || self.path == UNWRAP
+    }
+
+    /// How long its answer is kept under a wrapping token, if it is.
+    fn wrap_ttl<'a>(&self, settings: &'a Settings) -> Option<&'a str> {
+        let said = settings.wrap_ttl.as_deref().filter(|_| self.wrappable);
+        said.or((self.path == WRAP.0).then_some(WRAP.1))
+    }
+
     /// Whoever logs in has no token yet.
     pub(crate) fn without_token(mut self) -> Self {
         self.token = false;
@@ -114,7 +139,7 @@ impl Ask {
 impl Client {
     pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
         let tls = tls::config(&settings)?;
-        let config = config(&tls).allow_non_standard_methods(true).timeout_global(Some(settings.timeout));
+        let config = config(&tls, &settings).allow_non_standard_methods(true).timeout_global(Some(settings.timeout));
         let agent = url::agent(config.build(), &settings)?;
         Ok(Self { settings, tls, agent })
     }
@@ -128,8 +153,12 @@ impl Client {
         self.settings.token = Some(token);
     }
 
-    /// Asks, and asks again where the server is busy. An answer of 404 that says something is an answer.
+    /// Asks, and asks again where the server is busy and that is wanted. To whoever reads, an answer of 404 that says
+    /// something is an answer.
     pub(crate) fn ask(&self, ask: &Ask) -> Result<Answer, Error> {
+        if !ask.beforehand {
+            self.tell(ask)?;
+        }
         let rests = ExponentialBuilder::default()
             .with_min_delay(REST.0)
             .with_max_delay(REST.1)
@@ -159,11 +188,26 @@ impl Client {
         }
     }
 
+    /// Ends with words about the request, where those are wanted instead of it.
+    fn tell(&self, ask: &Ask) -> Result<(), Error> {
+        let text = match self.settings.told {
+            None => return Ok(()),
+            Some(Told::Policy) => told::policy(&ask.method, &ask.path),
+            Some(Told::Curl) => {
+                let address = url::asked(&self.settings, &ask.path, &ask.query);
+                let request = self.headed(ask, &address)?.body(()).map_err(|error| self.unusable(&error))?;
+                let body = ask.body.as_deref().map(Vec::as_slice).unwrap_or_default();
+                told::curl(&self.settings, &ask.method, request.headers(), body, &address)
+            }
+        };
+        Err(Error::Instead(text))
+    }
+
     fn once(&self, ask: &Ask) -> Result<Answer, Error> {
         let address = url::asked(&self.settings, &ask.path, &ask.query);
         let mut received = self.send(ask, &address)?;
         // A standby sends to the node that serves. Once is enough, and never from https to http.
-        let moved = matches!(received.status().as_u16(), 301 | 302 | 307 | 308);
+        let moved = self.settings.follow && matches!(received.status().as_u16(), 301 | 302 | 307 | 308);
         let location = received.headers().get(header::LOCATION).filter(|_| moved);
         if let Some(location) = location.and_then(|location| location.to_str().ok()) {
             let location = url::redirected(&address, location)?;
@@ -174,7 +218,7 @@ impl Client {
         let body = received.body_mut().with_config().limit(ANSWER_SIZE_MAX).read_to_vec();
         let body = body.map_err(|error| self.unreachable(&error))?;
         let answer = Answer::new(body);
-        if (200..300).contains(&status) || (status == 404 && answer.says_something()) {
+        if (200..300).contains(&status) || (status == 404 && ask.may_find_nothing() && answer.says_something()) {
             return Ok(answer);
         }
         Err(self.refused(&ask.method, &address, status, &answer, retry_after))
@@ -200,19 +244,25 @@ impl Client {
     }
 
     fn send(&self, ask: &Ask, address: &str) -> Result<ureq::http::Response<Body>, Error> {
-        let mut request = self.request(ask.method.clone(), address, ask.token)?;
-        if let Some(ttl) = self.settings.wrap_ttl.as_ref().filter(|_| ask.wrappable) {
-            request = request.header("X-Vault-Wrap-TTL", ttl);
-        }
+        let request = self.headed(ask, address)?;
         let answer = match &ask.body {
             None => self.agent.run(request.body(()).map_err(|error| self.unusable(&error))?),
-            Some(body) => {
-                let kind = if ask.method == Method::PATCH { MERGE_PATCH } else { "application/json" };
-                let request = request.header(header::CONTENT_TYPE, kind);
-                self.agent.run(request.body(body.as_slice()).map_err(|error| self.unusable(&error))?)
-            }
+            Some(body) => self.agent.run(request.body(body.as_slice()).map_err(|error| self.unusable(&error))?),
         };
         answer.map_err(|error| self.unreachable(&error))
+    }
+
+    /// The request without its body.
+    fn headed(&self, ask: &Ask, address: &str) -> Result<request::Builder, Error> {
+        let mut request = self.request(ask.method.clone(), address, ask.token)?;
+        if let Some(ttl) = ask.wrap_ttl(&self.settings) {
+            request = request.header("X-Vault-Wrap-TTL", ttl);
+        }
+        if ask.body.is_some() {
+            let kind = if ask.method == Method::PATCH { MERGE_PATCH } else { "application/json" };
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        Ok(request)
     }
 
     fn request(&self, method: Method, address: &str, with_token: bool) -> Result<request::Builder, Error> {
@@ -240,14 +290,17 @@ impl Client {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Error {
-        Error::Unreachable { address: url::shown(&self.settings.address), reason: error.to_string() }
+        let address = url::shown(&self.settings.address);
+        let proxy = self.settings.proxy.as_ref().map(ToString::to_string);
+        Error::Unreachable { address, proxy, reason: error.to_string() }
     }
 }
 
 /// What all connections have in common.
-fn config(tls: &TlsConfig) -> ConfigBuilder<AgentScope> {
+fn config(tls: &TlsConfig, settings: &Settings) -> ConfigBuilder<AgentScope> {
     let config = Agent::config_builder().tls_config(tls.clone()).http_status_as_error(false).max_redirects(0);
-    config.timeout_connect(Some(CONNECT_MAX))
+    // Which proxies count is settled: the library would take any that the environment names.
+    config.timeout_connect(Some(CONNECT_MAX)).proxy(settings.proxy.as_ref().map(|proxy| proxy.proxy.clone()))
 }
 
 /// Whether trying again may help.

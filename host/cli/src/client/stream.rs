@@ -8,8 +8,9 @@ use ureq::http::{Method, Response};
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, SendBody};
 
-use super::{Answer, CONNECT_MAX, Client, config, url};
+use super::{Answer, Ask, CONNECT_MAX, Client, config, url};
 use crate::Error;
+use crate::connection::Told;
 
 /// Longest time that a server may say nothing while it sends, or take nothing while it is sent to.
 const SILENCE_MAX: Duration = Duration::from_secs(150);
@@ -23,6 +24,7 @@ type Config = ConfigBuilder<AgentScope>;
 impl Client {
     /// Asks for something long: its body is read by the caller, for as long as it comes.
     pub(crate) fn download(&self, path: &str) -> Result<Response<Body>, Error> {
+        self.tell(&Ask::get(path).for_us())?;
         let agent = self.patient(|config| config.timeout_per_read(Some(SILENCE_MAX)))?;
         let address = url::asked(self.settings(), path, &[]);
         let request = self.request(Method::GET, &address, true)?.body(()).map_err(|error| self.unusable(&error))?;
@@ -31,6 +33,11 @@ impl Client {
 
     /// Sends something long, once the server has agreed to take it.
     pub(crate) fn upload(&self, path: &str, size: u64, mut body: impl Read) -> Result<(), Error> {
+        if self.settings().told == Some(Told::Curl) {
+            let text = "-output-curl-string: a file that is sent is no word of a command line: use -output-policy only";
+            return Err(Error::Usage(text.into()));
+        }
+        self.tell(&Ask::put_nothing(path).for_us())?;
         let agent = self.patient(|config| {
             let sending = config.timeout_per_write(Some(SILENCE_MAX)).timeout_await_100(Some(CONNECT_MAX));
             sending.timeout_recv_response(Some(ANSWER_MAX))
@@ -44,7 +51,7 @@ impl Client {
     }
 
     fn patient(&self, with: impl FnOnce(Config) -> Config) -> Result<Agent, Error> {
-        url::agent(with(config(&self.tls)).build(), self.settings())
+        url::agent(with(config(&self.tls, self.settings())).build(), self.settings())
     }
 
     fn streamed(

@@ -24,6 +24,11 @@ pub(super) fn config(settings: &Settings) -> Result<TlsConfig, Error> {
 }
 
 fn roots(settings: &Settings) -> Result<Vec<Certificate<'static>>, Error> {
+    if let Some(pem) = settings.ca_bytes.as_ref().filter(|_| settings.ca_cert.is_none()) {
+        let found = parsed(pem.as_bytes());
+        let none = || Error::Usage("VAULT_CACERT_BYTES holds no certificate in PEM".into());
+        return if found.is_empty() { Err(none()) } else { Ok(found) };
+    }
     if let Some(path) = &settings.ca_cert {
         return certificates(path, "-ca-cert (VAULT_CACERT)");
     }
@@ -65,14 +70,17 @@ fn identity(certificate: &Path, key: &Path) -> Result<ClientCert, Error> {
 }
 
 fn certificates(path: &Path, option: &str) -> Result<Vec<Certificate<'static>>, Error> {
-    let pem = input::file(path, FILE_MAX)?;
-    let found = parse_pem(&pem).filter_map(|item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    });
-    let found: Vec<_> = found.collect();
+    let found = parsed(&input::file(path, FILE_MAX)?);
     if found.is_empty() {
         return Err(Error::Usage(format!("{option} {} holds no certificate in PEM", path.display())));
     }
     Ok(found)
+}
+
+fn parsed(pem: &[u8]) -> Vec<Certificate<'static>> {
+    let found = parse_pem(pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    found.collect()
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
-use crate::output::{objects, words};
+use crate::output::{Format, objects, words};
 use crate::session::{Act, Asking, Exit, NOT_SO, Run, Session, put, trimmed};
 use crate::terminal::Terminal;
 
@@ -93,8 +93,8 @@ pub struct List {
 impl Act for List {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let devices = session.data(Ask::get("sys/audit"), "listing audits")?;
-        if devices.as_object().is_none_or(serde_json::Map::is_empty) {
-            session.terminal.note("No audit devices are enabled.")?;
+        if session.format == Format::Table && devices.as_object().is_none_or(serde_json::Map::is_empty) {
+            session.terminal.line("No audit devices are enabled.")?;
             return Ok(NOT_SO);
         }
         session.show_as(&devices, |devices| listed(devices, self.detailed))

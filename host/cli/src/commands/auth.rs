@@ -1,10 +1,12 @@
 //! `auth`.
 
-use super::mounts::{MountOptions, Mounts};
+use serde_json::{Map, Value};
+
+use super::mounts::{MountOptions, Mounts, NewMount};
 use super::{login, path_help};
 use crate::Error;
 use crate::environment::Environment;
-use crate::session::{Act, Asking, Exit, Run, Session, WELL, mount, trimmed};
+use crate::session::{Act, Asking, Exit, Run, Session, WELL, mount, put, trimmed};
 use crate::terminal::Terminal;
 
 /// Auth methods.
@@ -59,15 +61,15 @@ pub struct Enable {
     /// Where, if not at the name of its type.
     #[arg(long, value_name = "PATH")]
     pub path: Option<String>,
-    /// Its options.
+    /// How.
     #[command(flatten)]
-    pub options: MountOptions,
+    pub new: NewMount,
 }
 
 impl Act for Enable {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = below(self.path.as_deref().unwrap_or(&self.kind));
-        let ask = Mounts::METHODS.enable(path, &self.kind, &self.options)?;
+        let ask = Mounts::METHODS.enable(path, &self.kind, &self.new, None)?;
         let done = format!("Enabled {} auth method at: {path}/", self.kind);
         session.order(ask, &format!("enabling {} auth", self.kind), &done)
     }
@@ -125,11 +127,43 @@ pub struct Tune {
     /// Its options.
     #[command(flatten)]
     pub options: MountOptions,
+    /// When names are locked.
+    #[command(flatten)]
+    pub lockout: Lockout,
+}
+
+/// When names are locked whose logins fail.
+#[derive(Debug, clap::Args)]
+pub struct Lockout {
+    /// After how many logins that failed a name is locked.
+    #[arg(long, value_name = "TIMES")]
+    pub user_lockout_threshold: Option<u64>,
+    /// How long it is locked.
+    #[arg(long, value_name = "DURATION")]
+    pub user_lockout_duration: Option<String>,
+    /// After what time without one they are counted anew.
+    #[arg(long, value_name = "DURATION")]
+    pub user_lockout_counter_reset_duration: Option<String>,
+    /// No name is locked.
+    #[arg(long, value_name = "BOOL")]
+    pub user_lockout_disable: Option<bool>,
+}
+
+impl Lockout {
+    fn fields(&self) -> Map<String, Value> {
+        let (mut lockout, mut fields) = (Map::new(), Map::new());
+        put(&mut lockout, "lockout_threshold", self.user_lockout_threshold);
+        put(&mut lockout, "lockout_duration", self.user_lockout_duration.clone());
+        put(&mut lockout, "lockout_counter_reset_duration", self.user_lockout_counter_reset_duration.clone());
+        put(&mut lockout, "lockout_disable", self.user_lockout_disable);
+        put(&mut fields, "user_lockout_config", Some(lockout).filter(|lockout| !lockout.is_empty()));
+        fields
+    }
 }
 
 impl Act for Tune {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        Mounts::METHODS.tune(session, below(&self.path), &self.options)
+        Mounts::METHODS.tune(session, below(&self.path), &self.options, self.lockout.fields())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Ask;
+use crate::client::{Ask, UNWRAP};
 use crate::output::Format;
 use crate::session::{Act, Exit, Session, WELL, trimmed};
 use crate::{Error, input};
@@ -30,6 +30,8 @@ pub struct Read {
 }
 
 impl Act for Read {
+    const RAW: bool = true;
+
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = trimmed(&self.path);
         let ask = Ask::get(path).query(input::query(&self.data, session.terminal)?);
@@ -114,12 +116,7 @@ impl Act for Delete {
         let path = trimmed(&self.path);
         let ask = Ask::delete(path).query(input::query(&self.data, session.terminal)?);
         let done = format!("Data deleted (if it existed) at: {path}");
-        let found = session.client.find(&ask).map_err(|error| error.during(format!("deleting {path}")))?;
-        match found {
-            Some(answer) => session.show_or_say(&answer, None, &done),
-            None if session.format == Format::Table => session.success(&done),
-            None => Ok(WELL),
-        }
+        session.done(&ask, &format!("deleting {path}"), &done)
     }
 }
 
@@ -131,13 +128,17 @@ pub struct List {
     /// Parameters of the request.
     #[arg(value_name = "DATA")]
     pub data: Vec<String>,
+    /// Show what is known of each name. [env: VAULT_DETAILED]
+    #[arg(long, value_name = "BOOL")]
+    pub detailed: Option<bool>,
 }
 
 impl Act for List {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = trimmed(&self.path);
         let ask = Ask::list(path).query(input::query(&self.data, session.terminal)?);
-        session.show_list(&ask, &format!("listing {path}"), &format!("{path}/"))
+        let detailed = session.detailed(self.detailed)?;
+        session.show_list(&ask, &format!("listing {path}"), &format!("{path}/"), detailed)
     }
 }
 
@@ -153,15 +154,14 @@ pub struct Unwrap {
 
 impl Act for Unwrap {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        const PATH: &str = "sys/wrapping/unwrap";
         let ask = match session.terminal.given(self.token.as_deref())? {
-            None => Ask::put_nothing(PATH),
+            None => Ask::put_nothing(UNWRAP),
             // Whoever has no other token comes with this one.
             Some(token) if session.client.settings().token.is_none() => {
                 session.client.use_token(token.into());
-                Ask::put_nothing(PATH)
+                Ask::put_nothing(UNWRAP)
             }
-            Some(token) => Ask::put(PATH, &json!({ "token": token })),
+            Some(token) => Ask::put(UNWRAP, &json!({ "token": token })),
         };
         let answer = session.client.ask(&ask.for_us()).map_err(|error| error.during("unwrapping"))?;
         session.show_or_say(&answer, self.field.as_deref(), "There is nothing in the wrapping token")

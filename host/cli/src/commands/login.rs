@@ -4,9 +4,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::auth::below;
-use crate::client::{Answer, Ask};
-use crate::output::{self, Format};
-use crate::session::{Act, Exit, Session, WELL};
+use crate::client::{Ask, UNWRAP};
+use crate::output::{self, Format, one_line};
+use crate::session::{Act, Exit, NOT_SO, Session, WELL};
 use crate::{Error, input, token_file};
 
 pub(super) const HELP: &str = "\
@@ -54,22 +54,41 @@ pub struct Login {
 
 impl Act for Login {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
+        if self.no_store && self.no_print {
+            let text = "-no-store and -no-print cannot be used together: nobody would have the token";
+            return Err(Error::Usage(text.into()));
+        }
         let body = match self.method.as_str() {
             "token" => self.with_token(session)?,
             _ => {
                 let ask = self.ask(session)?.without_token();
-                let answer = session.client.ask(&ask).map_err(|error| error.during("authenticating"))?;
-                self.checked(&answer)?
+                answered(session, &ask)?
             }
         };
-        if body["wrap_info"].is_object() {
-            return self.print(session, &body, None);
-        }
+        let stored = !self.no_store && !self.token_only;
+        let body = match body["wrap_info"]["token"].as_str() {
+            // Whoever keeps the token wants it itself.
+            Some(wrapping) if stored => {
+                session.client.use_token(wrapping.into());
+                answered(session, &Ask::put_nothing(UNWRAP).for_us())?
+            }
+            Some(wrapping) if self.token_only => {
+                session.terminal.value(wrapping)?;
+                return Ok(WELL);
+            }
+            Some(_) => return self.print(session, &body, None),
+            None => body,
+        };
         let missing = || Error::Unreadable("the server's answer holds no token".into());
         let token = SecretString::from(body["auth"]["client_token"].as_str().ok_or_else(missing)?);
-        let stored = !self.no_store && !self.token_only;
         if stored {
-            token_file::write(session.environment, &token)?;
+            // A token that cannot be kept is not lost.
+            if let Err(error) = token_file::write(session.environment, &token) {
+                let text = "You are authenticated, but the token was not persisted: it is shown below.\n";
+                session.terminal.note(&format!("Error storing token: {}\n{text}", one_line(&error.to_string())))?;
+                output::secret(session.terminal, session.format, &body)?;
+                return Ok(NOT_SO);
+            }
             if session.environment.token().is_some() {
                 let text = "WARNING! VAULT_TOKEN is set, and commands come with that: unset it to use the new token.\n";
                 session.terminal.note(text)?;
@@ -128,8 +147,10 @@ impl Login {
     fn with_token(&self, session: &mut Session<'_>) -> Result<Value, Error> {
         let token = match &self.data[..] {
             [] => session.terminal.hidden("Token")?,
-            [one] if one == "-" => SecretString::from(session.terminal.input()?.trim()),
-            [one] => input::secret(one.strip_prefix("token=").unwrap_or(one))?,
+            [one] => match one.strip_prefix("token=").unwrap_or(one) {
+                "-" => SecretString::from(session.terminal.input()?.trim()),
+                one => input::secret(one)?,
+            },
             _ => return Err(Error::Usage("the method token takes one token".into())),
         };
         session.client.use_token(token.clone());
@@ -143,16 +164,6 @@ impl Login {
                 "metadata": data["meta"], "lease_duration": data["ttl"], "renewable": data["renewable"] == true,
             },
         }))
-    }
-
-    fn checked(&self, answer: &Answer) -> Result<Value, Error> {
-        let body = answer.json()?;
-        if body.pointer("/auth/mfa_requirement").is_some_and(Value::is_object) && body["auth"]["client_token"] == "" {
-            return Err(Error::Unreadable(
-                "the server asks for a second factor, which this command cannot give".into(),
-            ));
-        }
-        Ok(body)
     }
 
     fn print(&self, session: &mut Session<'_>, body: &Value, stored: Option<bool>) -> Result<Exit, Error> {
@@ -174,6 +185,16 @@ impl Login {
         output::secret(session.terminal, session.format, body)?;
         Ok(WELL)
     }
+}
+
+/// What a server answers to whoever proves who they are.
+fn answered(session: &Session<'_>, ask: &Ask) -> Result<Value, Error> {
+    let answer = session.client.ask(ask).map_err(|error| error.during("authenticating"))?;
+    let body = answer.json()?;
+    if body.pointer("/auth/mfa_requirement").is_some_and(Value::is_object) && body["auth"]["client_token"] == "" {
+        return Err(Error::Unreadable("the server asks for a second factor, which this command cannot give".into()));
+    }
+    Ok(body)
 }
 
 /// Takes a field out that becomes part of the path.

@@ -104,7 +104,7 @@ pub struct List {
 impl Act for List {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = format!("sys/managed-keys/{}", self.home.name());
-        session.show_list(&Ask::list(&path), "listing managed keys", &format!("{path}/"))
+        session.show_list(&Ask::list(&path), "listing managed keys", &format!("{path}/"), false)
     }
 }
 

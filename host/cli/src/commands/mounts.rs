@@ -68,6 +68,26 @@ pub struct MountOptions {
     pub token_type: Option<String>,
 }
 
+/// What is settled when a mount is made.
+#[derive(Debug, clap::Args)]
+pub struct NewMount {
+    /// It is of this cluster only.
+    #[arg(long)]
+    pub local: bool,
+    /// What it keeps is to be wrapped by the seal too.
+    #[arg(long)]
+    pub seal_wrap: bool,
+    /// What it reads is not kept in memory.
+    #[arg(long)]
+    pub force_no_cache: bool,
+    /// The name of the plugin, where the type is plugin.
+    #[arg(long, value_name = "NAME")]
+    pub plugin_name: Option<String>,
+    /// Its options.
+    #[command(flatten)]
+    pub options: MountOptions,
+}
+
 impl MountOptions {
     /// What becomes its configuration.
     fn config(&self) -> Map<String, Value> {
@@ -114,11 +134,17 @@ impl Mounts {
     pub(super) const METHODS: Self =
         Self { at: "sys/auth", what: "auth method", listing: "listing enabled authentications" };
 
-    /// What makes a mount.
-    pub(super) fn enable(&self, path: &str, kind: &str, options: &MountOptions) -> Result<Ask, Error> {
-        let mut fields = options.beside()?;
+    /// What makes a mount; the version is that of the type's name, if it has one.
+    pub(super) fn enable(&self, path: &str, kind: &str, new: &NewMount, version: Option<u64>) -> Result<Ask, Error> {
+        let version = new.options.version.or(version);
+        let options = MountOptions { version, ..new.options.clone() };
+        let (mut fields, mut config) = (options.beside()?, options.config());
+        put(&mut config, "force_no_cache", new.force_no_cache.then_some(true));
+        put(&mut fields, "local", new.local.then_some(true));
+        put(&mut fields, "seal_wrap", new.seal_wrap.then_some(true));
+        put(&mut fields, "plugin_name", new.plugin_name.clone());
         put(&mut fields, "type", Some(kind));
-        put(&mut fields, "config", Some(options.config()));
+        put(&mut fields, "config", Some(config));
         Ok(Ask::post(&format!("{}/{path}", self.at), &Value::Object(fields)))
     }
 
@@ -128,9 +154,16 @@ impl Mounts {
         session.order(ask, doing, &format!("Disabled the {} (if it existed) at: {path}/", self.what))
     }
 
-    /// Gives a mount other options.
-    pub(super) fn tune(&self, session: &mut Session<'_>, path: &str, options: &MountOptions) -> Result<Exit, Error> {
+    /// Gives a mount other options, and these fields.
+    pub(super) fn tune(
+        &self,
+        session: &mut Session<'_>,
+        path: &str,
+        options: &MountOptions,
+        more: Map<String, Value>,
+    ) -> Result<Exit, Error> {
         let mut fields = options.config();
+        fields.extend(more);
         fields.extend(options.beside()?);
         let ask = Ask::post(&format!("{}/{path}/tune", self.at), &Value::Object(fields));
         let what = self.what;

@@ -91,7 +91,7 @@ impl Act for List {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let ask = Ask::list("sys/namespaces");
         if !self.detailed {
-            return session.show_list(&ask, "listing namespaces", "sys/namespaces/");
+            return session.show_list(&ask, "listing namespaces", "sys/namespaces/", false);
         }
         let data = session.found(&ask.for_us(), "listing namespaces", "sys/namespaces/")?.data()?;
         let id = |known: &Value| known["id"].as_str().unwrap_or_default().to_owned();

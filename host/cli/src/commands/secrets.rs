@@ -1,6 +1,6 @@
 //! `secrets`.
 
-use super::mounts::{MountOptions, Mounts};
+use super::mounts::{MountOptions, Mounts, NewMount};
 use crate::Error;
 use crate::environment::Environment;
 use crate::session::{Act, Asking, Exit, Run, Session, mount, trimmed};
@@ -48,9 +48,9 @@ pub struct Enable {
     /// Where, if not at the name of its type.
     #[arg(long, value_name = "PATH")]
     pub path: Option<String>,
-    /// Its options.
+    /// How.
     #[command(flatten)]
-    pub options: MountOptions,
+    pub new: NewMount,
 }
 
 impl Act for Enable {
@@ -61,8 +61,7 @@ impl Act for Enable {
             kind => (kind, None),
         };
         let path = trimmed(self.path.as_deref().unwrap_or(kind));
-        let options = MountOptions { version: self.options.version.or(version), ..self.options.clone() };
-        let ask = Mounts::ENGINES.enable(path, kind, &options)?;
+        let ask = Mounts::ENGINES.enable(path, kind, &self.new, version)?;
         session.order(ask, "enabling", &format!("Enabled the {kind} secrets engine at: {path}/"))
     }
 }
@@ -121,6 +120,6 @@ pub struct Tune {
 
 impl Act for Tune {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        Mounts::ENGINES.tune(session, trimmed(&self.path), &self.options)
+        Mounts::ENGINES.tune(session, trimmed(&self.path), &self.options, serde_json::Map::new())
     }
 }

@@ -6,17 +6,17 @@ use crate::Error;
 use crate::client::Ask;
 use crate::environment::Environment;
 use crate::output::{pairs, words};
-use crate::session::{Act, Asking, Exit, NOT_SO, Run, Session, WELL};
+use crate::session::{Act, Exit, NOT_SO, Run, Session, WELL};
 use crate::terminal::Terminal;
 
 /// Whether the server is sealed.
 #[derive(Debug, clap::Args)]
 pub struct Status {}
 
-/// A server that cannot be asked is not sealed: the status is 1 then.
-pub(super) fn run(asking: &Asking<Status>, environment: &Environment, terminal: &mut Terminal) -> Result<Exit, Error> {
+/// Runs a command whose status tells how a server is: of one that cannot be asked nothing is told, and the status is 1.
+pub(super) fn run(asking: &impl Run, environment: &Environment, terminal: &mut Terminal) -> Result<Exit, Error> {
     match asking.run(environment, terminal) {
-        Err(Error::Output(error)) => Err(Error::Output(error)),
+        Err(error @ (Error::Output(_) | Error::Instead(_))) => Err(error),
         Err(error) => {
             terminal.note(&crate::output::visible(&error.to_string()))?;
             Ok(1)

@@ -74,8 +74,7 @@ pub struct Create {
     #[arg(long, value_name = "DURATION")]
     pub period: Option<String>,
     /// Whether it can be renewed.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true",
-        default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, default_value = "true")]
     pub renewable: bool,
     /// It outlives the token that creates it.
     #[arg(long)]

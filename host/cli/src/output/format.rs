@@ -35,7 +35,9 @@ pub(super) fn json(value: &Value) -> Result<String, Error> {
 pub(super) fn yaml(value: &Value) -> Result<String, Error> {
     let text = serde_saphyr::to_string(value);
     let text = text.map_err(|_| Error::Unreadable("the server's answer cannot be shown as YAML".into()))?;
-    Ok(visible(text.trim_end()))
+    let text = text.trim_end();
+    // What a terminal would act on has a spelling only within quotes. JSON has those everywhere, and is YAML too.
+    if visible(text) == text { Ok(text.to_owned()) } else { json(value) }
 }
 
 #[cfg(test)]
@@ -52,6 +54,14 @@ mod tests {
         assert!(yaml.contains("a:\n") && yaml.contains("- b") && !yaml.ends_with('\n'), "{yaml}");
         assert!(yaml.contains("\"e: f\"") || yaml.contains("'e: f'"), "{yaml}");
         assert!(yaml.contains("\"yes\"") || yaml.contains("'yes'"), "{yaml}");
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_spelled_so_that_programs_read_it_back() {
+        let value = json!({"a": ["x\u{202e}y"], "b": "c"});
+        let text = yaml(&value).unwrap();
+        assert!(text.contains(r#""x\u202ey""#), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -9,6 +9,6 @@ mod value;
 
 pub(crate) use clean::{one_line, visible};
 pub(crate) use format::Format;
-pub(crate) use secret::{field, list, pick, reply, secret};
+pub(crate) use secret::{field, list, pick, reply, secret, warnings};
 pub(crate) use table::{centred, heading, objects, pairs, table};
 pub(crate) use value::words;

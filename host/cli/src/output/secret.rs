@@ -1,5 +1,7 @@
 //! Answers with an envelope: leases, tokens, wrapping tokens, data, warnings.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::format::{Format, json, yaml};
@@ -8,6 +10,9 @@ use super::value::{quoted, words};
 use super::{duration, one_line};
 use crate::Error;
 use crate::terminal::Terminal;
+
+/// What an answer says of itself, not of what was asked for.
+const BESIDE: [&str; 4] = ["request_id", "lease_id", "lease_duration", "renewable"];
 
 /// One line of a table: its name, what it is, and how people see it.
 struct Row {
@@ -57,28 +62,39 @@ pub(crate) fn reply(
     terminal.line(&text)
 }
 
-/// Shows the keys of a listing.
-pub(crate) fn list(terminal: &mut Terminal, format: Format, body: &Value) -> Result<(), Error> {
+/// Shows the keys of a listing, or all that is known of each.
+pub(crate) fn list(terminal: &mut Terminal, format: Format, body: &Value, detailed: bool) -> Result<(), Error> {
     let keys = body.pointer("/data/keys").cloned().unwrap_or(Value::Array(Vec::new()));
-    if let Some(text) = for_programs(format, &keys)? {
+    if let Some(text) = for_programs(format, if detailed { &body["data"] } else { &keys })? {
         return terminal.line(&text);
     }
     warnings(terminal, body)?;
-    let names: Vec<Vec<String>> = keys.as_array().into_iter().flatten().map(|key| vec![words(key)]).collect();
-    terminal.line(&table(&["Keys"], &names))
+    let known = body.pointer("/data/key_info").filter(|_| detailed).and_then(Value::as_object);
+    let fields = known.into_iter().flat_map(|known| known.values()).filter_map(Value::as_object);
+    let fields: BTreeSet<&str> = fields.flat_map(|fields| fields.keys().map(String::as_str)).collect();
+    let row = |key: &Value| {
+        let known = known.zip(key.as_str()).and_then(|(known, key)| known.get(key));
+        let cell = |field: &&str| known.and_then(|known| known.get(*field)).map(words).unwrap_or_default();
+        std::iter::once(words(key)).chain(fields.iter().map(cell)).collect()
+    };
+    let rows: Vec<Vec<String>> = keys.as_array().into_iter().flatten().map(row).collect();
+    let names: Vec<&str> = std::iter::once("Keys").chain(fields.iter().copied()).collect();
+    terminal.line(&table(&names, &rows))
 }
 
 /// Shows the value of one field and nothing else.
 pub(crate) fn field(terminal: &mut Terminal, format: Format, body: &Value, name: &str) -> Result<(), Error> {
     let found = rows(body).into_iter().find(|row| row.key == name).map(|row| row.value);
     let whole = || body.get("data").filter(|data| name == "data" && !data.is_null()).cloned();
-    pick(terminal, format, found.or_else(whole), name)
+    // What stands beside the data is found by its own name too.
+    let beside = || body.get(name).filter(|_| BESIDE.contains(&name)).cloned();
+    pick(terminal, format, found.or_else(whole).or_else(beside), name)
 }
 
 /// The same for a value that was looked for elsewhere.
 pub(crate) fn pick(terminal: &mut Terminal, format: Format, value: Option<Value>, name: &str) -> Result<(), Error> {
     let missing = || Error::Usage(format!("Field {name:?} not present in secret"));
-    let value = value.ok_or_else(missing)?;
+    let value = value.filter(|value| !value.is_null()).ok_or_else(missing)?;
     let text = match format {
         Format::Json => json(&value)?,
         Format::Yaml => yaml(&value)?,
@@ -87,7 +103,8 @@ pub(crate) fn pick(terminal: &mut Terminal, format: Format, value: Option<Value>
     terminal.value(&text)
 }
 
-fn warnings(terminal: &mut Terminal, body: &Value) -> Result<(), Error> {
+/// Tells people what the server warns of.
+pub(crate) fn warnings(terminal: &mut Terminal, body: &Value) -> Result<(), Error> {
     let warnings: Vec<&str> = body["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if warnings.is_empty() {
         return Ok(());
@@ -217,11 +234,16 @@ mod tests {
 
     #[test]
     fn a_field_is_its_value_and_nothing_else() {
-        let body = json!({"data": {"a": "x\ny", "n": 3600, "l": [1]}, "wrap_info": {"token": "s.w", "ttl": 60}});
+        let body = json!({"data": {"a": "x\ny", "n": 3600, "l": [1], "nothing": null}, "request_id": "r1", "lease_id": "", "lease_duration": 0,
+            "renewable": false, "wrap_info": {"token": "s.w", "ttl": 60}});
         for (name, format, wanted) in [
             ("a", Format::Table, "x\ny"),
             ("n", Format::Table, "3600"),
             ("l", Format::Json, "[\n  1\n]"),
+            ("request_id", Format::Table, "r1"),
+            ("lease_id", Format::Table, ""),
+            ("lease_duration", Format::Table, "0"),
+            ("renewable", Format::Table, "false"),
             ("wrapping_token", Format::Table, "s.w"),
             ("wrapping_token_ttl", Format::Table, "60"),
         ] {
@@ -230,7 +252,10 @@ mod tests {
             assert_eq!(screen.output(), wanted);
         }
         let (mut terminal, _) = terminal("");
-        let missing = field(&mut terminal, Format::Table, &body, "b").unwrap_err();
-        assert_eq!((missing.exit(), missing.to_string().as_str()), (1, "Field \"b\" not present in secret"));
+        for name in ["b", "nothing"] {
+            let missing = field(&mut terminal, Format::Table, &body, name).unwrap_err();
+            let wanted = format!("Field {name:?} not present in secret");
+            assert_eq!((missing.exit(), missing.to_string()), (1, wanted));
+        }
     }
 }

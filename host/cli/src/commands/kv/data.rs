@@ -6,8 +6,8 @@ use super::place::Secret;
 use super::shown;
 use crate::Error;
 use crate::client::Ask;
-use crate::output::{self, Format};
-use crate::session::{Act, Exit, NOT_SO, Session, WELL};
+use crate::output::{self, Format, one_line};
+use crate::session::{Act, Exit, Session, WELL};
 
 /// A secret that is shown.
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,9 @@ impl Act for Get {
         let body = session.found(&asked(&path, version), &format!("reading {path}"), &path)?.json()?;
         let secret = if place.version == 2 { &body["data"]["data"] } else { &body["data"] };
         if let Some(name) = &self.field {
+            if !secret.is_object() && body["wrap_info"].is_null() {
+                return Err(Error::Unreadable(format!("No data found at {}", one_line(&path))));
+            }
             let whole = || Some(secret).filter(|secret| name == "data" && secret.is_object());
             let value = secret.get(name).or_else(whole).cloned();
             output::pick(session.terminal, session.format, value, name)?;
@@ -40,28 +43,38 @@ impl Act for Get {
             output::secret(session.terminal, session.format, &body)?;
             return Ok(WELL);
         }
-        let there = secret.is_object();
+        if session.format == Format::Table {
+            output::warnings(session.terminal, &body)?;
+        }
+        // A version that is deleted has a record and no data.
         output::reply(session.terminal, session.format, &body, |body| match place.version {
             2 => shown::versioned(&path, &body["data"]),
             _ => shown::titled("Data", &body["data"]),
         })?;
-        // A version that is deleted has a record and no data.
-        Ok(if there || session.format != Format::Table { WELL } else { NOT_SO })
+        Ok(WELL)
     }
 }
 
 /// The secrets below a path.
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// Below what.
-    #[command(flatten)]
-    pub secret: Secret,
+    /// Below what: MOUNT/PATH, or PATH with -mount, which may be left out there.
+    #[arg(required_unless_present = "mount")]
+    pub path: Option<String>,
+    /// Where the engine is mounted, for a path without that.
+    #[arg(long, value_name = "PATH")]
+    pub mount: Option<String>,
+    /// Show what is known of each name. [env: VAULT_DETAILED]
+    #[arg(long, value_name = "BOOL")]
+    pub detailed: Option<bool>,
 }
 
 impl Act for List {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        let path = self.secret.find(session)?.at("metadata");
-        session.show_list(&Ask::list(&path), &format!("listing {path}"), &format!("{path}/"))
+        let secret = Secret { path: self.path.clone().unwrap_or_default(), mount: self.mount.clone() };
+        let path = secret.find(session)?.at("metadata");
+        let detailed = session.detailed(self.detailed)?;
+        session.show_list(&Ask::list(&path), &format!("listing {path}"), &format!("{path}/"), detailed)
     }
 }
 

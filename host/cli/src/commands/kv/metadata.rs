@@ -48,7 +48,7 @@ pub struct Rules {
     #[arg(long, value_name = "NUMBER")]
     pub max_versions: Option<u64>,
     /// Writing needs the number of the newest version.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL")]
     pub cas_required: Option<bool>,
     /// How long after it is written a version is deleted.
     #[arg(long, value_name = "DURATION")]
@@ -154,8 +154,7 @@ pub struct Delete {
 impl Act for Delete {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         let path = self.secret.find_versioned(session, "metadata")?.at("metadata");
-        let found = session.client.find(&Ask::delete(&path).for_us());
-        found.map_err(|error| error.during(format!("deleting {path}")))?;
-        session.success(&format!("Data deleted (if it existed) at: {path}"))
+        let done = format!("Data deleted (if it existed) at: {path}");
+        session.order(Ask::delete(&path), &format!("deleting {path}"), &done)
     }
 }

@@ -32,7 +32,7 @@ impl Secret {
         };
         let whole = trimmed(&whole);
         let doing = "making the preflight check";
-        let ask = Ask::get(&format!("sys/internal/ui/mounts/{whole}")).for_us();
+        let ask = Ask::get(&format!("sys/internal/ui/mounts/{whole}")).beforehand();
         let found = match session.client.find(&ask) {
             // An old server that does not know the question has version 1 only.
             Err(error) if error.status() == Some(404) => None,

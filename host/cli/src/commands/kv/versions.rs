@@ -30,8 +30,7 @@ impl Act for Delete {
             _ => Ask::delete(&place.at("data")),
         };
         let path = place.at("data");
-        session.client.find(&ask.for_us()).map_err(|error| error.during(format!("deleting {path}")))?;
-        session.success(&format!("Data deleted (if it existed) at: {path}"))
+        session.order(ask, &format!("deleting {path}"), &format!("Data deleted (if it existed) at: {path}"))
     }
 }
 

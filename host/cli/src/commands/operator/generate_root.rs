@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 
 use super::quorum::{give, nonce, pgp_key, sent, share};
 use crate::client::Ask;
-use crate::output::{one_line, pairs, words};
-use crate::session::{Act, Exit, Session, put};
+use crate::output::{self, Format, one_line, pairs, words};
+use crate::session::{Act, Exit, Session, WELL, put};
+use crate::terminal::Terminal;
 use crate::{Error, input};
 
 /// Servers leave the padding out, or do not.
@@ -18,6 +19,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// Longest one-time password that is made, in letters.
+const OTP_MAX: usize = 1024;
 
 /// A root token.
 #[derive(Debug, clap::Args)]
@@ -34,6 +38,9 @@ pub struct GenerateRoot {
     /// Show the token that this holds, with -otp; - for standard input. Needs no server.
     #[arg(long, value_name = "ENCODED")]
     pub decode: Option<String>,
+    /// Make a one-time password for -init, and show it.
+    #[arg(long, conflicts_with_all = ["init", "cancel", "status", "decode"])]
+    pub generate_otp: bool,
     /// The one-time password, or @FILE.
     #[arg(long, value_name = "OTP")]
     pub otp: Option<String>,
@@ -50,14 +57,12 @@ pub struct GenerateRoot {
 impl Act for GenerateRoot {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
         const ATTEMPT: &str = "sys/generate-root/attempt";
-        if let Some(encoded) = &self.decode {
-            let encoded = session.terminal.given(Some(encoded))?.unwrap_or_default();
-            let otp = match self.otp()? {
-                Some(otp) => otp,
-                None => session.terminal.hidden("One-time password")?,
-            };
-            let token = decoded(&encoded, &otp)?;
-            return session.show_as(&json!({ "token": token.as_str() }), |_| one_line(&token));
+        if self.generate_otp {
+            let status = session.data(Ask::get(ATTEMPT), "reading root generation status")?;
+            let none = || Error::Unreadable("the server does not say how long a one-time password is".into());
+            let length = status["otp_length"].as_u64().and_then(|length| usize::try_from(length).ok());
+            let otp = one_time_password(length.filter(|length| *length <= OTP_MAX).ok_or_else(none)?)?;
+            return session.show_as(&json!({ "otp": otp.as_str() }), |_| otp.as_str().to_owned());
         }
         if self.init {
             let mut fields = Map::new();
@@ -79,6 +84,18 @@ impl Act for GenerateRoot {
 }
 
 impl GenerateRoot {
+    /// Shows the token that was made.
+    pub(super) fn decode(&self, terminal: &mut Terminal, format: Format) -> Result<Exit, Error> {
+        let encoded = terminal.given(self.decode.as_deref())?.unwrap_or_default();
+        let otp = match self.otp()? {
+            Some(otp) => otp,
+            None => terminal.hidden("One-time password")?,
+        };
+        let token = decoded(&encoded, &otp)?;
+        output::reply(terminal, format, &json!({ "token": token.as_str() }), |_| one_line(&token))?;
+        Ok(WELL)
+    }
+
     fn otp(&self) -> Result<Option<SecretString>, Error> {
         self.otp.as_deref().map(input::secret).transpose()
     }
@@ -93,6 +110,22 @@ impl GenerateRoot {
         let answer = give(session, "sys/generate-root/update", &share, &nonce, "posting share")?;
         session.show_as(&answer, shown)
     }
+}
+
+/// As many letters and digits by chance.
+fn one_time_password(length: usize) -> Result<Zeroizing<String>, Error> {
+    const SIGNS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
+    let mut otp = Zeroizing::new(String::with_capacity(length));
+    let mut byte = [0];
+    while otp.len() < length {
+        random.fill(&mut byte).map_err(|_| Error::Usage("this machine gives no random numbers".into()))?;
+        // Bytes beyond all signs are thrown again: no sign comes oftener than others.
+        if let Some(sign) = SIGNS.get(usize::from(byte[0] & 63)) {
+            otp.push(char::from(*sign));
+        }
+    }
+    Ok(otp)
 }
 
 fn shown(status: &Value) -> String {
@@ -134,6 +167,13 @@ fn decoded(encoded: &str, otp: &SecretString) -> Result<Zeroizing<String>, Error
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_one_time_password_has_as_many_letters_as_are_wanted_and_is_never_the_same() {
+        let (one, other) = (one_time_password(28).unwrap(), one_time_password(28).unwrap());
+        assert!(one.len() == 28 && one.chars().all(|sign| sign.is_ascii_alphanumeric()), "{}", *one);
+        assert_ne!(one, other);
+    }
 
     #[test]
     fn a_token_comes_out_from_below_its_pad_with_or_without_padding() {

@@ -37,7 +37,7 @@ pub struct Init {
     /// Files with a PGP key for each of them, with commas between them.
     #[arg(long, value_name = "FILES")]
     pub recovery_pgp_keys: Vec<String>,
-    /// Only tell whether there is a store: the status of this command is 0 if so, 2 if not.
+    /// Only tell whether there is a store: the status of this command is 0 if so, 2 if not, 1 if it cannot be asked.
     #[arg(long)]
     pub status: bool,
 }

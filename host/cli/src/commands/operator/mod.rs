@@ -10,6 +10,7 @@ mod snapshot;
 mod verify;
 
 use crate::Error;
+use crate::commands::status;
 use crate::environment::Environment;
 use crate::session::{Asking, Exit, Run};
 use crate::terminal::Terminal;
@@ -47,19 +48,38 @@ pub enum Operator {
     /// Saves all that a server keeps to a file, verifies such files, and restores them.
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
+    /// The same by the name that stock clients have for it.
+    #[command(subcommand, hide = true)]
+    Raft(Raft),
+}
+
+/// What stock clients do with the store of a server.
+#[derive(Debug, clap::Subcommand)]
+pub enum Raft {
+    /// Saves all that a server keeps to a file, verifies such files, and restores them.
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
 }
 
 impl Operator {
     pub(super) fn run(&self, environment: &Environment, terminal: &mut Terminal) -> Result<Exit, Error> {
         match self {
+            Self::Init(asking) if asking.what.status => status::run(asking, environment, terminal),
             Self::Init(asking) => asking.run(environment, terminal),
             Self::Unseal(asking) => asking.run(environment, terminal),
             Self::Seal(asking) => asking.run(environment, terminal),
             Self::Rekey(asking) => asking.run(environment, terminal),
             Self::Rotate(asking) => asking.run(environment, terminal),
             Self::KeyStatus(asking) => asking.run(environment, terminal),
+            // What is decoded needs no server.
+            Self::GenerateRoot(asking) if asking.what.decode.is_some() => {
+                if asking.connection.non_interactive {
+                    terminal.ask_nobody();
+                }
+                asking.what.decode(terminal, asking.connection.format(environment)?)
+            }
             Self::GenerateRoot(asking) => asking.run(environment, terminal),
-            Self::Snapshot(group) => group.run(environment, terminal),
+            Self::Snapshot(group) | Self::Raft(Raft::Snapshot(group)) => group.run(environment, terminal),
         }
     }
 }

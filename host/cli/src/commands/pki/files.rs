@@ -32,6 +32,9 @@ pub struct Files {
     /// Save the certification request here.
     #[arg(long, value_name = "FILE")]
     pub csr_out: Option<PathBuf>,
+    /// Print only the value of this field.
+    #[arg(long, value_name = "NAME")]
+    pub field: Option<String>,
     /// Overwrite files that exist.
     #[arg(long)]
     pub force: bool,
@@ -74,6 +77,10 @@ impl Files {
         }
         if answer.is_empty() {
             return session.success(doing);
+        }
+        if let Some(name) = &self.field {
+            output::field(session.terminal, session.format, &body, name)?;
+            return Ok(WELL);
         }
         output::secret(session.terminal, session.format, &body)?;
         Ok(WELL)

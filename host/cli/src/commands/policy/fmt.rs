@@ -57,6 +57,8 @@ fn lay_out(body: &mut Body, depth: usize) {
                 block.decor_mut().set_suffix(after);
                 block.ident.decor_mut().set_suffix(" ");
                 block.labels.iter_mut().for_each(|label| label.decor_mut().set_suffix(" "));
+                // What is on one line with its braces gets one of its own.
+                block.body.set_prefer_oneline(block.body.is_empty());
                 lay_out(&mut block.body, depth + 1);
             }
         }
@@ -103,6 +105,14 @@ mod tests {
     fn indentation_and_signs_are_laid_out_and_comments_stay() {
         assert_eq!(text_of(WILD).unwrap(), TAME);
         assert_eq!(text_of(TAME).unwrap(), TAME, "what is laid out stays");
+    }
+
+    #[test]
+    fn a_block_on_one_line_becomes_three() {
+        let tame = "path \"x/*\" {\n  capabilities = [\"read\"]\n}\npath \"y\" {}\n";
+        for wild in ["path \"x/*\" {capabilities=[\"read\"]}\npath \"y\" {}\n", tame] {
+            assert_eq!(text_of(wild).unwrap(), tame);
+        }
     }
 
     #[test]

@@ -17,6 +17,12 @@ fn mounts_of_engines_are_made_changed_listed_and_ended() {
     assert_eq!(line, "POST /v1/sys/mounts/kept");
     assert_eq!(body, json!({"type": "kv", "options": {"version": "2"}, "config": {"max_lease_ttl": "1h"}}));
     assert_eq!(said, "Success! Enabled the kv secrets engine at: kept/\n");
+    let enable = ["secrets", "enable", "-local", "-seal-wrap=true", "-force-no-cache", "-plugin-name=mine", "plugin"];
+    let (line, body, _) = asked(&enable, (204, ""));
+    assert_eq!(line, "POST /v1/sys/mounts/plugin");
+    let config = json!({"force_no_cache": true});
+    let wanted = json!({"type": "plugin", "plugin_name": "mine", "local": true, "seal_wrap": true, "config": config});
+    assert_eq!(body, wanted);
     let tune = ["secrets", "tune", "-allowed-managed-keys=a,b", "-description=x", "kept"];
     let (line, body, _) = asked(&tune, (204, ""));
     assert_eq!(line, "POST /v1/sys/mounts/kept/tune");
@@ -51,6 +57,11 @@ fn auth_methods_are_mounted_like_engines() {
         asked(&["auth", "tune", "-default-lease-ttl=1h", "ci"], (204, "")).1,
         json!({"default_lease_ttl": "1h"})
     );
+    let lock = ["-user-lockout-threshold=3", "-user-lockout-duration=5m", "-user-lockout-counter-reset-duration=1m"];
+    let tune = [&["auth", "tune", "-user-lockout-disable=false"][..], &lock, &["ci"]].concat();
+    let lockout = json!({"lockout_threshold": 3, "lockout_duration": "5m", "lockout_counter_reset_duration": "1m",
+        "lockout_disable": false});
+    assert_eq!(asked(&tune, (204, "")).1, json!({"user_lockout_config": lockout}));
     let mounts = r#"{"data": {"token/": {"type": "token"}}}"#;
     assert!(asked(&["auth", "list"], (200, mounts)).2.contains("token/    token"));
     assert!(asked(&["auth", "help", "token"], (200, mounts)).2.contains("innkeeper login"));
@@ -144,11 +155,46 @@ fn what_is_no_command_is_refused() {
 }
 
 #[test]
+fn where_there_are_no_audit_devices_people_read_so_and_programs_get_empty_braces() {
+    let stub = Stub::answering(&[(200, r#"{"data": {}}"#)]);
+    let (exit, screen) = stub.run(&["audit", "list"], "");
+    assert_eq!((exit, screen.output().as_str()), (2, "No audit devices are enabled.\n"));
+    let (exit, screen) = stub.run(&["audit", "list", "-format=json"], "");
+    assert_eq!((exit, screen.output().as_str()), (0, "{}\n"));
+}
+
+#[test]
+fn bash_completes_long_options_after_one_dash_and_after_two() {
+    let stub = Stub::answering(&[(200, "{}")]);
+    let script = stub.run(&["completion", "bash"], "").1.output();
+    let script = stub.home.write("script", &script);
+    for (before, typed, wanted) in
+        [("read", "-fo", "-format"), ("read", "--fo", "--format"), ("-format", "y", "yaml"), ("--format", "j", "json")]
+    {
+        let words: &[&str] =
+            if before == "read" { &["innkeeper", before, typed] } else { &["innkeeper", "read", before, typed] };
+        let ask = format!(
+            "source {script}; COMP_WORDS=({}); COMP_CWORD={}; _innkeeper innkeeper '{typed}' '{before}'; echo \"${{COMPREPLY[@]}}\"",
+            words.join(" "),
+            words.len() - 1
+        );
+        let said = std::process::Command::new("bash").args(["-c", &ask]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), wanted, "{}", String::from_utf8_lossy(&said.stderr));
+    }
+}
+
+#[test]
 fn shells_can_complete_commands() {
     let stub = Stub::answering(&[(200, "{}")]);
     for shell in ["bash", "zsh", "fish"] {
         let (exit, screen) = stub.run(&["completion", shell], "");
         assert_eq!(exit, 0);
         assert!(screen.output().contains("managed-keys"), "{shell}");
+        let one_dash = match shell {
+            "zsh" => "\n'-namespace=[",
+            "fish" => " -o namespace ",
+            _ => " -namespace ",
+        };
+        assert!(screen.output().contains(one_dash), "{shell}");
     }
 }

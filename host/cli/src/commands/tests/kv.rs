@@ -93,8 +93,11 @@ fn a_deleted_version_is_shown_with_what_is_known_of_it() {
     let gone = r#"{"data": {"data": null, "metadata": {"version": 1, "deletion_time": "2026-01-01T00:00:00Z"}}}"#;
     let stub = Stub::answering(&[(200, TWO), (404, gone)]);
     let (exit, screen) = stub.run(&["kv", "get", "secret/a"], "");
-    assert_eq!(exit, 2);
+    assert_eq!(exit, 0);
     assert!(screen.output().contains("deletion_time    2026-01-01T00:00:00Z"), "{}", screen.output());
+    let stub = Stub::answering(&[(200, TWO), (404, gone)]);
+    let (exit, screen) = stub.run(&["kv", "get", "-field=a", "secret/a"], "");
+    assert_eq!((exit, screen.errors().as_str()), (2, "No data found at secret/data/a\n"));
 }
 
 #[test]
@@ -109,4 +112,50 @@ fn what_is_kept_about_a_secret_is_shown_version_by_version() {
     assert_eq!(stub.seen()[3].body, json!({"max_versions": 5, "custom_metadata": {"a": "b"}}));
     stub.run(&["kv", "metadata", "patch", "-remove-custom-metadata=a", "secret/a"], "");
     assert_eq!(stub.seen()[5].body, json!({"custom_metadata": {"a": null}}));
+}
+
+#[test]
+fn a_write_that_is_answered_with_404_was_not_done_whatever_the_answer_holds() {
+    let warned = r#"{"errors": [], "warnings": ["Invalid path for a versioned K/V secrets engine."]}"#;
+    let gone = r#"{"data": {"data": null, "metadata": {"version": 1}}}"#;
+    for (arguments, answer, says) in [
+        (&["kv", "put", "secret", "a=b"][..], warned, "Error writing data to secret/data: "),
+        (&["kv", "put", "secret", "a=b"], warned, "* Invalid path for a versioned K/V secrets engine."),
+        (&["kv", "patch", "secret/a", "a=b"], gone, "No value found at secret/data/a"),
+        (&["kv", "patch", "secret/a", "a=b"], warned, "Error writing data to secret/data/a: "),
+        (&["kv", "delete", "secret/a"], warned, "Error deleting secret/data/a: "),
+        (&["kv", "metadata", "delete", "secret/a"], warned, "Error deleting secret/metadata/a: "),
+        (&["kv", "metadata", "put", "-max-versions=1", "secret/a"], gone, "Error writing data to secret/metadata/a: "),
+    ] {
+        let stub = Stub::answering(&[(200, TWO), (404, answer)]);
+        let (exit, screen) = stub.run(arguments, "");
+        assert_eq!((exit, screen.output().as_str()), (2, ""), "{arguments:?}");
+        assert!(screen.errors().contains(says), "{arguments:?}: {}", screen.errors());
+    }
+}
+
+#[test]
+fn people_are_told_what_a_server_warns_of_when_a_secret_is_shown() {
+    let warned = SECRET.replacen('{', r#"{"warnings": ["old engine"], "#, 1);
+    let stub = Stub::answering(&[(200, TWO), (200, &warned)]);
+    let (exit, screen) = stub.run(&["kv", "get", "secret/a"], "");
+    assert_eq!(exit, 0);
+    assert!(screen.errors().contains("  * old engine"), "{}", screen.errors());
+}
+
+#[test]
+fn a_list_needs_no_path_where_a_mount_is_named_and_shows_what_is_known_of_each_name() {
+    let keys = r#"{"data": {"keys": ["a", "b/"], "key_info": {"a": {"version": 3, "at": "now"}}}}"#;
+    let stub = Stub::answering(&[(200, TWO), (200, keys)]);
+    let (exit, screen) = stub.run(&["kv", "list", "-mount=secret", "-detailed"], "");
+    assert_eq!(exit, 0, "{}", screen.errors());
+    let table = "Keys    at     version\n----    --     -------\na       now    3\nb/      n/a    n/a\n";
+    assert_eq!(screen.output(), table);
+    assert_eq!(stub.lines(), ["GET /v1/sys/internal/ui/mounts/secret", "LIST /v1/secret/metadata"]);
+    let stub = Stub::answering(&[(200, keys)]);
+    let variables = [("VAULT_TOKEN", "s.mine"), ("VAULT_DETAILED", "true")];
+    assert_eq!(stub.run_with(&["list", "secret/metadata"], "", &variables).1.output(), table);
+    let whole = stub.run(&["list", "-detailed", "-format=json", "secret/metadata"], "").1.output();
+    let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    assert_eq!(whole["key_info"]["a"]["version"], 3);
 }

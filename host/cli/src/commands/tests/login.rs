@@ -76,10 +76,47 @@ fn what_a_method_needs_is_said_before_anybody_is_asked() {
         (&["login", "-method=kubernetes", "role=a"], "serviceaccount/token"),
         (&["login", "-method=userpass", "username=eve"], "terminal"),
         (&["login", "a", "b"], "one token"),
+        (&["login", "-no-store", "-no-print", "a"], "cannot be used together"),
+        (&["login", "-non-interactive"], "-non-interactive asks nobody"),
     ] {
         let (exit, screen) = stub.run_with(arguments, "", &[]);
         assert_eq!(exit, 1, "{arguments:?}");
         assert!(screen.errors().contains(says), "{}", screen.errors());
     }
     assert!(stub.seen().is_empty());
+}
+
+#[test]
+fn a_token_that_is_named_comes_from_standard_input_too() {
+    let stub = Stub::answering(&[(200, KNOWN)]);
+    assert_eq!(stub.run_with(&["login", "token=-"], "s.sent\n", &[]).0, 0);
+    assert_eq!(kept(&stub).as_deref(), Some("s.sent"));
+}
+
+#[test]
+fn a_login_that_is_wrapped_is_unwrapped_where_the_token_is_kept() {
+    let wrapped = r#"{"wrap_info": {"token": "s.wrapping", "ttl": 60}, "auth": null}"#;
+    let login = ["login", "-wrap-ttl=1m", "-method=jwt", "role=a", "jwt=e.y.z"];
+    let stub = Stub::answering(&[(200, wrapped), (200, GIVEN)]);
+    let (exit, screen) = stub.run_with(&login, "", &[]);
+    assert_eq!((exit, kept(&stub).as_deref()), (0, Some("s.new")), "{}", screen.errors());
+    let unwrap = &stub.seen()[1];
+    assert_eq!(unwrap.line, "PUT /v1/sys/wrapping/unwrap");
+    assert_eq!((unwrap.header("x-vault-token"), unwrap.header("x-vault-wrap-ttl")), (Some("s.wrapping"), None));
+    let stub = Stub::answering(&[(200, wrapped)]);
+    let (_, screen) = stub.run_with(&[&login[..], &["-token-only"]].concat(), "", &[]);
+    assert_eq!((screen.output().as_str(), kept(&stub)), ("s.wrapping", None));
+    let (_, screen) = stub.run_with(&[&login[..], &["-no-store"]].concat(), "", &[]);
+    assert!(screen.output().contains("wrapping_token        s.wrapping"), "{}", screen.output());
+}
+
+#[test]
+fn a_token_that_cannot_be_kept_is_shown() {
+    let stub = Stub::answering(&[(200, GIVEN)]);
+    std::fs::create_dir(stub.home.path().join(".vault-token")).unwrap();
+    let login = ["login", "-no-print", "-method=jwt", "role=a", "jwt=e.y.z"];
+    let (exit, screen) = stub.run_with(&login, "", &[("VAULT_TOKEN", "s.other")]);
+    assert_eq!(exit, 2);
+    assert!(screen.errors().contains("the token was not persisted"), "{}", screen.errors());
+    assert!(screen.output().contains("s.new"), "{}", screen.output());
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::testing::Stub;
+use crate::testing::{Stub, parse};
 
 const SEALED: &str = r#"{"type": "shamir", "initialized": true, "sealed": true, "t": 3, "n": 5, "progress": 1,
     "nonce": "x", "version": "1.21.0", "storage_type": "file", "recovery_seal": false}"#;
@@ -51,6 +51,9 @@ fn whether_there_is_a_store_is_the_status_of_the_command() {
     let stub = Stub::answering(&[(200, r#"{"initialized": false}"#), (200, r#"{"initialized": true}"#)]);
     assert_eq!(stub.run_with(&["operator", "init", "-status"], "", &[]).0, 2);
     assert_eq!(stub.run_with(&["operator", "init", "-status"], "", &[]).0, 0);
+    let (exit, screen) = stub.run_with(&["operator", "init", "-status", "-address=http://127.0.0.1:1"], "", &[]);
+    assert_eq!(exit, 1, "of a server that cannot be asked nothing is told");
+    assert!(screen.errors().contains("Is the server running?"), "{}", screen.errors());
 }
 
 #[test]
@@ -93,6 +96,12 @@ fn a_root_token_is_made_by_a_quorum() {
     assert_eq!(stub.lines()[2], "PUT /v1/sys/generate-root/update");
     let (exit, screen) = stub.run_with(&["operator", "generate-root", "-nonce=n1", "-decode=AA", "-otp=a"], "", &[]);
     assert_eq!((exit, screen.output().as_str()), (0, "a\n"));
+    // That asks no server, so it needs none.
+    let decode = ["operator", "generate-root", "-address=nowhere", "-decode=AA", "-otp=a"];
+    assert_eq!(stub.run_with(&decode, "", &[]).1.output(), "a\n");
+    let stub = Stub::answering(&[(200, r#"{"started": false, "otp_length": 28}"#)]);
+    let otp = stub.run_with(&["operator", "generate-root", "-generate-otp"], "", &[]).1.output();
+    assert_eq!(otp.trim_end().len(), 28, "{otp}");
 }
 
 #[test]
@@ -102,4 +111,20 @@ fn keys_are_replaced_and_shown() {
     let said = stub.run(&["operator", "rotate"], "").1.output();
     assert!(said.starts_with("Success! Rotated key\n\nKey") && said.contains("Key Term            2"), "{said}");
     assert_eq!(stub.lines(), ["PUT /v1/sys/rotate", "GET /v1/sys/key-status"]);
+}
+
+#[test]
+fn snapshots_have_the_name_of_stock_clients_too() {
+    assert!(parse(&["operator", "raft", "snapshot", "save", "a"]).is_ok());
+}
+
+#[test]
+fn a_share_too_many_is_not_repeated() {
+    let refused = parse(&["operator", "unseal", "share-one", "share-two"]).unwrap_err().to_string();
+    assert!(refused.starts_with("error: Too many arguments\n"), "{refused}");
+    assert!(!refused.contains("share-two") && refused.contains("unseal [OPTIONS] [KEY]"), "{refused}");
+    let refused = parse(&["pki", "root", "generate", "my-secret"]).unwrap_err().to_string();
+    assert!(!refused.contains("my-secret") && refused.contains("internal"), "{refused}");
+    let refused = parse(&["operator", "unseal", "-rset"]).unwrap_err().to_string();
+    assert!(refused.contains("--reset"), "{refused}");
 }

@@ -57,3 +57,10 @@ fn lists_are_saved_and_certificates_revoked() {
     assert_eq!((exit, screen.output().as_str()), (0, "Success! Revoked the certificate\n"));
     assert_eq!(stub.seen()[0].body, json!({"serial_number": "01:02"}));
 }
+
+#[test]
+fn one_field_of_what_was_issued_is_printed_alone() {
+    let stub = Stub::answering(&[(200, ISSUED)]);
+    let (exit, screen) = stub.run(&["pki", "issue", "-field=serial_number", "web", "common_name=a"], "");
+    assert_eq!((exit, screen.output().as_str()), (0, "01:02"));
+}
