@@ -1,11 +1,7 @@
 //! The binary: reads the command line and the configuration, puts the house together, and opens its doors.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the banner and the last word of a failed start are for people"
-)]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,6 +25,13 @@ const SHUTDOWN_MAX: Duration = Duration::from_millis(500);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// A line for people on standard output. Where nobody reads any more, the server goes on.
+macro_rules! say {
+    ($($line:tt)*) => {
+        let _ = writeln!(std::io::stdout(), $($line)*);
+    };
+}
+
 fn main() -> ExitCode {
     // The worker process of a PKCS#11 library is this binary too. It is one before anything else is started.
     if let Some(ended) = pkcs11::worker(std::env::args_os()) {
@@ -38,27 +41,24 @@ fn main() -> ExitCode {
     let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = cli::refused(error);
             let _ = error.print();
             return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
     let result = match arguments.command {
         Command::Version => {
-            println!(
-                "Innkeeper v{} (tells clients {} by default)",
-                env!("CARGO_PKG_VERSION"),
-                config::REPORTED_VERSION
-            );
+            say!("Innkeeper v{} (tells clients {} by default)", env!("CARGO_PKG_VERSION"), config::REPORTED_VERSION);
             Ok(())
         }
-        Command::Server(options) => run(&options),
+        Command::Server(options) => options.settled().map_err(Failure::from).and_then(|options| run(&options)),
         Command::Engine(command) => return server::engine::run(&command),
         Command::Client(command) => return cli::run(&command, Arguments::command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("innkeeper: {error}");
+            let _ = writeln!(std::io::stderr(), "innkeeper: {error}");
             ExitCode::FAILURE
         }
     }
@@ -99,7 +99,7 @@ async fn open(options: &Server, config: &Config, level: &Level) -> Result<(), Fa
     let authority = if options.dev_tls { Some(Authority::make()?) } else { None };
     let doors = doors(options, config, authority.as_ref()).await?;
     let identities = doors.iter().filter_map(|door| door.tls.clone()).collect();
-    println!("==> Innkeeper v{} server", env!("CARGO_PKG_VERSION"));
+    say!("==> Innkeeper v{} server", env!("CARGO_PKG_VERSION"));
     if options.development() {
         develop(options, &house, &doors).await?;
     } else {
@@ -114,7 +114,7 @@ async fn open(options: &Server, config: &Config, level: &Level) -> Result<(), Fa
     for door in doors {
         serving.push(tokio::spawn(serve(door, Arc::clone(&house.gateway), stopped.clone())));
     }
-    println!("==> Ready");
+    say!("==> Ready");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -169,7 +169,7 @@ async fn doors(options: &Server, config: &Config, authority: Option<&Authority>)
     let mut doors = Vec::new();
     if options.development() {
         let tls = authority.map(|authority| Arc::clone(&authority.identity));
-        doors.push(bind(&Listener::plain(&options.dev_listen_address), tls).await?);
+        doors.push(bind(&Listener::plain(options.listen_address()), tls).await?);
     }
     for listener in &config.listeners {
         let tls = match &listener.tls {
@@ -202,7 +202,7 @@ impl Authority {
         let made = tls::development()?;
         let file = std::env::temp_dir().join(format!("innkeeper-dev-ca-{}.pem", std::process::id()));
         write_private(&file, &made.authority)?;
-        println!("    $ export VAULT_CACERT='{}'", file.display());
+        say!("    $ export VAULT_CACERT='{}'", file.display());
         Ok(Self { identity: Arc::new(made.identity), file })
     }
 }
@@ -215,25 +215,21 @@ impl Drop for Authority {
 
 /// A file that only this user reads, new: one that is there already, or a link, is not followed.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let _ = std::fs::remove_file(path);
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
 }
 
 fn announce(config: &Config, doors: &[Door]) {
-    println!("    Storage: {}", config.storage.kind());
-    println!(
-        "    Seal: {}\n",
-        if config.seal.as_ref().is_some_and(|seal| !seal.disabled) { "pkcs11" } else { "shamir" }
-    );
+    say!("    Storage: {}", config.storage.kind());
+    say!("    Seal: {}\n", if config.seal.as_ref().is_some_and(|seal| !seal.disabled) { "pkcs11" } else { "shamir" });
     addresses(doors);
 }
 
 fn addresses(doors: &[Door]) {
     for door in doors {
         if let Ok(address) = door.socket.address(door.tls.is_some()) {
-            println!("    $ export VAULT_ADDR='{address}'");
+            say!("    $ export VAULT_ADDR='{address}'");
         }
     }
 }
@@ -241,12 +237,12 @@ fn addresses(doors: &[Door]) {
 /// Opens a node of development mode, and says how to reach it.
 async fn develop(options: &Server, house: &House, doors: &[Door]) -> Result<(), Failure> {
     let founded = house.gateway.develop(options.dev_root_token_id.clone().map(SecretString::from)).await?;
-    println!("WARNING! Everything is kept in memory, unsealed, and gone when the server stops.\n");
+    say!("WARNING! Everything is kept in memory, unsealed, and gone when the server stops.\n");
     addresses(doors);
     for share in &founded.shares {
-        println!("\nUnseal Key: {}", &*share.base64());
+        say!("\nUnseal Key: {}", &*share.base64());
     }
-    println!("Root Token: {}", founded.root_token.expose_secret());
+    say!("Root Token: {}", founded.root_token.expose_secret());
     if !options.dev_no_store_token
         && let Some(home) = std::env::home_dir()
         && let Err(error) = write_private(&home.join(".vault-token"), founded.root_token.expose_secret())
