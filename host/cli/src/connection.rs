@@ -14,6 +14,8 @@ use crate::{Error, token_file};
 
 /// Where a server is looked for if nobody says.
 const ADDRESS: &str = "https://127.0.0.1:8200";
+/// What a server at a file is asked as.
+const AT_FILE: &str = "http://localhost";
 /// Most often that a request may be tried again. If nobody says so it is not: it may have been done already.
 const RETRIES_MAX: usize = 100;
 /// Longest wait for an answer, if nobody says.
@@ -25,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Connection and output")]
 pub struct Connection {
-    /// Where the server is; https://127.0.0.1:8200 by default. [env: VAULT_ADDR]
+    /// Where the server is, also as unix:///FILE; https://127.0.0.1:8200 by default. [env: VAULT_ADDR]
     #[arg(long, value_name = "URL")]
     pub address: Option<String>,
     /// The namespace to work in. [env: VAULT_NAMESPACE]
@@ -90,11 +92,13 @@ pub(crate) enum Told {
 /// What counts once options, environment and defaults are put together.
 pub(crate) struct Settings {
     pub(crate) address: String,
+    /// The file that the server listens at, if it is one: the address is only for the requests then.
+    pub(crate) socket: Option<PathBuf>,
     pub(crate) namespace: Option<String>,
     pub(crate) token: Option<SecretString>,
     pub(crate) ca_cert: Option<PathBuf>,
     pub(crate) ca_path: Option<PathBuf>,
-    /// The authorities themselves, in PEM.
+    /// The authorities themselves, in PEM: they win over files that the environment names.
     pub(crate) ca_bytes: Option<String>,
     pub(crate) client: Option<(PathBuf, PathBuf)>,
     pub(crate) server_name: Option<String>,
@@ -118,7 +122,13 @@ impl Connection {
             Some(flag) => Ok(flag),
             None => environment.flag(name).map(Option::unwrap_or_default),
         };
-        let address = text(&self.address, "ADDR").map_or_else(|| Ok(ADDRESS.into()), |given| address(&given))?;
+        let given = text(&self.address, "ADDR");
+        let socket = given.as_deref().map(socket).transpose()?.flatten();
+        let address = match given {
+            _ if socket.is_some() => AT_FILE.to_owned(),
+            Some(given) => address(&given)?,
+            None => ADDRESS.to_owned(),
+        };
         let client = match (path(&self.client_cert, "CLIENT_CERT"), path(&self.client_key, "CLIENT_KEY")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
@@ -132,7 +142,7 @@ impl Connection {
             },
             ca_cert: path(&self.ca_cert, "CACERT"),
             ca_path: path(&self.ca_path, "CAPATH"),
-            ca_bytes: environment.get("CACERT_BYTES"),
+            ca_bytes: environment.get("CACERT_BYTES").filter(|_| self.ca_cert.is_none()),
             client,
             server_name: text(&self.tls_server_name, "TLS_SERVER_NAME"),
             skip_verify: flag(self.tls_skip_verify, "SKIP_VERIFY")?,
@@ -144,11 +154,12 @@ impl Connection {
                 (_, true) => Some(Told::Policy),
                 _ => None,
             },
-            proxy: Proxy::before(&address, environment)?,
+            proxy: if socket.is_some() { None } else { Proxy::before(&address, environment)? },
             format: self.format(environment)?,
             retries: retries(environment)?,
             timeout: timeout(environment)?,
             address,
+            socket,
         })
     }
 }
@@ -175,12 +186,28 @@ impl Connection {
     }
 }
 
+/// The file of an address as `unix:///run/innkeeper.sock`.
+fn socket(given: &str) -> Result<Option<PathBuf>, Error> {
+    const SCHEME: &str = "unix://";
+    let begins = given.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME));
+    let file = PathBuf::from(given.get(SCHEME.len()..).filter(|_| begins).unwrap_or_default());
+    match (begins, file.is_absolute()) {
+        (false, _) => Ok(None),
+        (true, true) => Ok(Some(file)),
+        (true, false) => {
+            let right = "must name a file from the root, as in unix:///run/innkeeper.sock";
+            Err(Error::Usage(format!("-address (VAULT_ADDR) {right}, and is {given:?}")))
+        }
+    }
+}
+
 /// An address that can be one, with its scheme in small letters.
 fn address(given: &str) -> Result<String, Error> {
     let wrong = |right: &str| Error::Usage(format!("-address (VAULT_ADDR) {right}, and is {given:?}"));
     let begins = |scheme: &&str| given.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     let scheme = ["http://", "https://"].into_iter().find(begins);
-    let scheme = scheme.ok_or_else(|| wrong("must begin with http:// or https://, as in https://127.0.0.1:8200"))?;
+    let scheme =
+        scheme.ok_or_else(|| wrong("must begin with http://, https:// or unix://, as in https://127.0.0.1:8200"))?;
     let address = format!("{scheme}{}", &given[scheme.len()..]);
     let uri: Uri = address.parse().map_err(|_| wrong("must be an address as https://127.0.0.1:8200"))?;
     // A port that is none would be left out.
@@ -258,7 +285,8 @@ mod tests {
         };
         assert_eq!(found("HTTPS://Host:1/a").unwrap(), "https://Host:1/a");
         assert_eq!(found("http://[::1]:8200").unwrap(), "http://[::1]:8200");
-        for wrong in ["http://127.0.0.1:99999", "http://host:0", "http://[::1]:x", "http://", "host:1"] {
+        for wrong in ["http://127.0.0.1:99999", "http://host:0", "http://[::1]:x", "http://", "host:1", "unix://run/a"]
+        {
             let refused = found(wrong).unwrap_err();
             assert!(refused.starts_with("-address (VAULT_ADDR) must "), "{wrong}: {refused}");
         }

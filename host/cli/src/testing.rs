@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -119,25 +120,21 @@ impl Stub {
     }
 
     /// The same with lines of headers.
-    pub(crate) fn serve(mut answers: VecDeque<(u16, String, String)>) -> Self {
+    pub(crate) fn serve(answers: VecDeque<(u16, String, String)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let Some(request) = request(&stream) else { continue };
-                kept.lock().unwrap().push(request);
-                let (status, headers, body) =
-                    if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() };
-                let length = body.len();
-                let head =
-                    format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
-                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
-            }
-        });
-        Self { address, seen, home: Folder::new() }
+        let incoming = std::iter::repeat_with(move || listener.accept().unwrap().0);
+        Self { address, seen: served(incoming, answers), home: Folder::new() }
+    }
+
+    /// The same at a file.
+    pub(crate) fn at_file(answers: &[(u16, &str)]) -> Self {
+        let home = Folder::new();
+        let file = home.path().join("socket");
+        let listener = UnixListener::bind(&file).unwrap();
+        let incoming = std::iter::repeat_with(move || listener.accept().unwrap().0);
+        let answers = answers.iter().map(|&(status, body)| (status, String::new(), body.to_owned())).collect();
+        Self { address: format!("unix://{}", file.display()), seen: served(incoming, answers), home }
     }
 
     /// Runs a command against it, with a token, and this on standard input: how it ended and what it wrote.
@@ -168,6 +165,27 @@ impl Stub {
     }
 }
 
+/// Answers whoever comes, one by one; what was asked.
+fn served<S: Read + Write>(
+    incoming: impl Iterator<Item = S> + Send + 'static,
+    mut answers: VecDeque<(u16, String, String)>,
+) -> Arc<Mutex<Vec<Seen>>> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    std::thread::spawn(move || {
+        for mut stream in incoming {
+            let Some(request) = request(&mut stream) else { continue };
+            kept.lock().unwrap().push(request);
+            let (status, headers, body) =
+                if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() };
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+        }
+    });
+    seen
+}
+
 /// The command line as the binary reads it.
 #[derive(clap::Parser)]
 #[command(name = "innkeeper")]
@@ -191,7 +209,7 @@ fn run(arguments: &[&str], input: &str, environment: Environment) -> (u8, Screen
     (exit, screen)
 }
 
-fn request(stream: &TcpStream) -> Option<Seen> {
+fn request(stream: &mut impl Read) -> Option<Seen> {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;

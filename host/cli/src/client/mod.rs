@@ -5,6 +5,7 @@ mod proxy;
 mod stream;
 mod tls;
 mod told;
+mod unix;
 mod url;
 
 use std::cell::Cell;
@@ -210,7 +211,10 @@ impl Client {
         let moved = self.settings.follow && matches!(received.status().as_u16(), 301 | 302 | 307 | 308);
         let location = received.headers().get(header::LOCATION).filter(|_| moved);
         if let Some(location) = location.and_then(|location| location.to_str().ok()) {
-            let location = url::redirected(&address, location)?;
+            let location = match self.settings.socket {
+                Some(_) => url::redirected_at_file(&address, location)?,
+                None => url::redirected(&address, location)?,
+            };
             received = self.send(ask, &location)?;
         }
         let status = received.status().as_u16();
@@ -285,12 +289,12 @@ impl Client {
     }
 
     fn unusable(&self, error: &ureq::http::Error) -> Error {
-        let address = url::shown(&self.settings.address);
+        let address = url::server(&self.settings);
         Error::Usage(format!("-address (VAULT_ADDR) {address:?} or the namespace cannot be used: {error}"))
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Error {
-        let address = url::shown(&self.settings.address);
+        let address = url::server(&self.settings);
         let proxy = self.settings.proxy.as_ref().map(ToString::to_string);
         Error::Unreachable { address, proxy, reason: error.to_string() }
     }

@@ -24,7 +24,7 @@ pub(super) fn config(settings: &Settings) -> Result<TlsConfig, Error> {
 }
 
 fn roots(settings: &Settings) -> Result<Vec<Certificate<'static>>, Error> {
-    if let Some(pem) = settings.ca_bytes.as_ref().filter(|_| settings.ca_cert.is_none()) {
+    if let Some(pem) = &settings.ca_bytes {
         let found = parsed(pem.as_bytes());
         let none = || Error::Usage("VAULT_CACERT_BYTES holds no certificate in PEM".into());
         return if found.is_empty() { Err(none()) } else { Ok(found) };

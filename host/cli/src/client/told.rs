@@ -43,6 +43,9 @@ pub(super) fn curl(settings: &Settings, method: &Method, headers: &HeaderMap, bo
     if *method != Method::GET {
         option("-X", method.as_str());
     }
+    if let Some(file) = &settings.socket {
+        option("--unix-socket", &quoted(&file.display().to_string()));
+    }
     let files = settings.client.as_ref();
     for (name, file) in [
         ("--cacert", settings.ca_cert.as_ref()),

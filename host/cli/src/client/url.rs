@@ -7,6 +7,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
+use super::unix::{AtFile, Nowhere};
 use crate::Error;
 use crate::connection::Settings;
 
@@ -51,6 +52,14 @@ pub(crate) fn shown(address: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
+/// The server as errors name it.
+pub(crate) fn server(settings: &Settings) -> String {
+    match &settings.socket {
+        Some(file) => format!("unix://{}", file.display()),
+        None => shown(&settings.address),
+    }
+}
+
 /// Where a redirect leads.
 pub(crate) fn redirected(from: &str, location: &str) -> Result<String, Error> {
     let unusable = || Error::Unreadable("the server sends elsewhere, but not to an address of http or https".into());
@@ -67,6 +76,15 @@ pub(crate) fn redirected(from: &str, location: &str) -> Result<String, Error> {
     } else {
         Err(unusable())
     }
+}
+
+/// Where a redirect leads from a server at a file: there is only that server there.
+pub(crate) fn redirected_at_file(from: &str, location: &str) -> Result<String, Error> {
+    if location.starts_with('/') && !location.starts_with("//") {
+        return redirected(from, location);
+    }
+    let to = shown(location);
+    Err(Error::Unreadable(format!("the server sends to another one: say -address={to} or VAULT_ADDR={to}")))
 }
 
 /// The address with the name that the certificate must have, for the handshake.
@@ -90,6 +108,9 @@ fn port(uri: &Uri) -> String {
 
 /// An agent that connects to the address, whatever name it asks for.
 pub(crate) fn agent(config: Config, settings: &Settings) -> Result<Agent, Error> {
+    if let Some(file) = &settings.socket {
+        return Ok(Agent::with_parts(config, AtFile(file.clone()), Nowhere));
+    }
     let Some(name) = &settings.server_name else { return Ok(Agent::new_with_config(config)) };
     let unusable = || Error::Usage(format!("-address (VAULT_ADDR) {:?} cannot be used", shown(&settings.address)));
     let real: Uri = settings.address.parse().map_err(|_| unusable())?;
@@ -126,6 +147,9 @@ mod tests {
     fn a_redirect_is_followed_to_where_it_may_lead() {
         assert_eq!(redirected("https://a:1/v1/x", "/v1/y").unwrap(), "https://a:1/v1/y");
         assert_eq!(redirected("http://a/v1/x", "https://b/v1/x").unwrap(), "https://b/v1/x");
+        assert_eq!(redirected_at_file("http://localhost/v1/x", "/v1/y").unwrap(), "http://localhost/v1/y");
+        let elsewhere = redirected_at_file("http://localhost/v1/x", "https://b/v1/y").unwrap_err().to_string();
+        assert!(elsewhere.contains("-address=https://b/v1/y"), "{elsewhere}");
         for (from, to) in [("https://a/v1/x", "http://b/v1/x"), ("http://a", "ftp://b"), ("http://a", "//b/c")] {
             assert!(redirected(from, to).is_err(), "{to}");
         }

@@ -64,6 +64,15 @@ fn a_change_that_the_server_cannot_make_is_read_and_written() {
 }
 
 #[test]
+fn what_is_told_of_a_request_is_told_of_the_one_that_counts() {
+    let stub = Stub::answering(&[(200, TWO)]);
+    let (exit, screen) = stub.run(&["kv", "put", "-output-policy", "secret/a", "b=c"], "");
+    let policy = "path \"secret/data/a\" {\n  capabilities = [\"create\", \"update\"]\n}\n";
+    assert_eq!((exit, screen.output().as_str()), (0, policy));
+    assert_eq!(stub.lines(), ["GET /v1/sys/internal/ui/mounts/secret/a"], "where that is must be known");
+}
+
+#[test]
 fn an_older_version_comes_back_as_a_new_one() {
     let stub = Stub::answering(&[(200, TWO), (200, SECRET), (200, SECRET), (200, r#"{"data": {"version": 4}}"#)]);
     assert_eq!(stub.run(&["kv", "rollback", "-version=1", "secret/a"], "").0, 0);

@@ -122,6 +122,27 @@ fn a_standby_sends_to_the_node_that_serves() {
 }
 
 #[test]
+fn authorities_may_come_from_the_environment_itself() {
+    let stub = Stub::answering(&[(200, FOUND)]);
+    let variables = [("VAULT_CACERT_BYTES", "none"), ("VAULT_CACERT", "/nowhere/at-all")];
+    let (exit, screen) = stub.run_with(&["read", "-address=https://127.0.0.1:1", "a"], "", &variables);
+    assert_eq!((exit, screen.errors().as_str()), (1, "VAULT_CACERT_BYTES holds no certificate in PEM\n"));
+    let (_, screen) = stub.run_with(&["read", "-address=https://127.0.0.1:1", "-ca-cert=/no", "a"], "", &variables);
+    assert!(screen.errors().starts_with("/no: "), "{}", screen.errors());
+}
+
+#[test]
+fn a_server_at_a_file_is_asked_there() {
+    let stub = Stub::at_file(&[(200, FOUND), (403, r#"{"errors": ["permission denied"]}"#)]);
+    assert_eq!(stub.run(&["read", "-field=a", "secret/a"], "").1.output(), "b");
+    let (exit, screen) = stub.run(&["read", "secret/a"], "");
+    assert_eq!(exit, 2, "{}", screen.errors());
+    assert_eq!(stub.lines(), ["GET /v1/secret/a", "GET /v1/secret/a"]);
+    let (_, screen) = stub.run(&["read", "-address=unix:///nowhere/at/all", "a"], "");
+    assert!(screen.errors().contains("unix:///nowhere/at/all: ") && screen.errors().contains("Is the server running?"));
+}
+
+#[test]
 fn a_server_that_is_not_there_is_said_with_what_to_do() {
     let stub = Stub::answering(&[(200, FOUND)]);
     let (exit, screen) = stub.run(&["read", "-address=http://127.0.0.1:1", "a"], "");
