@@ -80,9 +80,13 @@ impl Person {
     /// Runs a command at a terminal, and answers its question; all that the terminal shows.
     fn at_a_terminal(&self, arguments: &[&str], answer: &str) -> String {
         let line: Vec<String> = arguments.iter().map(|word| format!("'{word}'")).collect();
-        let line = format!("'{}' {}", binary().display(), line.join(" "));
+        self.at_a_question(&format!("'{}' {}", binary().display(), line.join(" ")), &format!("{answer}\n"))
+    }
+
+    /// Runs a line of a shell at a terminal, and types this at its question; all that the terminal shows.
+    fn at_a_question(&self, line: &str, typed: &str) -> String {
         let mut process =
-            self.command("script".as_ref()).args(["-qec", &line, "/dev/null"]).spawn().expect("there is a script");
+            self.command("script".as_ref()).args(["-qec", line, "/dev/null"]).spawn().expect("there is a script");
         let (mut to, mut from) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         let (mut shown, mut piece) = (Vec::new(), [0; 1]);
         while !shown.ends_with(b"hidden): ") {
@@ -91,7 +95,7 @@ impl Person {
         }
         // People read before they type, and the terminal hides what is typed a moment after it asks.
         std::thread::sleep(Duration::from_secs(1));
-        to.write_all(format!("{answer}\n").as_bytes()).unwrap();
+        to.write_all(typed.as_bytes()).unwrap();
         let _ = from.read_to_end(&mut shown);
         assert!(process.wait().unwrap().success(), "{}", String::from_utf8_lossy(&shown));
         String::from_utf8_lossy(&shown).into_owned()
@@ -169,7 +173,10 @@ fn secrets_are_kept_in_both_versions_of_kv() {
     eve.says(&["kv", "rollback", "-version=1", "secret/app"]);
     assert_eq!(eve.says(&["kv", "get", "-field=user", "secret/app"]), "eve");
     eve.says(&["kv", "delete", "-versions=3", "secret/app"]);
-    assert_eq!(eve.types(&["kv", "get", "secret/app"], "").status, 2);
+    assert!(eve.says(&["kv", "get", "secret/app"]).contains("deletion_time"));
+    eve.fails(&["kv", "get", "-field=user", "secret/app"], 2, "No data found at secret/data/app");
+    eve.fails(&["kv", "patch", "secret/app", "user=bob"], 2, "No value found at secret/data/app");
+    eve.fails(&["write", "secret/app", "user=bob"], 2, "Error writing data to secret/app: ");
     eve.says(&["kv", "undelete", "-versions=3", "secret/app"]);
     eve.says(&["kv", "destroy", "-versions=1", "secret/app"]);
     eve.says(&["kv", "metadata", "put", "-max-versions=5", "-custom-metadata=owner=eve", "secret/app"]);
@@ -316,5 +323,76 @@ fn a_server_is_trusted_by_its_authority_and_by_the_name_that_is_said() {
     eve.environment.push(("INNKEEPER_CACERT", authority));
     eve.says(&["status"]);
     eve.says(&["status", "-tls-server-name=localhost"]);
-    eve.fails(&["status", "-tls-server-name=elsewhere.example"], 1, "certificate");
+    eve.fails(
+        &["status", "-tls-server-name=elsewhere.example"],
+        1,
+        "Say which name the server has with -tls-server-name",
+    );
+}
+
+#[test]
+fn a_terminal_shows_again_what_is_typed_when_a_question_is_interrupted() {
+    let eve = Person::stranger("http://127.0.0.1:1");
+    let before = eve.at_a_question("printf 'hidden): '; read -r answer; stty -a", "\n");
+    assert!(before.contains(" echo "), "{before}");
+    let line = format!("'{}' login; stty -a", binary().display());
+    let after = eve.at_a_question(&line, "\u{3}");
+    assert!(after.contains(" echo ") && !after.contains("-echo "), "{after}");
+}
+
+#[test]
+fn a_server_at_a_file_is_asked_there() {
+    let folder = Folder::new();
+    let file = folder.path().join("socket").display().to_string();
+    let server = Process::configured(&format!("listener \"unix\" {{\n address = \"{file}\"\n}}"), &[]);
+    let eve = Person::stranger(server.address());
+    assert_eq!(server.address(), format!("unix://{file}"));
+    assert_eq!(eve.types(&["operator", "init", "-status"], "").status, 2);
+    eve.fails(&["operator", "init", "-status", "-address=unix:///nowhere/at/all"], 1, "Is the server running?");
+}
+
+#[test]
+fn whoever_asks_over_the_wrong_protocol_is_told_which_is_right() {
+    let options = ["-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:0"];
+    let server = Process::launch(&options);
+    let eve = Person::stranger(&server.address().replace("http://", "https://"));
+    eve.fails(&["status"], 1, "the server speaks HTTP where HTTPS was asked");
+    let server = Process::launch(&["-dev-tls", options[1], options[2]]);
+    let eve = Person::stranger(&server.address().replace("https://", "http://"));
+    eve.fails(&["status"], 1, "if it speaks HTTPS, say https://");
+}
+
+#[test]
+fn a_server_takes_its_settings_from_the_environment_and_refuses_those_that_are_none() {
+    let variables = [("VAULT_DEV_ROOT_TOKEN_ID", "theirs"), ("INNKEEPER_DEV_ROOT_TOKEN_ID", "ours")];
+    let listen = ("VAULT_DEV_LISTEN_ADDRESS", "127.0.0.1:0");
+    let variables = variables.into_iter().chain([listen]).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let server = Process::launch_with(&["-dev=true", "-dev-no-store-token"], &variables.collect::<Vec<_>>());
+    assert_eq!(server.said_after("Root Token: "), "ours");
+    let mut eve = Person::stranger(server.address());
+    eve.fails(&["server", "-dev", "-log-level=nope"], 1, "nope");
+    eve.fails(&["server", "-dev", "-log-format=xml"], 1, "xml");
+    eve.environment.push(("VAULT_LOG_LEVEL", "nope".into()));
+    eve.fails(&["server", "-dev"], 1, "VAULT_LOG_LEVEL must be one of trace, debug, info, warn, error");
+}
+
+#[test]
+fn a_program_whose_output_nobody_reads_does_not_panic() {
+    let eve = Person::stranger("http://127.0.0.1:1");
+    for arguments in [&["version"][..], &["print", "token"]] {
+        let mut command = eve.command(&binary());
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = command.args(arguments).env("VAULT_TOKEN", "s.mine").stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.code().is_some_and(|status| status < 2) && !said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn a_share_too_many_is_not_repeated_and_a_letter_asks_for_the_version() {
+    let eve = Person::stranger("http://127.0.0.1:1");
+    let ended = eve.types(&["operator", "unseal", "one-share", "another-share"], "");
+    assert_eq!(ended.status, 1);
+    assert!(ended.errors.contains("Too many arguments") && !ended.errors.contains("another-share"), "{}", ended.errors);
+    assert!(eve.says(&["-v"]).starts_with("innkeeper "));
 }
