@@ -54,8 +54,9 @@ pub struct Login {
 
 impl Act for Login {
     fn act(&self, session: &mut Session<'_>) -> Result<Exit, Error> {
-        if self.no_store && self.no_print {
-            let text = "-no-store and -no-print cannot be used together: nobody would have the token";
+        let stored = !self.no_store && !self.token_only;
+        if self.no_print && !stored {
+            let text = "-no-store or -token-only and -no-print cannot be used together: nobody would have the token";
             return Err(Error::Usage(text.into()));
         }
         let body = match self.method.as_str() {
@@ -65,7 +66,6 @@ impl Act for Login {
                 answered(session, &ask)?
             }
         };
-        let stored = !self.no_store && !self.token_only;
         let body = match body["wrap_info"]["token"].as_str() {
             // Whoever keeps the token wants it itself.
             Some(wrapping) if stored => {

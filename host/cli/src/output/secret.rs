@@ -11,8 +11,14 @@ use super::{duration, one_line};
 use crate::Error;
 use crate::terminal::Terminal;
 
-/// What an answer says of itself, not of what was asked for.
-const BESIDE: [&str; 4] = ["request_id", "lease_id", "lease_duration", "renewable"];
+/// What an answer says of itself, not of what was asked for: by which names, and where it stands.
+const BESIDE: [(&str, &str); 5] = [
+    ("request_id", "request_id"),
+    ("lease_id", "lease_id"),
+    ("lease_duration", "lease_duration"),
+    ("refresh_interval", "lease_duration"),
+    ("renewable", "renewable"),
+];
 
 /// One line of a table: its name, what it is, and how people see it.
 struct Row {
@@ -87,7 +93,7 @@ pub(crate) fn field(terminal: &mut Terminal, format: Format, body: &Value, name:
     let found = rows(body).into_iter().find(|row| row.key == name).map(|row| row.value);
     let whole = || body.get("data").filter(|data| name == "data" && !data.is_null()).cloned();
     // What stands beside the data is found by its own name too.
-    let beside = || body.get(name).filter(|_| BESIDE.contains(&name)).cloned();
+    let beside = || BESIDE.iter().find(|(known, _)| *known == name).and_then(|(_, field)| body.get(*field)).cloned();
     pick(terminal, format, found.or_else(whole).or_else(beside), name)
 }
 
@@ -243,6 +249,7 @@ mod tests {
             ("request_id", Format::Table, "r1"),
             ("lease_id", Format::Table, ""),
             ("lease_duration", Format::Table, "0"),
+            ("refresh_interval", Format::Table, "0"),
             ("renewable", Format::Table, "false"),
             ("wrapping_token", Format::Table, "s.w"),
             ("wrapping_token_ttl", Format::Table, "60"),
