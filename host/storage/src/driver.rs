@@ -108,7 +108,17 @@ pub trait Snapshot: Send + Sync {
     /// values have [`SCAN_BYTES_MAX`] bytes. None: that was all.
     async fn scan_versioned(&self, after: Option<&str>) -> Result<Vec<(String, Record)>, Error>;
 
-    /// The same without the versions.
+    /// Of the records that follow `after`, those below a prefix, as far as one scan reaches, and whether it reached behind
+    /// them. `after` is the prefix, or the key of one of them.
+    async fn scan_below(&self, prefix: &str, after: &str) -> Result<(Vec<(String, Record)>, bool), Error> {
+        let mut found = self.scan_versioned(Some(after)).await?;
+        let below = found.iter().take_while(|(key, _)| key.starts_with(prefix)).count();
+        let ended = below < found.len() || found.is_empty();
+        found.truncate(below);
+        Ok((found, ended))
+    }
+
+    /// The records whose keys follow `after`, as [`Self::scan_versioned`] gives them, without their versions.
     async fn scan(&self, after: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
         let found = self.scan_versioned(after).await?;
         Ok(found.into_iter().map(|(key, record)| (key, record.value)).collect())

@@ -31,6 +31,8 @@ pub struct Transaction {
     listed_names: usize,
     writes: BTreeMap<String, Option<Value>>,
     written_bytes: usize,
+    /// A checkpoint failed: what it had to write is lost, so nothing that follows may be written either.
+    broken: bool,
     meter: Meter,
 }
 
@@ -45,6 +47,7 @@ impl Transaction {
             listed_names: 0,
             writes: BTreeMap::new(),
             written_bytes: 0,
+            broken: false,
             meter,
         }
     }
@@ -98,9 +101,7 @@ impl Transaction {
         let mut own = own.into_iter().peekable();
         let mut after = prefix.clone();
         loop {
-            let step = self.snapshot.scan_versioned(Some(&after)).await?;
-            let ended = step.last().is_none_or(|(key, _)| !key.starts_with(&prefix));
-            let below = step.into_iter().take_while(|(key, _)| key.starts_with(&prefix));
+            let (below, ended) = self.snapshot.scan_below(&prefix, &after).await?;
             for (key, record) in below {
                 while let Some((written, value)) = own.next_if(|(written, _)| **written < key) {
                     value.as_ref().map_or(Ok(()), |value| visit(&written[inside..], value, None))?;
@@ -136,9 +137,8 @@ impl Transaction {
         let mut found = BTreeMap::new();
         let mut reached = first.clone();
         loop {
-            let step = self.snapshot.scan_versioned(Some(&reached)).await?;
-            let ended = step.last().is_none_or(|(key, _)| !key.starts_with(&prefix));
-            for (key, record) in step.into_iter().take_while(|(key, _)| key.starts_with(&prefix)) {
+            let (below, ended) = self.snapshot.scan_below(&prefix, &reached).await?;
+            for (key, record) in below {
                 reached.clone_from(&key);
                 if !self.writes.contains_key(&key) {
                     found.insert(key, record.value);
@@ -258,13 +258,22 @@ impl Transaction {
     /// Applies the writes if everything that was read is still so; [`Error::Conflict`] if not. Without writes there is
     /// nothing to apply and nothing to check: one snapshot was consistent by itself.
     pub async fn commit(mut self) -> Result<(), Error> {
+        if self.broken {
+            return Err(Error::Conflict);
+        }
         self.flush().await
     }
 
-    /// Commits what was written so far and goes on with a new snapshot. For long work in steps.
+    /// Commits what was written so far and goes on with a new snapshot. For long work in steps. After one that failed every
+    /// other, and the commit, is a conflict: whoever goes on regardless must not write the second half of their work.
     pub async fn checkpoint(&mut self) -> Result<(), Error> {
+        let broken = std::mem::replace(&mut self.broken, true);
+        if broken {
+            return Err(Error::Conflict);
+        }
         self.flush().await?;
         self.snapshot = self.driver.snapshot().await?;
+        self.broken = false;
         self.seen.extend(self.pinned.iter().map(|(key, version)| (key.clone(), Some(*version))));
         Ok(())
     }
@@ -274,6 +283,7 @@ impl Transaction {
         self.forget();
         self.pinned.clear();
         self.snapshot = self.driver.snapshot().await?;
+        self.broken = false;
         Ok(())
     }
 

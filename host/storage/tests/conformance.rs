@@ -67,6 +67,7 @@ suite! {
         what_is_dropped_is_not_applied,
         a_checkpoint_keeps_what_came_before_it,
         what_is_expected_holds_behind_a_checkpoint_too,
+        what_follows_a_checkpoint_that_failed_is_not_written_either,
         a_restart_forgets_and_sees_the_present,
         reading_alone_never_conflicts,
         what_was_only_peeked_at_does_not_conflict,

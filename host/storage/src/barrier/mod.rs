@@ -184,7 +184,13 @@ impl Driver for Arc<Barrier> {
         let done = self.below.commit(encrypted).await;
         let founding = version.is_none();
         match done {
-            Ok(()) if changes_keyring => drop(self.refresh().await?),
+            // What was committed holds, and its answer may be all that there is of new shares. With old keys the next commit
+            // conflicts, and refreshes then.
+            Ok(()) if changes_keyring => {
+                if let Err(error) = self.refresh().await {
+                    tracing::warn!(%error, "the keyring has changed and was not read again yet");
+                }
+            }
             Err(Error::Conflict) if !founding => drop(self.refresh().await?),
             _ => {}
         }
@@ -215,6 +221,13 @@ impl Veiled {
             opened => Ok(opened?.into()),
         }
     }
+
+    async fn decrypt_all(&self, found: &mut [(String, Record)]) -> Result<(), Error> {
+        for (key, record) in found {
+            record.value = self.decrypt(key, record.value.clone()).await?;
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -233,10 +246,15 @@ impl Snapshot for Veiled {
 
     async fn scan_versioned(&self, after: Option<&str>) -> Result<Vec<(String, Record)>, Error> {
         let mut found = self.below.scan_versioned(after).await?;
-        for (key, record) in &mut found {
-            record.value = self.decrypt(key, record.value.clone()).await?;
-        }
+        self.decrypt_all(&mut found).await?;
         Ok(found)
+    }
+
+    /// What a scan reaches behind the prefix is not decrypted: most prefixes have little below them.
+    async fn scan_below(&self, prefix: &str, after: &str) -> Result<(Vec<(String, Record)>, bool), Error> {
+        let (mut found, ended) = self.below.scan_below(prefix, after).await?;
+        self.decrypt_all(&mut found).await?;
+        Ok((found, ended))
     }
 }
 

@@ -91,6 +91,19 @@ pub(crate) async fn what_is_expected_holds_behind_a_checkpoint_too(driver: impl 
     assert!(has(&store, "b").await && !has(&store, "c").await);
 }
 
+pub(crate) async fn what_follows_a_checkpoint_that_failed_is_not_written_either(driver: impl Driver) {
+    let store = Store::new(driver);
+    let mut long = store.begin().await.unwrap();
+    assert_eq!(long.get(&drawer(), "a").await.unwrap(), None);
+    long.put(&drawer(), "first-half", b"x".to_vec()).unwrap();
+    put(&store, &["a"]).await;
+    assert!(matches!(long.checkpoint().await, Err(Error::Conflict)));
+    long.put(&drawer(), "second-half", b"x".to_vec()).unwrap();
+    assert!(matches!(long.checkpoint().await, Err(Error::Conflict)));
+    assert!(matches!(long.commit().await, Err(Error::Conflict)));
+    assert!(!has(&store, "first-half").await && !has(&store, "second-half").await);
+}
+
 pub(crate) async fn a_restart_forgets_and_sees_the_present(driver: impl Driver) {
     let store = Store::new(driver);
     let mut own = store.begin().await.unwrap();
