@@ -45,7 +45,11 @@ pub(crate) fn number(body: &Map<String, Value>, field: &str) -> Result<Option<u6
 /// A whole number; `text` is told of a negative one.
 pub(crate) fn count(body: &Map<String, Value>, field: &str, text: &str) -> Result<Option<u64>, Fault> {
     refuse_negative(body, field, text)?;
-    number(body, field)
+    match number(body, field)? {
+        // What clients cannot read back is not taken.
+        Some(count) if i64::try_from(count).is_err() => Err(wrong(field, "a number below 2^63")),
+        count => Ok(count),
+    }
 }
 
 /// A duration in seconds; `text` is told of a negative one.
@@ -63,21 +67,19 @@ fn refuse_negative(body: &Map<String, Value>, field: &str, text: &str) -> Result
     if negative { Err(Fault::invalid(text)) } else { Ok(()) }
 }
 
-/// A list of texts, or one text with commas. Empty entries are dropped.
+/// A list of texts, or one text with commas. White space around entries and empty ones are dropped. An entry of a list is
+/// not split: rules of policies have looked at it as one.
 pub(crate) fn list(body: &Map<String, Value>, field: &str) -> Result<Option<Vec<String>>, Fault> {
-    let mut found = Vec::new();
-    match body.get(field) {
+    let parts: Vec<&str> = match body.get(field) {
         None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => found.push(text.as_str()),
-        Some(Value::Array(items)) => {
-            for item in items {
-                found.push(item.as_str().ok_or_else(|| wrong(field, "a list of texts"))?);
-            }
-        }
+        Some(Value::String(text)) => text.split(',').collect(),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().ok_or_else(|| wrong(field, "a list of texts")))
+            .collect::<Result<_, _>>()?,
         Some(_) => return Err(wrong(field, "a list of texts, or one text with commas")),
-    }
-    let parts = found.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|part| !part.is_empty());
-    Ok(Some(parts.map(str::to_owned).collect()))
+    };
+    Ok(Some(parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()))
 }
 
 /// A list of texts that each stand as they are, empty ones too, or one text with commas.

@@ -183,7 +183,7 @@ fn value_fits(named: &Value, sent: &Value) -> bool {
 /// What a value is compared as: itself, then its parts.
 fn parts(name: &str, sent: &Value) -> (Value, Option<Vec<Value>>) {
     let lower = |value: &Value| match value {
-        Value::String(text) if name == "policies" => json!(text.to_lowercase()),
+        Value::String(text) if name == "policies" => json!(text.trim().to_lowercase()),
         value => value.clone(),
     };
     match sent {
@@ -244,8 +244,11 @@ fn plainly(all: &[(String, Said)], question: &Question<'_>) -> bool {
                 None => !any_allowed || allowed("*").is_some(),
                 Some(values) => {
                     values.is_empty()
-                        || among(&values, &whole)
-                        || parts.as_ref().is_some_and(|parts| parts.iter().all(|part| among(&values, part)))
+                        || values.contains(&whole)
+                        || match &parts {
+                            None => among(&values, &whole),
+                            Some(parts) => parts.iter().all(|part| among(&values, part)),
+                        }
                 }
             };
             !is_denied && is_allowed

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::normalized;
+
 /// Names in lower case, each with the values that are meant; no values mean all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Parameters(pub(crate) BTreeMap<String, Vec<Value>>);
@@ -33,6 +35,9 @@ impl Parameters {
         }
         sent.iter().any(|(name, value)| {
             let name = name.to_lowercase();
+            // What reads a list drops white space around its entries.
+            let fits =
+                |one: &Value, value: &Value| fits(one, value) || trimmed(value).is_some_and(|text| fits(one, &text));
             let listed =
                 |value: &Value, values: &[Value]| values.is_empty() || values.iter().any(|one| fits(one, value));
             self.0.get(&name).is_some_and(|values| {
@@ -50,11 +55,12 @@ impl Parameters {
             let Some(values) = self.0.get(&name) else { return others };
             let value = canonical(&name, value);
             let listed = |value: &Value| values.iter().any(|one| fits(one, value));
+            // A pattern for the whole would let in whatever stands beside one part that it fits.
             let split = elements(&value);
             values.is_empty()
-                || listed(&value)
+                || values.contains(&value)
                 || matches!(*value, Value::Array(_)) && split.is_empty()
-                || !split.is_empty() && split.iter().all(listed)
+                || if split.is_empty() { listed(&value) } else { split.iter().all(listed) }
         })
     }
 }
@@ -65,13 +71,19 @@ fn canonical<'a>(name: &str, value: &'a Value) -> Cow<'a, Value> {
         return Cow::Borrowed(value);
     }
     match value {
-        Value::String(text) => Cow::Owned(Value::String(text.to_lowercase())),
+        Value::String(text) => Cow::Owned(Value::String(normalized(text))),
         Value::Array(items) => {
-            let lower = |item: &Value| item.as_str().map_or_else(|| item.clone(), |text| text.to_lowercase().into());
+            let lower = |item: &Value| item.as_str().map_or_else(|| item.clone(), |text| normalized(text).into());
             Cow::Owned(Value::Array(items.iter().map(lower).collect()))
         }
         other => Cow::Borrowed(other),
     }
+}
+
+/// A text without the white space around it, if there is any.
+fn trimmed(value: &Value) -> Option<Value> {
+    let text = value.as_str()?;
+    (text.trim().len() < text.len()).then(|| text.trim().into())
 }
 
 /// What a list holds, or a text with commas, which is a list for most parameters.
@@ -90,7 +102,9 @@ fn fits(named: &Value, sent: &Value) -> bool {
     match (named, sent) {
         (Value::String(pattern), Value::String(text)) => text_fits(pattern, text),
         // The same number may be written in several ways.
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || (one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64()
+        }
         _ => named == sent,
     }
 }
@@ -135,10 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_denied_with_white_space_around_it_too() {
+        let denied = Parameters([("names".to_owned(), vec![json!("admin")])].into());
+        for (sent, wanted) in [(json!(" admin"), true), (json!(["a", "admin "]), true), (json!("adm in"), false)] {
+            let Value::Object(body) = json!({ "names": sent }) else { panic!("an object") };
+            assert_eq!(denied.forbid(&body), wanted, "{sent}");
+        }
+    }
+
+    #[test]
     fn values_of_other_types_fit_themselves_only() {
         assert!(fits(&json!(true), &json!(true)));
         assert!(!fits(&json!("true"), &json!(true)));
         assert!(fits(&json!(5), &json!(5.0)));
+        assert!(!fits(&json!(9_007_199_254_740_992_u64), &json!(9_007_199_254_740_993_u64)));
         assert!(fits(&json!([1, "a"]), &json!([1, "a"])));
         assert!(fits(&Value::Null, &Value::Null));
         assert!(!fits(&json!("x"), &Value::Null));
