@@ -14,6 +14,7 @@ use std::fmt;
 use innkeeper_guest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::moments::{Moment, Span};
 
@@ -88,17 +89,20 @@ fn load<T: DeserializeOwned>(key: &str, form: fn(&T) -> u32) -> Result<Option<T>
     Ok(record)
 }
 
+/// What a client keeps: names, and what stands under each as it was written, so that numbers keep all their digits.
+pub(crate) type Kept = BTreeMap<String, Box<RawValue>>;
+
 /// A value.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Secret {
     version: u32,
     /// The value itself, opaque.
-    pub(crate) data: Map,
+    pub(crate) data: Kept,
 }
 
 impl Secret {
     /// A value to be kept.
-    pub(crate) fn new(data: Map) -> Self {
+    pub(crate) fn new(data: Kept) -> Self {
         Self { version: FORM, data }
     }
 
@@ -210,14 +214,14 @@ impl Metadata {
     }
 
     /// The value of a version that is not gone.
-    pub(crate) fn value(path: &Path, number: u64) -> Result<Map, Fault> {
+    pub(crate) fn value(path: &Path, number: u64) -> Result<Kept, Fault> {
         let key = path.version(number);
         let missing = || Fault::internal(format!("the record {key} is missing"));
         Ok(Secret::load(&key)?.ok_or_else(missing)?.data)
     }
 
     /// Adds a version with its value, and drops those that are too old. Answers its number.
-    pub(crate) fn add(&mut self, path: &Path, config: &Config, now: Moment, data: Map) -> Result<u64, Fault> {
+    pub(crate) fn add(&mut self, path: &Path, config: &Config, now: Moment, data: Kept) -> Result<u64, Fault> {
         self.current += 1;
         self.updated = now;
         let deleted = config.delete_version_after.shorter(self.delete_version_after);

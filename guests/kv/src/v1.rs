@@ -2,7 +2,7 @@
 
 use innkeeper_guest::prelude::*;
 
-use crate::records::{Path, Secret, folder};
+use crate::records::{Kept, Path, Secret, folder};
 
 const ROOM: &str = "secrets/";
 
@@ -25,7 +25,8 @@ pub(crate) fn list(path: &str) -> Answer {
 
 /// Keeps the whole body.
 pub(crate) fn write(path: &str, request: &Request) -> Answer {
-    let data = request.json()?;
+    let data: Kept = serde_json::from_str(request.text())
+        .map_err(|e| Fault::invalid(format!("the request body is not a JSON object: {e}")))?;
     if data.is_empty() {
         return Err(Fault::invalid("missing data fields"));
     }
@@ -64,6 +65,14 @@ mod tests {
         assert!(exists("app/db").unwrap());
         let read: serde_json::Value = serde_json::from_str(&text(read("app/db")).unwrap()).unwrap();
         assert_eq!(read, data);
+    }
+
+    #[test]
+    fn numbers_keep_all_their_digits() {
+        let written = r#"{"big":123456789012345678901,"fine":3.141592653589793238462643,"money":[1.10,-0,1E5]}"#;
+        let data: Kept = serde_json::from_str(written).unwrap();
+        Secret::new(data).save(&key("numbers").unwrap()).unwrap();
+        assert_eq!(text(read("numbers")).as_deref(), Some(written));
     }
 
     #[test]

@@ -19,9 +19,19 @@ impl Network {
     /// Reads `10.0.0.1`, `10.0.0.0/8`, `fd00::1` or `fd00::/8`.
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Some(Self { block: address.into(), single: true });
+            return Some(Self { block: address.to_canonical().into(), single: true });
         }
-        text.parse().ok().map(|block| Self { block, single: false })
+        let block: IpNet = text.parse().ok()?;
+        // Who asks is known by an address of its own, also where a block of version 4 is written as one of version 6.
+        let own = match block {
+            IpNet::V6(within) if within.prefix_len() >= 96 => within.network().to_ipv4_mapped(),
+            _ => None,
+        };
+        let block = match own {
+            Some(address) => IpNet::new(address.into(), block.prefix_len() - 96).ok()?,
+            None => block,
+        };
+        Some(Self { block, single: false })
     }
 
     /// Whether an address lies within. What is no address does not.

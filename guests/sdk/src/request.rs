@@ -211,6 +211,12 @@ impl Request {
         }
     }
 
+    /// The parameters as the text of a JSON object, for values that are to be kept as they were written: what parses a
+    /// number keeps no more digits of it than its own type does.
+    pub fn text(&self) -> &str {
+        &self.body
+    }
+
     /// The body as sent and its content type, for actions with a raw body.
     pub fn raw(&self) -> Option<(&str, &[u8])> {
         self.raw.as_ref().map(|raw| (raw.content_type.as_str(), raw.bytes.as_slice()))

@@ -3,11 +3,13 @@
 use innkeeper_guest::prelude::*;
 use innkeeper_guest::serde_json::Value;
 use innkeeper_guest::{Field, FieldKind};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Found, absent, find, shown};
 use crate::moments::Moment;
 use crate::place::Place;
-use crate::records::{Config, Metadata, Path};
+use crate::records::{Config, Kept, Metadata, Path};
 
 /// The versions of a secret.
 pub(crate) struct Data;
@@ -39,7 +41,7 @@ impl Place for Data {
         match find(&Path::of(request)?, version)? {
             Found::Nothing => Ok(Response::nothing()),
             Found::Gone(facts) => Ok(absent(request, json!({ "data": null, "metadata": facts }), &[])),
-            Found::There(value, facts) => Response::data(&json!({ "data": value, "metadata": facts })),
+            Found::There(data, metadata) => Response::data(&Version { data, metadata }),
         }
     }
 
@@ -64,7 +66,7 @@ impl Place for Data {
             Found::Nothing => Err(Fault::not_found()),
             Found::Gone(facts) => Ok(absent(request, facts, &[])),
             Found::There(mut value, _) => {
-                merge(&mut value, changes);
+                merge(&mut value, changes)?;
                 let number = metadata.add(&path, &config, Moment::now(), value)?;
                 written(number, &metadata)
             }
@@ -89,21 +91,33 @@ impl Place for Data {
     }
 }
 
+/// A version as it is read.
+#[derive(Serialize)]
+struct Version {
+    data: Kept,
+    metadata: Value,
+}
+
 /// What a write or patch was sent.
 struct Write {
-    data: Map,
+    data: Kept,
     cas: Option<u64>,
+}
+
+/// The same, as it comes.
+#[derive(Deserialize)]
+struct Sent {
+    data: Option<Box<RawValue>>,
+    options: Option<Value>,
 }
 
 impl Write {
     fn of(request: &Request) -> Result<Self, Fault> {
-        let mut body = request.json()?;
-        let data = match body.remove("data") {
-            Some(Value::Object(data)) => data,
-            None | Some(Value::Null) => return Err(Fault::invalid("no data provided")),
-            Some(_) => return Err(Fault::invalid("data: must be an object")),
-        };
-        let cas = match body.get("options") {
+        let sent: Sent = serde_json::from_str(request.text())
+            .map_err(|e| Fault::invalid(format!("the request body is not a JSON object: {e}")))?;
+        let data = sent.data.ok_or_else(|| Fault::invalid("no data provided"))?;
+        let data = object(&data).ok_or_else(|| Fault::invalid("data: must be an object"))?;
+        let cas = match &sent.options {
             None | Some(Value::Null) => None,
             Some(Value::Object(options)) => options.get("cas").filter(|cas| !cas.is_null()).map(number).transpose()?,
             Some(_) => return Err(Fault::invalid("options: must be an object")),
@@ -136,27 +150,29 @@ fn written(number: u64, metadata: &Metadata) -> Answer {
     }
 }
 
+/// What is an object, taken apart by one level.
+fn object(value: &RawValue) -> Option<Kept> {
+    serde_json::from_str(value.get()).ok()
+}
+
 /// JSON merge patch (RFC 7396). It goes no deeper than the changes do.
-fn merge(value: &mut Map, changes: Map) {
+fn merge(value: &mut Kept, changes: Kept) -> Result<(), Fault> {
     for (name, change) in changes {
-        match change {
-            Value::Null => {
-                value.remove(&name);
-            }
-            Value::Object(changes) => {
-                let old = value.entry(name).or_insert(Value::Null);
-                if !old.is_object() {
-                    *old = Value::Object(Map::new());
-                }
-                if let Value::Object(old) = old {
-                    merge(old, changes);
-                }
-            }
-            other => {
-                value.insert(name, other);
-            }
+        if change.get() == "null" {
+            value.remove(&name);
+            continue;
         }
+        let merged = match object(&change) {
+            Some(changes) => {
+                let mut inner = value.get(&name).and_then(|old| object(old)).unwrap_or_default();
+                merge(&mut inner, changes)?;
+                to_raw_value(&inner).map_err(|e| Fault::internal(format!("a patched value does not serialise: {e}")))?
+            }
+            None => change,
+        };
+        value.insert(name, merged);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -265,6 +281,15 @@ mod tests {
         assert_eq!(data_of(Data::patch(&ask(json!({ "data": changes }))))["version"], 2);
         assert_eq!(state(0), json!({ "a": 1, "b": { "d": 3, "x": [1] }, "e": { "f": {} }, "i": 4 }).to_string());
         assert_eq!(state(1), json!({ "a": 1, "b": { "c": 2, "d": 3 }, "e": "text" }).to_string());
+    }
+
+    #[test]
+    fn a_patch_leaves_the_digits_of_numbers_alone() {
+        let kept = |text: &str| serde_json::from_str::<Kept>(text).unwrap();
+        let mut value = kept(r#"{"a":123456789012345678901,"b":{"c":1.10,"d":2}}"#);
+        merge(&mut value, kept(r#"{"b":{"d":0.30,"e":{"f":null}}}"#)).unwrap();
+        let merged = serde_json::to_string(&value).unwrap();
+        assert_eq!(merged, r#"{"a":123456789012345678901,"b":{"c":1.10,"d":0.30,"e":{}}}"#);
     }
 
     #[test]

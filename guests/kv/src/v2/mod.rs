@@ -11,7 +11,7 @@ use innkeeper_guest::prelude::*;
 use innkeeper_guest::serde_json::Value;
 
 use crate::moments::Moment;
-use crate::records::{Facts, Metadata, Path};
+use crate::records::{Facts, Kept, Metadata, Path};
 
 /// What a read of one version finds.
 enum Found {
@@ -20,7 +20,7 @@ enum Found {
     /// The version was deleted or destroyed; these are the facts about it.
     Gone(Value),
     /// The value and the facts.
-    There(Map, Value),
+    There(Kept, Value),
 }
 
 /// Looks for a version; 0 is the latest.
@@ -97,7 +97,7 @@ mod testing {
         match find(&Path::parse("app/db").unwrap(), number).unwrap() {
             Found::Nothing => "nothing".into(),
             Found::Gone(_) => "gone".into(),
-            Found::There(value, _) => Value::Object(value).to_string(),
+            Found::There(value, _) => innkeeper_guest::serde_json::to_string(&value).unwrap(),
         }
     }
 

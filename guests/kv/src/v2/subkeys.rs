@@ -5,7 +5,7 @@ use innkeeper_guest::serde_json::Value;
 
 use super::{Found, absent, find};
 use crate::place::Place;
-use crate::records::Path;
+use crate::records::{Kept, Path};
 
 /// The names inside a secret.
 pub(crate) struct Subkeys;
@@ -30,10 +30,16 @@ impl Place for Subkeys {
             Found::Gone(facts) => Ok(absent(request, json!({ "subkeys": null, "metadata": facts }), &[])),
             Found::There(value, facts) => {
                 let levels = if depth == 0 { u64::MAX } else { depth };
-                Response::data(&json!({ "subkeys": names(value, levels), "metadata": facts }))
+                Response::data(&json!({ "subkeys": names(whole(&value)?, levels), "metadata": facts }))
             }
         }
     }
+}
+
+/// A value taken apart, for its names.
+fn whole(value: &Kept) -> Result<Map, Fault> {
+    let text = serde_json::to_string(value).and_then(|text| serde_json::from_str(&text));
+    text.map_err(|e| Fault::internal(format!("a value that was kept cannot be read: {e}")))
 }
 
 /// The names of an object, `null` in place of whatever is no object, is empty, or lies too deep.
