@@ -107,3 +107,20 @@ fn bad_input_is_refused_with_the_field_that_is_wrong() {
 fn uuid() -> &'static str {
     "7b0ff8a6-1111-4222-8333-444455556666"
 }
+
+#[test]
+fn an_alias_is_the_same_in_upper_and_lower_case_and_is_listed_with_its_mount() {
+    let server = Server::start();
+    assert_eq!(server.call("POST", "sys/auth/up", json!({"type": "userpass"})).status, 204);
+    assert_eq!(server.call("POST", "auth/up/users/bob", json!({"password": "pass-word"})).status, 204);
+    let accessor = server.call("GET", "sys/auth", Value::Null).json["data"]["up/"]["accessor"].clone();
+    let bob = entity(&server, json!({"name": "robert", "policies": ["ops"]}));
+    let alias = json!({"name": "Bob", "canonical_id": bob, "mount_accessor": accessor});
+    assert_eq!(server.call("POST", "identity/entity-alias", alias).status, 200);
+    let auth = server.send("POST", "auth/up/login/bob", &[], json!({"password": "pass-word"})).json["auth"].clone();
+    assert_eq!((&auth["entity_id"], &auth["identity_policies"]), (&json!(bob), &json!(["ops"])));
+    let listed = server.call("LIST", "identity/entity/id", Value::Null);
+    let shown = &listed.json["data"]["key_info"][&bob]["aliases"][0];
+    assert_eq!((&shown["name"], &shown["mount_type"]), (&json!("Bob"), &json!("userpass")), "{}", listed.text);
+    assert_eq!((&shown["mount_path"], &shown["mount_accessor"]), (&json!("auth/up/"), &accessor));
+}

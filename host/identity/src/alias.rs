@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use storage::Transaction;
 
 use crate::Directory;
-use crate::directory::{alias_key, check_alias, check_metadata};
+use crate::directory::{check_alias, check_metadata};
 
 /// What one auth method calls somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Directory {
         if check_alias(name, accessor).is_err() {
             return Ok(None);
         }
-        match self.found(tx, &alias_key("alias-of", accessor, name)).await? {
+        match self.alias_in(tx, "alias-of", (accessor, name)).await? {
             Some(id) => self.alias(tx, id).await,
             None => Ok(None),
         }
@@ -77,17 +77,17 @@ impl Directory {
         check_alias(&alias.name, &alias.mount_accessor)?;
         check_metadata("metadata", &alias.metadata)?;
         check_metadata("custom_metadata", &alias.custom_metadata)?;
-        let key = alias_key("alias-of", &alias.mount_accessor, &alias.name);
-        if self.found(tx, &key).await?.is_some_and(|other| other != alias.id) {
-            return Err(Fault::invalid("name: the auth method already knows another alias by this name"));
-        }
+        let named = (alias.mount_accessor.as_str(), alias.name.as_str());
+        let key = self.alias_place(tx, "alias-of", named, alias.id).await?;
+        let taken = || Fault::invalid("name: the auth method already knows another alias by this name");
+        let key = key.ok_or_else(taken)?;
         let entity = self.entity(tx, alias.canonical_id).await?;
         let mut entity = entity.ok_or_else(|| Fault::invalid("canonical_id: no such entity"))?;
         if self.alias_at(tx, &entity, &alias.mount_accessor).await?.is_some_and(|other| other.id != alias.id) {
             return Err(Fault::invalid("canonical_id: the entity already has an alias of this auth method"));
         }
         if let Some(before) = self.alias(tx, alias.id).await? {
-            self.forget_alias(tx, &before)?;
+            self.forget_alias(tx, &before).await?;
             if before.canonical_id != alias.canonical_id {
                 self.detach(tx, &before).await?;
             }
@@ -106,7 +106,7 @@ impl Directory {
     pub async fn delete_alias(&self, tx: &mut Transaction, id: Id) -> Result<(), Fault> {
         let Some(alias) = self.alias(tx, id).await? else { return Ok(()) };
         self.detach(tx, &alias).await?;
-        self.forget_alias(tx, &alias)
+        self.forget_alias(tx, &alias).await
     }
 
     async fn detach(&self, tx: &mut Transaction, alias: &Alias) -> Result<(), Fault> {

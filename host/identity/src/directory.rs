@@ -50,14 +50,66 @@ impl Directory {
         tx.names(&self.drawer, prefix).await.map_err(Fault::from)
     }
 
+    /// The identifier that an index has for the alias of this name.
+    pub(crate) async fn alias_in(
+        &self,
+        tx: &mut Transaction,
+        index: &str,
+        (accessor, name): (&str, &str),
+    ) -> Result<Option<Id>, Fault> {
+        let (key, exact) = (alias_key(index, accessor, name), exact_alias_key(index, accessor, name));
+        match self.found(tx, &exact).await? {
+            None if exact != key => self.found(tx, &key).await,
+            found => Ok(found),
+        }
+    }
+
+    /// Where to enter the alias of this name for whoever has this identifier; none where it is another's.
+    pub(crate) async fn alias_place(
+        &self,
+        tx: &mut Transaction,
+        index: &str,
+        (accessor, name): (&str, &str),
+        id: Id,
+    ) -> Result<Option<String>, Fault> {
+        let (key, exact) = (alias_key(index, accessor, name), exact_alias_key(index, accessor, name));
+        if self.found(tx, &key).await?.is_none_or(|found| found == id) {
+            return Ok(Some(key));
+        }
+        // Two that differed by case before may stay, each where it is.
+        let stays = exact != key && self.found(tx, &exact).await? == Some(id);
+        Ok(stays.then_some(exact))
+    }
+
+    /// Takes the alias of this name out of an index, as far as it is this one's.
+    pub(crate) async fn forget_in(
+        &self,
+        tx: &mut Transaction,
+        index: &str,
+        (accessor, name): (&str, &str),
+        id: Id,
+    ) -> Result<(), Fault> {
+        for key in [alias_key(index, accessor, name), exact_alias_key(index, accessor, name)] {
+            if self.found(tx, &key).await? == Some(id) {
+                self.remove(tx, &key)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The identifier that an index has under a key.
     pub(crate) async fn found(&self, tx: &mut Transaction, index: &str) -> Result<Option<Id>, Fault> {
         self.read(tx, index).await
     }
 }
 
-/// Where the alias of this name lies in an index.
+/// Where the alias of this name lies in an index. Names of aliases are the same in upper and lower case.
 pub(crate) fn alias_key(index: &str, accessor: &str, name: &str) -> String {
+    exact_alias_key(index, accessor, &name.to_lowercase())
+}
+
+/// Where it lies if it was written when case still told aliases apart.
+pub(crate) fn exact_alias_key(index: &str, accessor: &str, name: &str) -> String {
     format!("{index}/{accessor}/{}", hex::encode(digest::digest(&digest::SHA256, name.as_bytes())))
 }
 

@@ -6,7 +6,7 @@ use model::{Fault, Id};
 use serde::{Deserialize, Serialize};
 use storage::Transaction;
 
-use crate::directory::{alias_key, check_metadata, check_name, check_policies, name_key};
+use crate::directory::{check_metadata, check_name, check_policies, name_key};
 use crate::{Alias, Directory};
 
 /// Somebody.
@@ -107,7 +107,7 @@ impl Directory {
         let Some(entity) = self.entity(tx, id).await? else { return Ok(()) };
         for alias in &entity.aliases {
             if let Some(alias) = self.alias(tx, *alias).await? {
-                self.forget_alias(tx, &alias)?;
+                self.forget_alias(tx, &alias).await?;
             }
         }
         for group in self.names(tx, &format!("member/{id}/")).await? {
@@ -180,8 +180,8 @@ impl Directory {
         Ok(None)
     }
 
-    pub(crate) fn forget_alias(&self, tx: &mut Transaction, alias: &Alias) -> Result<(), Fault> {
-        self.remove(tx, &alias_key("alias-of", &alias.mount_accessor, &alias.name))?;
+    pub(crate) async fn forget_alias(&self, tx: &mut Transaction, alias: &Alias) -> Result<(), Fault> {
+        self.forget_in(tx, "alias-of", (&alias.mount_accessor, &alias.name), alias.id).await?;
         self.remove(tx, &format!("alias/{}", alias.id))
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use storage::Transaction;
 
 use crate::Directory;
-use crate::directory::{alias_key, check_alias, check_metadata, check_name, check_policies, name_key};
+use crate::directory::{check_alias, check_metadata, check_name, check_policies, name_key};
 
 /// Most members of a group, entities and groups together: each has a record of its own, and one request writes them all.
 const MEMBERS_MAX: usize = 9_000;
@@ -98,7 +98,7 @@ impl Directory {
         if check_alias(name, accessor).is_err() {
             return Ok(None);
         }
-        match self.found(tx, &alias_key("group-alias-of", accessor, name)).await? {
+        match self.alias_in(tx, "group-alias-of", (accessor, name)).await? {
             Some(id) => self.group(tx, id).await,
             None => Ok(None),
         }
@@ -131,9 +131,18 @@ impl Directory {
     pub async fn put_group(&self, tx: &mut Transaction, mut group: Group) -> Result<Group, Fault> {
         group.policies = check_policies(group.policies)?;
         self.check(tx, &group).await?;
+        let alias_at = match &group.alias {
+            Some(alias) => {
+                let named = (alias.mount_accessor.as_str(), alias.name.as_str());
+                let place = self.alias_place(tx, "group-alias-of", named, group.id).await?;
+                let taken = || Fault::invalid("name: the auth method already knows another group by this name");
+                Some(place.ok_or_else(taken)?)
+            }
+            None => None,
+        };
         let before = self.group(tx, group.id).await?;
         if let Some(before) = &before {
-            self.unindex(tx, before)?;
+            self.unindex(tx, before).await?;
         }
         let name = name_key("group-name", &group.name);
         if self.found(tx, &name).await?.is_some_and(|other| other != group.id) {
@@ -146,11 +155,7 @@ impl Directory {
         for inner in &group.member_group_ids {
             self.write(tx, &format!("inside/{inner}/{}", group.id), &())?;
         }
-        if let Some(alias) = &group.alias {
-            let key = alias_key("group-alias-of", &alias.mount_accessor, &alias.name);
-            if self.found(tx, &key).await?.is_some_and(|other| other != group.id) {
-                return Err(Fault::invalid("name: the auth method already knows another group by this name"));
-            }
+        if let Some((key, alias)) = alias_at.zip(group.alias.as_ref()) {
             self.write(tx, &key, &group.id)?;
             self.write(tx, &format!("group-alias/{}", alias.id), &group.id)?;
         }
@@ -205,7 +210,7 @@ impl Directory {
     /// Removes a group; its members stay.
     pub async fn delete_group(&self, tx: &mut Transaction, id: Id) -> Result<(), Fault> {
         let Some(group) = self.group(tx, id).await? else { return Ok(()) };
-        self.unindex(tx, &group)?;
+        self.unindex(tx, &group).await?;
         for above in self.names(tx, &format!("inside/{id}/")).await? {
             let Some(above) = Id::parse(&above) else { continue };
             if let Some(mut group) = self.group(tx, above).await? {
@@ -217,7 +222,7 @@ impl Directory {
         self.remove(tx, &format!("group/{id}"))
     }
 
-    fn unindex(&self, tx: &mut Transaction, group: &Group) -> Result<(), Fault> {
+    async fn unindex(&self, tx: &mut Transaction, group: &Group) -> Result<(), Fault> {
         self.remove(tx, &name_key("group-name", &group.name))?;
         for entity in &group.member_entity_ids {
             self.remove(tx, &format!("member/{entity}/{}", group.id))?;
@@ -226,7 +231,7 @@ impl Directory {
             self.remove(tx, &format!("inside/{inner}/{}", group.id))?;
         }
         if let Some(alias) = &group.alias {
-            self.remove(tx, &alias_key("group-alias-of", &alias.mount_accessor, &alias.name))?;
+            self.forget_in(tx, "group-alias-of", (&alias.mount_accessor, &alias.name), group.id).await?;
             self.remove(tx, &format!("group-alias/{}", alias.id))?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use storage::memory::Memory;
 use storage::{Store, Transaction};
 
 use super::*;
+use crate::directory::{alias_key, exact_alias_key};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -150,4 +151,30 @@ async fn names_and_metadata_are_bounded() {
     here().put_entity(&mut tx, entity).await.unwrap();
     let twin = Entity::new(id(2), Some("FINE"), NOW);
     assert!(here().put_entity(&mut tx, twin).await.is_err(), "names are the same in upper and lower case");
+}
+
+#[tokio::test]
+async fn an_alias_is_the_same_in_upper_and_lower_case() {
+    let (_store, mut tx) = transaction().await;
+    let ann = login(&mut tx, "jwt_1", "Ann", &[], 1).await.unwrap();
+    assert_eq!(login(&mut tx, "jwt_1", "aNN", &[], 2).await.unwrap(), ann);
+    let other = Alias::new(id(60), ann, "jwt_1", "ANN", NOW);
+    assert_eq!(here().put_alias(&mut tx, other).await.unwrap_err().kind, Kind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn aliases_that_differed_by_case_before_stay_each_their_own() {
+    let (_store, mut tx) = transaction().await;
+    let old = login(&mut tx, "jwt_1", "Bob", &[], 1).await.unwrap();
+    let alias = here().alias_named(&mut tx, "jwt_1", "Bob").await.unwrap().unwrap();
+    // As it was written when case told aliases apart.
+    here().remove(&mut tx, &alias_key("alias-of", "jwt_1", "bob")).unwrap();
+    here().write(&mut tx, &exact_alias_key("alias-of", "jwt_1", "Bob"), &alias.id).unwrap();
+    let other = login(&mut tx, "jwt_1", "bob", &[], 2).await.unwrap();
+    assert_ne!(old, other);
+    here().put_alias(&mut tx, Alias { updated: NOW + 1, ..alias.clone() }).await.unwrap();
+    assert_eq!(login(&mut tx, "jwt_1", "Bob", &[], 3).await.unwrap(), old);
+    assert_eq!(login(&mut tx, "jwt_1", "bob", &[], 4).await.unwrap(), other);
+    here().delete_alias(&mut tx, alias.id).await.unwrap();
+    assert_eq!(login(&mut tx, "jwt_1", "bob", &[], 5).await.unwrap(), other);
 }

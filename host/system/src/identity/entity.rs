@@ -4,7 +4,7 @@ use ::identity::{Directory, Entity};
 use model::{Fault, Id, Operation, Reply};
 use serde_json::{Map, Value, json};
 
-use super::{Named, id, ids, listed, metadata, time};
+use super::{Named, id, ids, listed, metadata, mount, time};
 use crate::{Call, fresh_id, params, unsupported};
 
 /// Most entities that one request removes or merges.
@@ -19,7 +19,16 @@ pub(super) async fn list_ids(call: Call<'_>, directory: &Directory) -> Result<Re
     for key in keys.iter().take(MANY_MAX) {
         let Some(entity) = Id::parse(key) else { continue };
         if let Some(entity) = directory.entity(call.transaction, entity).await? {
-            info.insert(key.clone(), json!({ "name": entity.name, "aliases": entity.aliases }));
+            let mut aliases = Vec::new();
+            for alias in &entity.aliases {
+                let Some(alias) = directory.alias(call.transaction, *alias).await? else { continue };
+                let (path, kind) = mount(&call, &alias.mount_accessor);
+                aliases.push(json!({
+                    "id": alias.id, "name": alias.name, "mount_accessor": alias.mount_accessor, "mount_path": path,
+                    "mount_type": kind,
+                }));
+            }
+            info.insert(key.clone(), json!({ "name": entity.name, "aliases": aliases }));
         }
     }
     listed(keys, Some(info))

@@ -12,6 +12,7 @@ use ::identity::Directory;
 use model::{Fault, Id, Kind, Reply};
 use serde_json::{Map, Value, json};
 
+use crate::builtin::TOKEN;
 use crate::{Call, auth};
 
 /// The record that a path names.
@@ -91,7 +92,11 @@ fn time(seconds: u64) -> String {
 /// What clients are told of the auth method that an alias is of.
 fn mount(call: &Call<'_>, accessor: &str) -> (String, String) {
     let found = call.tree.mounts(call.namespace.id).find(|mount| mount.accessor == accessor);
-    found.map(|mount| (mount.path.to_string(), mount.kind.clone())).unwrap_or_default()
+    match found {
+        Some(mount) => (mount.path.to_string(), mount.kind.clone()),
+        None if accessor == TOKEN.accessor(&call.namespace) => ("auth/token/".to_owned(), "token".to_owned()),
+        None => Default::default(),
+    }
 }
 
 /// Refuses the accessor of what is no auth method of the namespace.
