@@ -24,7 +24,7 @@ fn methods_that_are_not_there_are_refused_as_clients_expect() {
         ("POST", "sys/auth/x", json!({}), 400, "type:"),
         ("POST", "sys/auth/token", json!({"type": "token"}), 400, "path is already in use at token/"),
         ("DELETE", "sys/auth/token", Value::Null, 400, "cannot be disabled"),
-        ("POST", "sys/auth/token/tune", json!({}), 400, "cannot be tuned"),
+        ("POST", "sys/auth/token/tune", json!({"token_type": "batch"}), 400, "token_type"),
     ] {
         let answer = server.call(method, path, body);
         assert_eq!(answer.status, status, "{method} {path}");

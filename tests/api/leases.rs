@@ -316,3 +316,25 @@ fn wrong_leases_are_refused_in_words() {
     let unwrapped = server.call("POST", "sys/wrapping/unwrap", json!({"token": token}));
     assert!(unwrapped.json["lease_id"].as_str().unwrap().starts_with("l/lend/c/"), "{}", unwrapped.text);
 }
+
+#[test]
+fn tokens_under_a_revoked_prefix_open_nothing_from_then_on_however_many_they_are() {
+    let server = Server::start();
+    let make = || server.call("POST", "auth/token/create", json!({"policies": ["default"], "ttl": "1h"}));
+    let tokens: Vec<String> =
+        (0..900).map(|_| make().json["auth"]["client_token"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(server.call("PUT", "sys/leases/revoke-prefix/auth/token/create", Value::Null).status, 204);
+    for (number, token) in tokens.iter().enumerate().rev() {
+        assert_eq!(server.call_as(token, "GET", "auth/token/lookup-self", Value::Null).status, 403, "token {number}");
+    }
+}
+
+#[test]
+fn who_waits_for_a_revoked_prefix_waits_for_all_of_it() {
+    let server = lending();
+    for number in 0..700 {
+        lend(&server, "many", json!({"ttl": 600, "number": number}));
+    }
+    assert_eq!(server.call("PUT", "sys/leases/revoke-prefix/l", json!({"sync": true})).status, 204);
+    assert_eq!(count(&server, "many", "revoked"), 700);
+}

@@ -393,7 +393,7 @@ fn a_role_is_written_read_listed_and_removed() {
         "name": "r", "allowed_policies": ["db", "web"], "allowed_policies_glob": ["team-*"],
         "disallowed_policies": ["admin"], "disallowed_policies_glob": ["root-*"], "orphan": true, "renewable": false,
         "path_suffix": "v1-x", "allowed_entity_aliases": ["alias-*"],
-        "token_bound_cidrs": ["10.0.0.0/8", "192.0.2.1/32"], "token_period": 3600, "token_explicit_max_ttl": 7200,
+        "token_bound_cidrs": ["10.0.0.0/8", "192.0.2.1"], "token_period": 3600, "token_explicit_max_ttl": 7200,
         "token_no_default_policy": true, "token_num_uses": 3, "token_type": "service", "period": 0,
         "explicit_max_ttl": 0,
     });
@@ -487,4 +487,65 @@ fn what_a_token_asks_about_itself_is_answered_whatever_the_header_says() {
     assert_eq!(own("POST", "auth/token/lookup"), 404, "that is not about itself");
     assert_eq!(own("POST", "auth/token/revoke-self"), 204);
     assert_eq!(own("GET", "auth/token/lookup-self"), 403);
+}
+
+#[test]
+fn a_longest_life_that_was_given_is_kept_whatever_the_role_says_later() {
+    let server = server();
+    assert_eq!(post(&server, "roles/r", json!({"allowed_policies": "web"})).status, 204);
+    let auth = made(&server, "create/r", json!({"explicit_max_ttl": "5m", "policies": ["web"]}));
+    let renewed = server.call_as(token(&auth), "POST", "auth/token/renew-self", json!({"increment": "10h"}));
+    assert_eq!(renewed.status, 200, "{}", renewed.text);
+    assert!(renewed.json["auth"]["lease_duration"].as_u64().unwrap() <= 300, "{}", renewed.text);
+}
+
+#[test]
+fn numbers_that_clients_cannot_read_back_are_refused() {
+    let server = server();
+    let refused = post(&server, "create", json!({"num_uses": 9_223_372_036_854_775_808_u64}));
+    assert!(refused.status == 400 && refused.text.contains("num_uses"), "{}", refused.text);
+}
+
+#[test]
+fn networks_are_shown_as_they_are_named() {
+    let server = server();
+    let networks = json!(["127.0.0.1", "10.0.0.0/8", "::1"]);
+    assert_eq!(post(&server, "roles/n", json!({"token_bound_cidrs": networks})).status, 204);
+    let role = server.call("GET", "auth/token/roles/n", Value::Null);
+    assert_eq!(role.json["data"]["token_bound_cidrs"], networks, "{}", role.text);
+    // One that is written for both families lets the same addresses in.
+    assert_eq!(post(&server, "roles/m", json!({"token_bound_cidrs": ["::ffff:127.0.0.1"]})).status, 204);
+    let auth = made(&server, "create/m", json!({"policies": ["web"]}));
+    assert_eq!(server.call_as(token(&auth), "GET", "auth/token/lookup-self", Value::Null).status, 200);
+}
+
+#[test]
+fn a_namespace_says_how_long_its_tokens_live() {
+    let server = server();
+    let tune = "sys/auth/token/tune";
+    assert_eq!(server.call("POST", tune, json!({"default_lease_ttl": "1h", "max_lease_ttl": "2h"})).status, 204);
+    let tuned = server.call("GET", tune, Value::Null).json["data"].clone();
+    assert_eq!((&tuned["default_lease_ttl"], &tuned["max_lease_ttl"]), (&json!(3600), &json!(7200)));
+    let listed = server.call("GET", "sys/auth", Value::Null);
+    assert_eq!(listed.json["data"]["token/"]["config"]["max_lease_ttl"], 7200, "{}", listed.text);
+    let auth = made(&server, "create", json!({"policies": ["web"]}));
+    assert_eq!(auth["lease_duration"], 3600);
+    let auth = made(&server, "create", json!({"policies": ["web"], "ttl": "10h"}));
+    assert_eq!(auth["lease_duration"], 7200);
+    let renewed = server.call_as(token(&auth), "POST", "auth/token/renew-self", json!({"increment": "10h"}));
+    assert!(renewed.json["auth"]["lease_duration"].as_u64().unwrap() <= 7200, "{}", renewed.text);
+    for (body, says) in [
+        (json!({"default_lease_ttl": "3h"}), "default_lease_ttl"),
+        (json!({"max_lease_ttl": "soon"}), "max_lease_ttl"),
+        (json!({"token_type": "batch"}), "token_type"),
+    ] {
+        let refused = server.call("POST", tune, body);
+        assert!(refused.status == 400 && refused.text.contains(says), "{}", refused.text);
+    }
+    // Elsewhere nothing was said.
+    server.call("POST", "sys/namespaces/team", Value::Null);
+    let elsewhere = server.call_in("team", "POST", "auth/token/create", json!({"policies": ["default"]}));
+    assert_eq!(elsewhere.json["auth"]["lease_duration"], 2_764_800, "{}", elsewhere.text);
+    let refused = server.call("POST", "sys/mounts/sys/tune", json!({"max_lease_ttl": "2h"}));
+    assert!(refused.status == 400 && refused.text.contains("cannot tune"), "{}", refused.text);
 }

@@ -27,9 +27,11 @@ fn with(answer: &Answer, method: &str, path: &str) -> Answer {
 #[test]
 fn no_auth_method_makes_a_root_token() {
     porter("rooted");
-    for policies in [json!(["root"]), json!(["a", "Root"]), json!(["ROOT"])] {
+    for policies in [json!(["root"]), json!(["a", "Root"]), json!(["ROOT"]), json!([" root"]), json!(["root\u{a0}"])] {
         failed_with(&log_in("rooted", json!({"alias": "ann", "policies": policies})), BOUNDS);
     }
+    let refused = log_in("rooted", json!({"alias": "ann", "policies": [" Response-Wrapping"]}));
+    assert_eq!(refused.status, 400, "{}", refused.text);
 }
 
 #[test]

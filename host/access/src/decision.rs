@@ -87,16 +87,22 @@ pub fn admit(
     namespace: &NamespacePath,
     question: &Question<'_>,
 ) -> Result<Admitted, Denied> {
-    enter(asking.as_ref().map(|known| &known.home), demands, namespace)?;
     let known = match &asking {
         Some(known) if !demands.unauthenticated => known,
-        _ => return Ok(Admitted { asking, granting: Vec::new(), sudo: false, page_max: None }),
+        _ => return admit_to_help(asking, demands, namespace),
     };
+    enter(Some(&known.home), demands, namespace)?;
     let verdict = known.acl.decide(&Question { sudo: demands.sudo, ..*question });
     if !verdict.allowed {
         return Err(Denied::Refused);
     }
     Ok(Admitted { asking, granting: verdict.granting, sudo: verdict.sudo, page_max: verdict.page_max })
+}
+
+/// Decides who is told what a path is for: everybody who may enter its namespace, whatever their policies say.
+pub fn admit_to_help(asking: Option<Asking>, demands: Demands, namespace: &NamespacePath) -> Result<Admitted, Denied> {
+    enter(asking.as_ref().map(|known| &known.home), demands, namespace)?;
+    Ok(Admitted { asking, granting: Vec::new(), sudo: false, page_max: None })
 }
 
 /// Refuses whoever may do nothing in a namespace whatever policies say: nobody in particular where somebody must ask, and

@@ -24,6 +24,8 @@ const BATCH: usize = 256;
 const AT_ONCE: usize = 16;
 /// Batches between two looks at the rest of the work.
 const BATCHES_MAX: usize = 64;
+/// Batches of one sweep in one batch of the work: there may be others.
+const SWEEP_BATCHES_MAX: usize = 4;
 /// Mounts, tokens and sweeps that are looked after in one turn.
 const TURN_MAX: usize = 16;
 /// For how long a node has the work, in seconds, before another may take it.
@@ -138,11 +140,28 @@ impl Rooms {
         transaction.commit().await.map_err(Fault::from)
     }
 
-    /// Ends the next leases of a sweep; they are due then.
+    /// Ends the next leases of a sweep, and with them the tokens that they are of; the others are due then.
     async fn sweep(&self, mut sweep: Sweep) -> Result<(), Fault> {
+        for _ in 0..SWEEP_BATCHES_MAX {
+            self.sweep_on(&mut sweep).await?;
+            if !sweep.has_more() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step of that.
+    pub(crate) async fn sweep_on(&self, sweep: &mut Sweep) -> Result<(), Fault> {
         let mut transaction = self.store.begin().await?;
-        sweep.step(&mut transaction, now(), BATCH).await?;
-        transaction.commit().await.map_err(Fault::from)
+        let mut next = sweep.clone();
+        let ended = next.step(&mut transaction, now(), BATCH).await?;
+        self.tokens.revoke_lent(&mut transaction, &ended).await?;
+        transaction.commit().await?;
+        *sweep = next;
+        // A store in memory never makes this wait, and there may be many.
+        tokio::task::yield_now().await;
+        Ok(())
     }
 
     /// Takes back what a removed mount lent, each lease once, before its data goes.

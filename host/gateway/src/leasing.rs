@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::Principal;
-use leases::{Held, Lease, Leases, NewLease};
+use leases::{Held, Lease, Leases, NewLease, Sweep};
 use model::{Fault, Id, Kind, LeaseInfo, Payload, Reply, TokenKind};
 use sandbox::Lent;
 use serde_json::value::RawValue;
@@ -26,6 +26,9 @@ const TAKE_BACK_TIME: Duration = Duration::from_secs(30);
 /// Most leases that a request itself takes back before it is answered; others are taken back right behind it.
 const AT_ONCE_MAX: usize = 32;
 
+/// Leases that are read at once.
+const PAGE: usize = 250;
+
 /// Where something was lent.
 pub(crate) struct Loan<'a> {
     pub(crate) mount: &'a Mount,
@@ -46,6 +49,13 @@ impl Rooms {
         loan: &Loan<'_>,
     ) -> Result<(), Fault> {
         let now = now();
+        let token = loan.principal.and_then(token_key);
+        // Engines take their time: a token that ended meanwhile has ended what it was lent, and would not end this.
+        if let Some(key) = &token
+            && !self.tokens.is_kept(transaction, key, now).await?
+        {
+            return Err(Fault::denied());
+        }
         let (default, longest) = self.system.lease_ttls(loan.mount);
         let wanted = if lent.ttl == 0 { default } else { lent.ttl };
         let end = loan.principal.and_then(end_of_batch).unwrap_or(u64::MAX);
@@ -56,7 +66,7 @@ impl Rooms {
             path: loan.path,
             random: &random,
             held: Held::Secret { mount: loan.mount.id, internal: lent.internal, ttl: wanted },
-            token: loan.principal.and_then(token_key),
+            token,
             issued: now,
             expires: Some(now.saturating_add(ttl)),
             renewable: lent.renewable,
@@ -69,30 +79,65 @@ impl Rooms {
         Ok(())
     }
 
-    /// Does what an endpoint left to be done once the request's writes are applied: the leases count as gone already, so
-    /// whatever fails here is tried again by itself. Only who wanted to wait for it learns of it.
+    /// Does what an endpoint left to be done once the request's writes are applied: whatever fails here is tried again by
+    /// itself. Only who wanted to wait for it learns of it.
     pub(crate) async fn after_commit(&self, duty: Option<Duty>, deadline: Instant) -> Result<(), Fault> {
-        let Some(Duty::TakeBack { leases, sync }) = duty else { return Ok(()) };
-        let wanted = if sync { leases.len() } else { leases.len().min(AT_ONCE_MAX) };
-        let mut failed = None;
-        for lease in leases.iter().take(wanted) {
-            let taken = tokio::time::timeout_at(deadline, self.take_back(lease)).await;
-            match taken {
-                Ok(Ok(())) => {}
-                Ok(Err(fault)) => failed = Some(fault),
-                Err(_elapsed) => {
-                    failed = Some(Fault::new(Kind::Unavailable, "taking the leases back takes longer and goes on"));
-                    break;
-                }
-            }
-        }
-        match failed {
-            Some(fault) if sync => {
+        let Some(Duty::TakeBack { leases, rest, sync }) = duty else { return Ok(()) };
+        let done = tokio::time::timeout_at(deadline, self.end_and_take_back(&leases, rest, sync)).await;
+        let longer = || Err(Fault::new(Kind::Unavailable, "taking the leases back takes longer and goes on"));
+        match done.unwrap_or_else(|_elapsed| longer()) {
+            Err(fault) if sync => {
                 let text = format!("failed to revoke, it is tried again: {}", fault.messages.join("; "));
                 Err(Fault { messages: vec![text], ..fault })
             }
             _ => Ok(()),
         }
+    }
+
+    /// Takes back what has ended already: all of it, or just the first. What is still to end ends before that, so that no
+    /// token of it opens anything while others are taken back.
+    async fn end_and_take_back(&self, leases: &[Lease], rest: Option<Box<Sweep>>, all: bool) -> Result<(), Fault> {
+        let below = match rest {
+            Some(rest) => Some(self.swept(*rest).await?),
+            None => None,
+        };
+        let wanted = if all { leases.len() } else { leases.len().min(AT_ONCE_MAX) };
+        let mut failed = self.each_back(&leases[..wanted]).await;
+        if let Some((namespace, path)) = below.filter(|_| all) {
+            let mut after: Option<Lease> = None;
+            loop {
+                let mut transaction = self.store.begin().await?;
+                let page = Leases::under(&mut transaction, namespace, &path, after.as_ref(), PAGE).await?;
+                drop(transaction);
+                let Some(last) = page.last() else { break };
+                after = Some(last.clone());
+                let over: Vec<Lease> = page.into_iter().filter(|lease| lease.is_over(now())).collect();
+                failed = self.each_back(&over).await.or(failed);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Works a sweep off, and answers what it was of.
+    async fn swept(&self, mut sweep: Sweep) -> Result<(Id, String), Fault> {
+        while sweep.has_more() {
+            match self.sweep_on(&mut sweep).await {
+                Ok(()) => {}
+                // It is being worked off elsewhere too.
+                Err(fault) if fault.kind == Kind::Conflict => tokio::time::sleep(RERUN_REST).await,
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok((sweep.namespace, sweep.path))
+    }
+
+    /// Takes these back, and answers why the last of those was not that could not be.
+    async fn each_back(&self, leases: &[Lease]) -> Option<Fault> {
+        let mut failed = None;
+        for lease in leases {
+            failed = self.take_back(lease).await.err().or(failed);
+        }
+        failed
     }
 
     /// Takes back a lease that has ended, in transactions of its own, and forgets it. What fails is noted in the lease,

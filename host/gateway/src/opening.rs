@@ -1,7 +1,7 @@
 //! Opening and sealing a node.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use model::{Fault, Reply};
@@ -25,11 +25,20 @@ const LET_GO_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Open {
     pub(crate) rooms: Rooms,
     sealed: watch::Sender<bool>,
+    /// What was open before the store was replaced, as far as requests still hold it.
+    before: Vec<Weak<Open>>,
 }
 
 impl Open {
-    fn new(rooms: Rooms) -> Self {
-        Self { rooms, sealed: watch::Sender::new(false) }
+    fn new(rooms: Rooms, before: Vec<Weak<Open>>) -> Self {
+        Self { rooms, sealed: watch::Sender::new(false), before }
+    }
+
+    /// Ends its requests, and lets go of what was known.
+    async fn close(&self) {
+        self.sealed.send_replace(true);
+        self.rooms.barrier.close();
+        self.rooms.managed_keys.forget_all().await;
     }
 
     pub(crate) fn is_sealed(&self) -> bool {
@@ -94,7 +103,7 @@ impl Gateway {
         }
         let rooms = (self.furnish)(barrier).await?;
         tracing::info!(cluster = rooms.cluster_id, "unsealed");
-        self.store_open(Open::new(rooms));
+        self.store_open(Open::new(rooms, Vec::new()));
         Ok(())
     }
 
@@ -106,13 +115,22 @@ impl Gateway {
     }
 
     /// Seals the node: requests that are under way end, and everything that was known is let go, in memory and in
-    /// tokens. Only the front answers from then on.
-    pub async fn seal(&self) {
+    /// tokens. Only the front answers from then on. Once begun it is done to the end, whether or not anybody waits for it.
+    pub async fn seal(self: &Arc<Self>) {
+        let gateway = Arc::clone(self);
+        let sealing = tokio::spawn(async move { gateway.close_down().await });
+        if let Err(error) = sealing.await {
+            tracing::error!(%error, "sealing broke off");
+        }
+    }
+
+    async fn close_down(&self) {
         let _turn = self.changing.lock().await;
         let Some(open) = self.open.swap(None) else { return };
-        open.sealed.send_replace(true);
-        open.rooms.barrier.close();
-        open.rooms.managed_keys.forget_all().await;
+        open.close().await;
+        for before in open.before.iter().filter_map(Weak::upgrade) {
+            before.close().await;
+        }
         let held = async {
             while Arc::strong_count(&open) > 1 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -139,14 +157,15 @@ impl Gateway {
         drop((turn, old));
         // Not waited for: the request that restored has an answer to give first.
         let gateway = Arc::clone(self);
-        tokio::spawn(async move { gateway.seal().await });
+        tokio::spawn(async move { gateway.close_down().await });
     }
 
-    async fn reopened(&self, old: &Open) -> Result<Open, Fault> {
+    async fn reopened(&self, old: &Arc<Open>) -> Result<Open, Fault> {
         let failed = |error: storage::Error| Fault::internal(error.to_string());
         let root = old.rooms.barrier.root_key().map_err(failed)?;
         let barrier = Barrier::open(Arc::clone(old.rooms.barrier.below()), root).await.map_err(failed)?;
         let rooms = (self.furnish)(Arc::new(barrier)).await?;
-        Ok(Open::new(rooms))
+        let before = old.before.iter().filter(|before| before.strong_count() > 0).cloned();
+        Ok(Open::new(rooms, before.chain([Arc::downgrade(old)]).collect()))
     }
 }

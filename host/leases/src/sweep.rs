@@ -26,12 +26,20 @@ pub struct Sweep {
     pub until: u64,
     /// Up to where it has come.
     after: Option<Lease>,
+    /// There may be more.
+    #[serde(skip)]
+    more: bool,
 }
 
 impl Sweep {
     /// A wish with a fresh id, not yet kept.
     pub fn new(id: Id, namespace: Id, path: &str, force: bool, now: u64) -> Self {
-        Self { record: 1, id, namespace, path: path.to_owned(), force, until: now, after: None }
+        Self { record: 1, id, namespace, path: path.to_owned(), force, until: now, after: None, more: true }
+    }
+
+    /// Whether the last step left leases that may be below the path.
+    pub fn has_more(&self) -> bool {
+        self.more
     }
 
     /// The wishes that are kept, at most `limit` of them.
@@ -51,10 +59,14 @@ impl Sweep {
         let key = format!("{SWEEPS}{}", self.id);
         match found.last() {
             Some(last) if found.len() >= limit => {
+                self.more = true;
                 self.after = Some(last.clone());
                 transaction.put_json(&drawer(), &key, self)?;
             }
-            _ => transaction.delete(&drawer(), &key)?,
+            _ => {
+                self.more = false;
+                transaction.delete(&drawer(), &key)?;
+            }
         }
         let mut ended = Vec::new();
         for mut lease in found.into_iter().filter(|lease| lease.issued <= self.until) {

@@ -98,7 +98,7 @@ impl Login {
         unless(groups_fit, "groups of a login")?;
         let policies_fit = raw.policies.len() <= POLICIES_MAX && raw.policies.iter().all(|name| named(name, NAME_MAX));
         unless(policies_fit, "policies of a login")?;
-        unless(!raw.policies.iter().any(|policy| policy.eq_ignore_ascii_case("root")), "the policy root")?;
+        unless(!raw.policies.iter().any(|policy| policy.trim().eq_ignore_ascii_case("root")), "the policy root")?;
         unless(raw.internal.len() <= INTERNAL_MAX, "more than 16 KiB to come back at renewals")?;
         Ok(Self {
             display_name: raw.display_name,

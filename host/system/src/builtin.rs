@@ -50,7 +50,7 @@ impl Builtin {
     pub(crate) fn show(&self, namespace: &Namespace) -> Value {
         let id = self.id(namespace);
         let mut config = json!({ "default_lease_ttl": 0, "max_lease_ttl": 0, "force_no_cache": false });
-        if self.kind == TOKEN.kind {
+        if self.is_token() {
             config["token_type"] = json!("default-service");
         }
         json!({
@@ -75,9 +75,18 @@ impl Builtin {
         format!("{}_{}", self.kind, self.id(namespace).short())
     }
 
+    /// Whether it is `auth/token`.
+    pub(crate) fn is_token(&self) -> bool {
+        self.kind == TOKEN.kind
+    }
+
+    pub(crate) fn description(&self) -> &'static str {
+        self.description
+    }
+
     /// Why it cannot be removed.
     pub(crate) fn stays(&self) -> String {
-        if self.kind == TOKEN.kind {
+        if self.is_token() {
             return "token credential backend cannot be disabled".to_owned();
         }
         format!("cannot unmount {}: it is part of every namespace", self.path)

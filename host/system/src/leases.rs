@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use access::Tokens;
 use leases::{Held, Lease, Leases, Sweep};
 use model::{Fault, Id, MountClass, Operation, Reply};
 use serde_json::{Value, json};
@@ -25,6 +26,8 @@ pub enum Duty {
     TakeBack {
         /// The leases.
         leases: Vec<Lease>,
+        /// What is still to end, where one transaction could not end all: it is ended before the answer too.
+        rest: Option<Box<Sweep>>,
         /// The answer waits until all of them are taken back, and tells if one was not.
         sync: bool,
     },
@@ -153,7 +156,7 @@ pub(crate) async fn renew(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
 }
 
 /// `sys/leases/revoke`, `sys/revoke`, and both with the id in the path. What is gone already is no error.
-pub(crate) async fn revoke(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
+pub(crate) async fn revoke(tokens: &Tokens, call: Call<'_>, path: &str) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
@@ -163,12 +166,13 @@ pub(crate) async fn revoke(call: Call<'_>, path: &str) -> Result<Reply, Fault> {
     let Some(mut lease) = Leases::get(call.transaction, namespace, &id).await? else { return Ok(Reply::nothing()) };
     lease.end(call.now);
     Leases::write(call.transaction, &lease).await?;
-    *call.duty = Some(Duty::TakeBack { leases: vec![lease], sync });
+    tokens.revoke_lent(call.transaction, std::slice::from_ref(&lease)).await?;
+    *call.duty = Some(Duty::TakeBack { leases: vec![lease], rest: None, sync });
     Ok(Reply::nothing())
 }
 
 /// `sys/leases/revoke-prefix/:prefix`, and `revoke-force`, which forgets what cannot be taken back.
-pub(crate) async fn revoke_below(call: Call<'_>, prefix: &str, force: bool) -> Result<Reply, Fault> {
+pub(crate) async fn revoke_below(tokens: &Tokens, call: Call<'_>, prefix: &str, force: bool) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
@@ -184,21 +188,20 @@ pub(crate) async fn revoke_below(call: Call<'_>, prefix: &str, force: bool) -> R
     }
     let mut sweep = Sweep::new(fresh_id()?, namespace, prefix, force, now);
     leases.extend(sweep.step(call.transaction, now, END_MAX).await?);
-    let all = leases.len() < END_MAX;
-    *call.duty = Some(Duty::TakeBack { leases, sync });
-    if sync && !all {
-        let text = "There are more leases than one request revokes. The others are being revoked.";
-        return Ok(Reply { status: Some(202), ..Reply::nothing() }.warning(text));
-    }
+    tokens.revoke_lent(call.transaction, &leases).await?;
+    let rest = sweep.has_more().then(|| Box::new(sweep));
+    *call.duty = Some(Duty::TakeBack { leases, rest, sync });
     Ok(Reply::nothing())
 }
 
 /// Ends the tokens that an auth method gave, with the request that removes it.
-pub(crate) async fn end_logins(call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
+pub(crate) async fn end_logins(tokens: &Tokens, call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
     if mount.class == MountClass::Auth {
         let mut sweep = Sweep::new(fresh_id()?, mount.namespace, mount.path.as_str(), true, call.now);
         let leases = sweep.step(call.transaction, call.now, END_MAX).await?;
-        *call.duty = Some(Duty::TakeBack { leases, sync: false });
+        tokens.revoke_lent(call.transaction, &leases).await?;
+        let rest = sweep.has_more().then(|| Box::new(sweep));
+        *call.duty = Some(Duty::TakeBack { leases, rest, sync: false });
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use access::Tokens;
 use keys::ManagedKeys;
 use leases::Sweep;
 use model::{Fault, MountClass, MountPath, Operation, Reply};
@@ -60,7 +61,7 @@ pub(crate) async fn start(system: &System, keys: &ManagedKeys, mut call: Call<'_
     mount.expect(call.transaction)?;
     (moved.namespace, moved.path) = (to.namespace.id, to.path);
     moved.place(call.transaction, call.tree).await?;
-    end_leases(&mut call, &mount).await?;
+    end_leases(&system.tokens, &mut call, &mount).await?;
     let id = fresh_id()?.to_string();
     let drawer = drawer(&call);
     let mut moves: Vec<Move> = call.transaction.get_json(&drawer, MOVES).await?.unwrap_or_default();
@@ -74,11 +75,13 @@ pub(crate) async fn start(system: &System, keys: &ManagedKeys, mut call: Call<'_
 
 /// What a mount lent ends with the move, in the move's own transaction: the tokens of an auth method, the secrets of an
 /// engine, which takes them back wherever it is by then.
-async fn end_leases(call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
+async fn end_leases(tokens: &Tokens, call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
     let force = mount.class == MountClass::Auth;
     let mut sweep = Sweep::new(fresh_id()?, mount.namespace, mount.path.as_str(), force, call.now);
     let leases = sweep.step(call.transaction, call.now, native::END_MAX).await?;
-    *call.duty = Some(Duty::TakeBack { leases, sync: false });
+    tokens.revoke_lent(call.transaction, &leases).await?;
+    let rest = sweep.has_more().then(|| Box::new(sweep));
+    *call.duty = Some(Duty::TakeBack { leases, rest, sync: false });
     Ok(())
 }
 

@@ -19,7 +19,22 @@ pub fn parse(field: &str, texts: &[String]) -> Result<Vec<IpNet>, Fault> {
 
 fn one(text: &str) -> Option<IpNet> {
     let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
-    Some(net.trunc())
+    // Peers are known by their own addresses, also where a network of version 4 is written as one of version 6.
+    let own = match net {
+        IpNet::V6(within) if within.prefix_len() >= 96 => within.network().to_ipv4_mapped().map(IpAddr::V4),
+        _ => None,
+    };
+    match own {
+        Some(address) => IpNet::new(address, net.prefix_len() - 96).ok(),
+        None => Some(net.trunc()),
+    }
+}
+
+/// A network as clients name it: an address by itself where it is just one.
+pub fn shown(nets: &[IpNet]) -> Vec<String> {
+    let one =
+        |net: &IpNet| if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() };
+    nets.iter().map(one).collect()
 }
 
 /// Whether an address lies in one of these networks. Without networks, every address may come; with them, one that is
@@ -40,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_peer_comes_in_from_its_networks_and_from_no_other() {
-        let bound = nets(&["10.1.2.3/8", "192.0.2.7", "2001:db8::/32"]);
+        let bound = nets(&["10.1.2.3/8", "192.0.2.7", "2001:db8::/32", "::ffff:198.51.100.0/120"]);
         for (peer, may) in [
             ("10.255.0.1", true),
             ("192.0.2.7", true),
@@ -48,6 +63,8 @@ mod tests {
             ("::ffff:10.0.0.1", true),
             ("2001:db8::1", true),
             ("2001:db9::1", false),
+            ("198.51.100.9", true),
+            ("198.51.101.9", false),
         ] {
             assert_eq!(admit(&bound, Some(peer.parse().unwrap())), may, "{peer}");
         }

@@ -7,6 +7,8 @@ use model::{Fault, Id, Invalid, TokenKind};
 use secrecy::{ExposeSecret, SecretString};
 use storage::Transaction;
 
+use crate::policy::{ROOT, is_assignable, normalized};
+
 use super::{ANCESTORS_MAX, Login, Principal, Record, TOKEN_MAX, Tokens, ancestors, batch, drawer, lent, secret, uses};
 
 /// Most policies of a token.
@@ -84,7 +86,7 @@ impl Tokens {
             return Ok((token.clone(), Principal::new(self.key(&token), record, 0)));
         }
         let token = match new.id {
-            Some(id) => id,
+            Some(id) => self.free(transaction, id).await?,
             None => secret::service(namespace)?,
         };
         let principal = self.keep(transaction, &token, record, new.counted).await?;
@@ -111,6 +113,14 @@ impl Tokens {
             ..NewToken::default()
         };
         Ok(self.create(transaction, new).await?.0)
+    }
+
+    /// What hung on a token of the same id that was revoked must be cleared away, or it would hang on this one.
+    async fn free(&self, transaction: &mut Transaction, id: SecretString) -> Result<SecretString, Fault> {
+        match transaction.get(&drawer(), &format!("doomed/{}", self.key(&id))).await? {
+            Some(_) => Err(Fault::invalid("a token with this ID was revoked just now: try again in a few seconds")),
+            None => Ok(id),
+        }
     }
 
     /// The parent must be alive, and still be so at commit.
@@ -155,7 +165,7 @@ impl Tokens {
 
 fn record(new: &NewToken, namespace: Id) -> Result<Record, Fault> {
     let batch = new.kind == TokenKind::Batch;
-    let mut policies: Vec<String> = new.policies.iter().map(|policy| policy.trim().to_lowercase()).collect();
+    let mut policies: Vec<String> = new.policies.iter().map(|policy| normalized(policy)).collect();
     policies.sort_unstable();
     policies.dedup();
     Ok(Record {
@@ -192,6 +202,11 @@ fn check(new: &NewToken) -> Result<(), Fault> {
         |policy: &String| !policy.is_empty() && policy.len() <= POLICY_MAX && !policy.contains(char::is_control);
     let policies = new.policies.len() <= POLICIES_MAX && new.policies.iter().all(sound);
     bounded("policies", policies, "must be at most 256 names of 1 to 256 characters, none of them control characters")?;
+    // What an auth method says of a policy is a stranger's word: here it is judged in the form in which it will count.
+    let lent = |policy: &String| normalized(policy) != ROOT && is_assignable(policy);
+    if new.login.is_some() && !new.policies.iter().all(lent) {
+        return Err(Fault::invalid("auth methods cannot make root tokens, nor those that wrap answers"));
+    }
     let short = |(key, value): (&String, &String)| key.len() <= META_TEXT_MAX && value.len() <= META_TEXT_MAX;
     let meta = new.meta.len() <= META_MAX && new.meta.iter().all(short);
     bounded("meta", meta, "must be at most 64 entries of at most 512 bytes each")?;

@@ -1,5 +1,6 @@
 //! Ends tokens.
 
+use leases::{Held, Lease};
 use model::{Fault, Id};
 use storage::Transaction;
 
@@ -16,6 +17,22 @@ impl Tokens {
         self.remove(transaction, key, &record).await?;
         transaction.put(&drawer(), &format!("doomed/{key}"), Vec::new())?;
         Ok(true)
+    }
+
+    /// Ends the tokens that these leases are of, at once: a token is looked up by its record, not by its lease.
+    pub async fn revoke_lent(&self, transaction: &mut Transaction, leases: &[Lease]) -> Result<(), Fault> {
+        for lease in leases {
+            if let Held::Token(key) = &lease.held {
+                self.revoke(transaction, key).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the token with this key has not ended, which is expected to be so at commit. Says nothing of those above
+    /// it.
+    pub async fn is_kept(&self, transaction: &mut Transaction, key: &str, now: u64) -> Result<bool, Fault> {
+        Ok(self.record(transaction, key).await?.is_some_and(|record| !record.is_over(now)))
     }
 
     /// Ends the token with this key alone: its children have no parent from then on. Refused if it has more than 1000

@@ -1,7 +1,7 @@
 //! Clears away what ended tokens kept.
 
 use model::{Fault, Kind};
-use storage::Store;
+use storage::{Store, Transaction};
 
 use super::{Tokens, cubbyhole, drawer, lent};
 
@@ -27,6 +27,8 @@ impl Tokens {
                     Err(fault) if fault.kind == Kind::Conflict => {}
                     Err(fault) => return Err(fault),
                 }
+                // A store in memory never makes this wait, and there may be many.
+                tokio::task::yield_now().await;
             }
             if finished == before {
                 return Ok(finished);
@@ -34,9 +36,13 @@ impl Tokens {
         }
     }
 
+    /// Another node may do the same, and be done: from then on the id of a token may be given out anew.
     async fn clear_away(&self, store: &Store, key: &str, now: u64) -> Result<(), Fault> {
         loop {
             let mut transaction = store.begin().await?;
+            if !is_doomed(&mut transaction, key).await? {
+                return Ok(());
+            }
             let folder = format!("child/{key}/");
             let children = transaction.list(&drawer(), &folder, None, BATCH).await?.names;
             if children.is_empty() {
@@ -51,6 +57,9 @@ impl Tokens {
         let mut last = None;
         loop {
             let mut transaction = store.begin().await?;
+            if !is_doomed(&mut transaction, key).await? {
+                return Ok(());
+            }
             last = lent::end_of(&mut transaction, key, last.as_ref(), now).await?;
             transaction.commit().await?;
             if last.is_none() {
@@ -91,4 +100,9 @@ impl Tokens {
         }
         Ok(())
     }
+}
+
+/// Whether a token that ended is still to be cleared away, which is expected to be so at commit.
+async fn is_doomed(transaction: &mut Transaction, key: &str) -> Result<bool, Fault> {
+    Ok(transaction.get(&drawer(), &format!("doomed/{key}")).await?.is_some())
 }

@@ -445,3 +445,40 @@ async fn what_is_over_a_bound_is_refused_by_the_name_of_the_field() {
     let refused = house.make(same()).await.unwrap_err();
     assert_eq!(refused.messages, ["cannot create a token with a duplicate ID"]);
 }
+
+#[tokio::test]
+async fn a_login_is_given_no_policy_that_means_more_than_its_name_says() {
+    let house = House::new().await;
+    let login = Login { mount: Id::from_random([5; 16]), internal: String::new() };
+    for policy in ["root", " Root", "root\u{a0}", "Response-Wrapping ", "control-group"] {
+        let new = NewToken { policies: vec![policy.into()], login: Some(login.clone()), ..plain(None, 60) };
+        let refused = house.make(new).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::InvalidRequest, "{policy:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_last_use_is_under_way_is_found_and_has_no_uses() {
+    let house = House::new().await;
+    let (token, principal) = house.make(NewToken { num_uses: 1, ..plain(None, 60) }).await.unwrap();
+    let mut early = house.store.begin().await.unwrap();
+    assert!(house.tokens.has_uses(&mut early, &principal).await.unwrap());
+    early.put(&storage::Drawer::new(&["x"]), "x", Vec::new()).unwrap();
+    assert_eq!(house.tokens.use_once(&house.store, &principal).await.unwrap(), Use::Last);
+    let mut late = house.store.begin().await.unwrap();
+    assert!(house.is_alive(&token, NOON).await && !house.tokens.has_uses(&mut late, &principal).await.unwrap());
+    assert!(matches!(early.commit().await, Err(storage::Error::Conflict)), "what it saw is no longer so");
+}
+
+#[tokio::test]
+async fn an_id_is_free_again_when_what_hung_on_it_was_cleared_away() {
+    let house = House::new().await;
+    let named = || NewToken { id: Some(SecretString::from("my-own")), ..plain(None, 60) };
+    let (_, first) = house.make(named()).await.unwrap();
+    let (child, _) = house.token(Some(&first), 60).await;
+    house.revoke(first.key()).await;
+    assert_eq!(house.make(named()).await.unwrap_err().kind, Kind::InvalidRequest);
+    house.tokens.sweep(&house.store, NOON).await.unwrap();
+    house.make(named()).await.unwrap();
+    assert!(!house.is_alive(&child, NOON).await, "it ended with the first");
+}

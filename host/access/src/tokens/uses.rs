@@ -66,6 +66,15 @@ impl Tokens {
         Err(storage::Error::Conflict.into())
     }
 
+    /// Whether a token can still be used, which is expected to be so at commit.
+    pub async fn has_uses(&self, transaction: &mut Transaction, principal: &Principal) -> Result<bool, Fault> {
+        if !principal.is_limited() {
+            return Ok(true);
+        }
+        let left: Option<u64> = transaction.get_json(&drawer(), &at(principal.key())).await?;
+        Ok(left.is_some_and(|left| left > 0))
+    }
+
     /// Revokes a token after its last use, in a transaction of its own.
     pub async fn revoke_now(&self, store: &Store, key: &str) -> Result<(), Fault> {
         for _ in 0..TRIES {

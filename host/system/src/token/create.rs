@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use access::ttl::{self, Wanted};
+use access::ttl::{self, Bounds, Wanted};
 use access::{NewToken, Principal};
 use identity::{Arriving, Directory};
 use ipnet::IpNet;
@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::policies::{self, Asked};
 use super::role::{Role, Sort, quoted};
-use super::{bounds, caller, roles, shown, sudo};
+use super::tuning::Tuning;
+use super::{caller, roles, shown, sudo};
 use crate::builtin::TOKEN;
 use crate::{Call, Leasing, System, fresh_id, params};
 
@@ -55,7 +56,8 @@ pub(super) async fn create(system: &System, mut call: Call<'_>, how: How<'_>) ->
         let text = "root or sudo privileges required to directly generate a token in a child namespace";
         return Err(Fault::invalid(text));
     }
-    let (mut new, warnings) = new_token(system, &call, &asking)?;
+    let bounds = Tuning::of(call.transaction, call.namespace.id).await?.bounds(&system.info);
+    let (mut new, warnings) = new_token(bounds, &call, &asking)?;
     if let Some(entity) = entity(&mut call, asking.role.as_ref()).await? {
         new.entity_id = entity;
     }
@@ -97,7 +99,7 @@ async fn known(call: &mut Call<'_>, name: &str) -> Result<Role, Fault> {
     role.ok_or_else(|| Fault::invalid(format!("unknown role {name}")))
 }
 
-fn new_token(system: &System, call: &Call<'_>, asking: &Asking<'_>) -> Result<(NewToken, Vec<String>), Fault> {
+fn new_token(bounds: Bounds, call: &Call<'_>, asking: &Asking<'_>) -> Result<(NewToken, Vec<String>), Fault> {
     let (body, parent, role) = (&call.body, asking.parent, asking.role.as_ref());
     let kind = Sort::choose(role.map(|role| role.token_type), params::text(body, "type")?.unwrap_or_default())?;
     check_batch(body, kind)?;
@@ -113,7 +115,7 @@ fn new_token(system: &System, call: &Call<'_>, asking: &Asking<'_>) -> Result<(N
         kind,
     })?;
     let orphan = orphan(body, asking)?;
-    let times = times(system, call, asking, (kind, &policies))?;
+    let times = times(bounds, call, asking, (kind, &policies))?;
     let renewable = params::flag(body, "renewable")?.unwrap_or(true) && role.is_none_or(|role| role.renewable);
     let new = NewToken {
         id,
@@ -170,7 +172,8 @@ fn num_uses(body: &Map<String, Value>, role: Option<&Role>) -> Result<u64, Fault
     Ok(lesser(asked, of_role))
 }
 
-fn lesser(one: u64, other: u64) -> u64 {
+/// The lesser of two bounds; 0 is none.
+pub(super) fn lesser(one: u64, other: u64) -> u64 {
     if one == 0 || other == 0 { one.max(other) } else { one.min(other) }
 }
 
@@ -227,7 +230,7 @@ fn orphan(body: &Map<String, Value>, asking: &Asking<'_>) -> Result<bool, Fault>
 }
 
 fn times(
-    system: &System,
+    bounds: Bounds,
     call: &Call<'_>,
     asking: &Asking<'_>,
     (kind, policies): (TokenKind, &[String]),
@@ -267,7 +270,7 @@ fn times(
         return Ok(Times { ttl: explicit_max_ttl, period, explicit_max_ttl, warnings });
     }
     let wanted = Wanted { ttl: wished, period, explicit_max_ttl, max_ttl: 0 };
-    let given = ttl::give(bounds(system), wanted, call.now, call.now).map_err(|e| Fault::invalid(e.to_string()))?;
+    let given = ttl::give(bounds, wanted, call.now, call.now).map_err(|e| Fault::invalid(e.to_string()))?;
     warnings.extend(given.warnings);
     Ok(Times { ttl: given.ttl, period, explicit_max_ttl, warnings })
 }

@@ -65,7 +65,7 @@ fn fields(id: &str, token: &Principal, call: &Call<'_>) -> Result<Value, Fault> 
         data["period"] = json!(token.period);
     }
     if !token.bound_cidrs.is_empty() {
-        data["bound_cidrs"] = json!(token.bound_cidrs);
+        data["bound_cidrs"] = json!(access::cidr::shown(&token.bound_cidrs));
     }
     if let Some(path) = namespace_path(call.tree, token.namespace) {
         data["namespace_path"] = json!(path);

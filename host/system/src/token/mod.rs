@@ -8,14 +8,15 @@ mod renew;
 mod revoke;
 mod role;
 mod roles;
+pub(crate) mod tuning;
 
 use access::Principal;
 use access::ttl::Bounds;
 use identity::Directory;
 use model::{Auth, Fault, Id, Operation, Reply};
 use secrecy::SecretString;
-use tenancy::Tree;
 
+use self::tuning::Tuning;
 use crate::{Call, System, unsupported};
 
 /// What a path below `auth/token/` is.
@@ -90,22 +91,14 @@ fn sudo(call: &Call<'_>) -> bool {
     call.admitted.sudo()
 }
 
-/// The bounds of all tokens' times.
-fn bounds(system: &System) -> Bounds {
-    let max_ttl = system.info.max_lease_ttl;
-    Bounds { default_ttl: system.info.default_lease_ttl.min(max_ttl), max_ttl }
-}
-
-/// The bounds of a token's times: those of the mount that it came of, if it came of one.
-fn bounds_of(system: &System, tree: &Tree, principal: &Principal) -> Bounds {
-    let mount = principal.login.as_ref().and_then(|login| tree.mount_by_id(login.mount));
-    mount.map_or_else(
-        || bounds(system),
-        |mount| {
-            let (default_ttl, max_ttl) = system.lease_ttls(mount);
-            Bounds { default_ttl, max_ttl }
-        },
-    )
+/// The bounds of a token's times: those of the mount that it came of, or of `auth/token` in its namespace.
+async fn bounds_of(system: &System, call: &mut Call<'_>, principal: &Principal) -> Result<Bounds, Fault> {
+    let mount = principal.login.as_ref().and_then(|login| call.tree.mount_by_id(login.mount));
+    if let Some(mount) = mount {
+        let (default_ttl, max_ttl) = system.lease_ttls(mount);
+        return Ok(Bounds { default_ttl, max_ttl });
+    }
+    Ok(Tuning::of(call.transaction, principal.namespace).await?.bounds(&system.info))
 }
 
 /// Policies that come with a token's entity and its groups.

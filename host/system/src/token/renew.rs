@@ -5,6 +5,7 @@ use access::ttl::Wanted;
 use model::{Fault, Reply};
 use secrecy::SecretString;
 
+use super::create::lesser;
 use super::{bounds_of, caller, find, roles, shown};
 use crate::{Call, System, params};
 
@@ -35,7 +36,7 @@ async fn extend(
 ) -> Result<Reply, Fault> {
     let increment = params::positive(&call.body, "increment", "increment must be positive")?.unwrap_or(0);
     let wanted = wanted(&mut call, principal, increment).await?;
-    let bounds = bounds_of(system, call.tree, principal);
+    let bounds = bounds_of(system, &mut call, principal).await?;
     let (extended, warnings) = system.tokens.renew(call.transaction, principal, bounds, wanted, call.now).await?;
     let mut reply = Reply::auth(shown(&mut call, token, &extended).await?);
     reply.warnings = warnings;
@@ -57,5 +58,7 @@ async fn wanted(call: &mut Call<'_>, principal: &Principal, increment: u64) -> R
     let gone =
         || Fault::invalid(format!("original token role \"{}\" could not be found, not renewing", principal.role));
     let role = role.ok_or_else(gone)?;
-    Ok(Wanted { period: role.token_period, explicit_max_ttl: role.token_explicit_max_ttl, ..wanted })
+    // The role may shorten the longest life that the token was promised, and never extend it.
+    let explicit_max_ttl = lesser(wanted.explicit_max_ttl, role.token_explicit_max_ttl);
+    Ok(Wanted { period: role.token_period, explicit_max_ttl, ..wanted })
 }

@@ -233,11 +233,11 @@ impl Role {
             "renewable": self.renewable, "path_suffix": self.path_suffix, "period": self.period,
             "explicit_max_ttl": self.explicit_max_ttl, "token_explicit_max_ttl": self.token_explicit_max_ttl,
             "token_no_default_policy": self.token_no_default_policy, "token_period": self.token_period,
-            "token_type": self.token_type.name(), "token_bound_cidrs": self.token_bound_cidrs,
+            "token_type": self.token_type.name(), "token_bound_cidrs": access::cidr::shown(&self.token_bound_cidrs),
             "token_num_uses": self.token_num_uses,
         });
         if !self.bound_cidrs.is_empty() {
-            data["bound_cidrs"] = json!(self.bound_cidrs);
+            data["bound_cidrs"] = json!(access::cidr::shown(&self.bound_cidrs));
         }
         data
     }

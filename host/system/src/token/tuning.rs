@@ -1,0 +1,87 @@
+//! What a namespace says of `auth/token` itself, as it may of any other auth method: how long tokens live.
+
+use access::ttl::Bounds;
+use model::{Fault, Id, Operation, Reply};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use storage::{Drawer, Transaction};
+
+use crate::{Call, Info, System, params, unsupported};
+
+const KEY: &str = "config";
+
+/// Times to live in seconds; 0 leaves them to the system.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Tuning {
+    record: u8,
+    default_lease_ttl: u64,
+    max_lease_ttl: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { record: 1, default_lease_ttl: 0, max_lease_ttl: 0 }
+    }
+}
+
+fn drawer(namespace: Id) -> Drawer {
+    tenancy::namespace_drawer(namespace, "token-tuning")
+}
+
+impl Tuning {
+    pub(crate) async fn of(transaction: &mut Transaction, namespace: Id) -> Result<Self, Fault> {
+        Ok(transaction.get_json(&drawer(namespace), KEY).await?.unwrap_or_default())
+    }
+
+    /// The bounds of tokens' times, with the system's where nothing else is said.
+    pub(super) fn bounds(&self, info: &Info) -> Bounds {
+        let max_ttl = if self.max_lease_ttl == 0 { info.max_lease_ttl } else { self.max_lease_ttl };
+        let default_ttl =
+            if self.default_lease_ttl == 0 { info.default_lease_ttl.min(max_ttl) } else { self.default_lease_ttl };
+        Bounds { default_ttl, max_ttl }
+    }
+
+    /// Says so in the method's entry in a listing of mounts.
+    pub(crate) fn tell(&self, mount: &mut Value) {
+        mount["config"]["default_lease_ttl"] = json!(self.default_lease_ttl);
+        mount["config"]["max_lease_ttl"] = json!(self.max_lease_ttl);
+    }
+}
+
+/// `sys/auth/token/tune`. Of what other mounts are tuned by, only the times mean anything here.
+pub(crate) async fn tune(system: &System, call: Call<'_>) -> Result<Reply, Fault> {
+    let mut tuning = Tuning::of(call.transaction, call.namespace.id).await?;
+    match call.operation {
+        Operation::Read => {
+            let Bounds { default_ttl, max_ttl } = tuning.bounds(&system.info);
+            Reply::data(&json!({
+                "default_lease_ttl": default_ttl, "max_lease_ttl": max_ttl, "force_no_cache": false,
+                "description": crate::builtin::TOKEN.description(), "token_type": "default-service",
+            }))
+        }
+        Operation::Update => {
+            for (field, ttl) in
+                [("default_lease_ttl", &mut tuning.default_lease_ttl), ("max_lease_ttl", &mut tuning.max_lease_ttl)]
+            {
+                if let Some(sent) = params::seconds(&call.body, field)? {
+                    *ttl = sent;
+                }
+            }
+            let Bounds { default_ttl, max_ttl } = tuning.bounds(&system.info);
+            if default_ttl > max_ttl {
+                return Err(Fault::invalid("default_lease_ttl: must not be longer than max_lease_ttl"));
+            }
+            if let Some(kind) = params::text(&call.body, "token_type")?.filter(|kind| !kind.is_empty()) {
+                return Err(Fault::invalid(format!("token_type: tokens are not tuned to be {kind:?}: leave it out")));
+            }
+            call.transaction.put_json(&drawer(call.namespace.id), KEY, &tuning)?;
+            let known = ["default_lease_ttl", "max_lease_ttl", "token_type"];
+            let others: Vec<&str> = call.body.keys().map(String::as_str).filter(|name| !known.contains(name)).collect();
+            if others.is_empty() {
+                return Ok(Reply::nothing());
+            }
+            Ok(Reply::nothing().warning(format!("Endpoint ignored these unrecognized parameters: {others:?}")))
+        }
+        _ => Err(unsupported()),
+    }
+}
