@@ -57,7 +57,7 @@ fn a_method_is_tuned_on_either_path() {
         assert_eq!((&data["token_type"], &data["max_lease_ttl"]), (&json!("batch"), &json!(7200)), "{data}");
         assert_eq!((&data["user_lockout_threshold"], &data["user_lockout_duration"]), (&json!(3), &json!(600)));
         assert_eq!(data["user_lockout_counter_reset_duration"], 60);
-        assert_eq!(data["passthrough_request_headers"], json!(["x-who"]));
+        assert_eq!(data["passthrough_request_headers"], json!(["X-Who"]));
     }
     assert_eq!(server.call("POST", "sys/mounts/auth/userpass/tune", json!({"token_type": "service"})).status, 204);
     let shown = &server.call("GET", "sys/auth", Value::Null).json["data"]["userpass/"]["config"];

@@ -1,4 +1,4 @@
-use harness::Server;
+use harness::{ROOT, Server};
 use serde_json::{Value, json};
 
 fn with_echo() -> Server {
@@ -232,4 +232,31 @@ fn the_preflight_shows_all_mounts_with_a_token_and_only_public_ones_without() {
     assert_eq!(missing.status, 403);
     assert!(missing.json["errors"][0].as_str().unwrap().contains("preflight capability check returned 403"));
     assert_eq!(server.send("GET", "sys/internal/ui/mounts/echo", &[], Value::Null).status, 403);
+}
+
+#[test]
+fn headers_are_shown_as_operators_wrote_them_and_meant_in_any_case() {
+    let server = Server::start();
+    let config = json!({"passthrough_request_headers": ["X-Custom"], "allowed_response_headers": ["Location"]});
+    assert_eq!(server.call("POST", "sys/mounts/kv", json!({"type": "kv", "config": config})).status, 204);
+    let tuned = server.call("GET", "sys/mounts/kv/tune", Value::Null).json["data"].clone();
+    for (field, headers) in config.as_object().unwrap() {
+        assert_eq!(tuned[field], *headers);
+    }
+}
+
+#[test]
+fn an_empty_token_header_leaves_the_bearer_alone() {
+    let server = Server::start();
+    let bearer = format!("Bearer {ROOT}");
+    let headers = [("x-vault-token", ""), ("authorization", bearer.as_str())];
+    assert_eq!(server.send("GET", "sys/mounts", &headers, Value::Null).status, 200);
+}
+
+#[test]
+fn what_stands_in_the_query_of_a_write_is_not_written() {
+    let server = Server::start();
+    server.call("POST", "sys/mounts/kv", json!({"type": "kv"}));
+    let refused = server.call("POST", "kv/x?secret=1", Value::Null);
+    assert!(refused.status == 400 && refused.text.contains("missing data fields"), "{}", refused.text);
 }

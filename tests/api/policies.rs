@@ -168,3 +168,50 @@ fn passwords_are_made_as_a_policy_says() {
     assert_eq!(server.call("DELETE", "sys/policies/password/p", Value::Null).status, 204);
     assert_eq!(server.call("LIST", "sys/policies/password", Value::Null).status, 404);
 }
+
+#[test]
+fn a_rule_for_a_path_holds_however_the_path_is_written() {
+    let server = Server::start();
+    assert_eq!(server.call("POST", "sys/mounts/kv", json!({"type": "kv"})).status, 204);
+    assert_eq!(server.call("POST", "kv/hidden", json!({"v": 1})).status, 204);
+    let rules = r#"path "kv/*" { capabilities = ["read", "delete"] } path "kv/hidden" { capabilities = ["deny"] }"#;
+    server.policy("", "most", rules);
+    let made = server.call("POST", "auth/token/create", json!({"policies": ["most"]}));
+    let token = made.json["auth"]["client_token"].as_str().unwrap();
+    for path in ["kv/hidden", "kv/hidden/", "kv/hidden%2F", "kv/hidden//"] {
+        for method in ["GET", "DELETE"] {
+            let answer = server.call_as(token, method, path, Value::Null);
+            assert!(matches!(answer.status, 400 | 403), "{method} {path}: {}", answer.text);
+        }
+    }
+    assert_eq!(server.call("GET", "kv/hidden", Value::Null).status, 200, "it is still there");
+}
+
+#[test]
+fn a_list_in_one_text_is_judged_by_each_of_its_parts() {
+    let server = Server::start();
+    let rules = r#"path "auth/token/create" { capabilities = ["update", "sudo"] allowed_parameters = { policies = ["web*"] } }"#;
+    server.policy("", "web", rules);
+    let made = server.call("POST", "auth/token/create", json!({"policies": ["web"]}));
+    let token = made.json["auth"]["client_token"].as_str().unwrap();
+    let ask =
+        |policies: Value| server.call_as(token, "POST", "auth/token/create", json!({"policies": policies})).status;
+    assert_eq!((ask(json!("web1,web2")), ask(json!(["web1", " WEB2 "]))), (200, 200));
+    for others in [json!("web1,adm"), json!(["web1", "adm"]), json!("web1, adm"), json!(" adm")] {
+        assert_eq!(ask(others.clone()), 403, "{others}");
+    }
+    // What stands in a list stands for itself.
+    let made = server.call_as(token, "POST", "auth/token/create", json!({"policies": ["web1,adm"]}));
+    assert_eq!(made.json["auth"]["token_policies"], json!(["default", "web1,adm"]), "{}", made.text);
+}
+
+#[test]
+fn what_a_path_is_for_is_told_to_whoever_has_a_token() {
+    let server = Server::start();
+    let made = server.call("POST", "auth/token/create", json!({"policies": ["default"]}));
+    let token = made.json["auth"]["client_token"].as_str().unwrap();
+    let told = server.call_as(token, "GET", "sys/mounts?help=1", Value::Null);
+    assert_eq!(told.status, 200, "{}", told.text);
+    assert!(told.json["help"].is_string() && told.json["data"].is_null(), "{}", told.text);
+    assert_eq!(server.send("GET", "sys/mounts?help=1", &[], Value::Null).status, 403);
+}

@@ -130,3 +130,28 @@ fn a_request_that_a_quota_refuses_uses_up_no_use_of_its_token() {
     assert_eq!(server.call("DELETE", "sys/quotas/rate-limit/echo", Value::Null).status, 204);
     assert_eq!((say(), say(), say()), (200, 200, 403));
 }
+
+#[test]
+fn a_quota_holds_whatever_a_request_calls_its_namespace() {
+    let server = with_echo();
+    server.call("POST", "sys/quotas/rate-limit/logins", json!({"path": "auth/token", "rate": 1, "interval": "1h"}));
+    server.call("POST", "sys/quotas/rate-limit/echo", json!({"path": "echo", "rate": 1, "interval": "1h"}));
+    let ask = |namespace: &str, path: &str| server.call_in(namespace, "GET", path, Value::Null).status;
+    assert_eq!((ask("", "echo/say"), ask("root", "echo/say"), ask("/", "echo/say")), (200, 429, 429));
+    // Where nothing is mounted it is not otherwise, and the rules of one namespace are no other's.
+    server.call("POST", "sys/quotas/rate-limit/team", json!({"path": "team", "rate": 1, "interval": "1h"}));
+    assert_eq!((ask("team", "nowhere/x"), ask("team", "nowhere/x"), ask("team", "echo/say")), (404, 429, 429));
+    let own = "auth/token/lookup-self";
+    assert_eq!((ask("", own), ask("root", own), ask("no/such/place", own)), (200, 429, 429));
+}
+
+#[test]
+fn a_rate_that_lets_nothing_through_is_refused_and_never_fells_the_server() {
+    let server = with_echo();
+    for rate in [json!({"rate": 1e-30}), json!({"rate": 1e-6, "interval": "24h"}), json!({"rate": f64::MIN_POSITIVE})] {
+        let refused = server.call("POST", "sys/quotas/rate-limit/all", rate);
+        assert!(refused.status == 400 && refused.text.contains("rate:"), "{}", refused.text);
+    }
+    assert_eq!(say(&server, "echo/say"), 200);
+    assert_eq!(server.call("POST", "sys/quotas/rate-limit/all", json!({"rate": 1e-3, "interval": "1h"})).status, 204);
+}

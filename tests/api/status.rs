@@ -87,3 +87,12 @@ fn status_endpoints_know_their_methods_and_say_what_clients_parse() {
     assert_eq!(health["cluster_id"], status["cluster_id"]);
     assert_eq!(health["cluster_id"].as_str().unwrap().len(), 36);
 }
+
+#[test]
+fn a_probe_is_answered_whatever_a_client_always_sends_along() {
+    let server = Server::start();
+    let headers = [("x-vault-wrap-ttl", "soon")];
+    for (path, status) in [("sys/health", 200), ("sys/seal-status", 200), ("sys/leader", 200), ("sys/mounts", 400)] {
+        assert_eq!(server.send("GET", path, &headers, Value::Null).status, status, "{path}");
+    }
+}

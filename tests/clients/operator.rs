@@ -111,7 +111,7 @@ fn what_goes_wrong_is_said_with_what_to_do() {
         (server.address(), "wrong", "Code: 403. Errors:\n\n* permission denied\n\nVAULT_TOKEN"),
         (server.address(), "", "set VAULT_TOKEN"),
         ("http://127.0.0.1:1", ROOT, "Is the server running?"),
-        ("127.0.0.1:8200", ROOT, "must begin with http:// or https://"),
+        ("127.0.0.1:8200", ROOT, "must begin with http://, https:// or unix://"),
     ] {
         let (done, said) = snapshot(address, token, &["save", text(&file)]);
         assert!(!done && said.contains(says), "{said}");

@@ -114,6 +114,9 @@ impl Rooms {
             }),
             None => None,
         };
+        if asked.help {
+            return Ok(access::admit_to_help(asking, routed.demands, &routed.namespace.path));
+        }
         let path = whole(&routed.namespace.path, &routed.path);
         let question = asked.question(&path, asking.as_ref().map(|asking| asking.acl.as_ref()));
         Ok(access::admit(asking, routed.demands, &routed.namespace.path, &question))
@@ -144,6 +147,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) operation: Operation,
     pub(crate) body: &'a Body,
     pub(crate) wrap_ttl: Option<Duration>,
+    /// What the path is for is asked, and nothing else.
+    pub(crate) help: bool,
 }
 
 impl Asked<'_> {

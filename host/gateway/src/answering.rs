@@ -121,7 +121,7 @@ impl<'a> Answering<'a> {
             reply.warnings.extend(warnings);
         }
         let allowed = &mount.config.allowed_response_headers;
-        reply.headers.retain(|(name, _)| action.response_headers.contains(name) && allowed.contains(name));
+        reply.headers.retain(|(name, _)| action.response_headers.contains(name) && names(allowed, name));
         Ok((shown(reply, operation, admitted)?, transaction))
     }
 
@@ -190,7 +190,12 @@ fn shown(reply: Reply, operation: Operation, admitted: &Admitted) -> Result<Repl
 
 fn passed_on(arrival: &Arrival, mount: &Mount) -> Vec<(String, String)> {
     let wanted = &mount.config.passthrough_request_headers;
-    arrival.headers.iter().filter(|(name, _)| wanted.contains(name)).cloned().collect()
+    arrival.headers.iter().filter(|(name, _)| names(wanted, name)).cloned().collect()
+}
+
+/// Whether a header is among these, which operators write in upper and lower case as they please.
+fn names(headers: &[String], name: &str) -> bool {
+    headers.iter().any(|header| header.eq_ignore_ascii_case(name))
 }
 
 fn caller(arrival: &Arrival, principal: Option<&access::Principal>) -> Caller {

@@ -18,7 +18,10 @@ pub(crate) struct Body {
 impl Body {
     /// Reads the parameters. Where the body is taken as it is, only the query is read.
     pub(crate) fn read(arrival: &Arrival, raw: bool, most: usize) -> Result<Self, Fault> {
-        if raw || !arrival.operation.has_body() || arrival.body.is_empty() {
+        if !raw && arrival.operation.has_body() && arrival.body.is_empty() {
+            return Ok(Self { text: None, fields: OnceLock::new() });
+        }
+        if raw || !arrival.operation.has_body() {
             return Ok(Self { text: None, fields: OnceLock::from(query(arrival)) });
         }
         if arrival.body.len() > most {

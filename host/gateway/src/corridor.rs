@@ -123,7 +123,7 @@ impl Gateway {
 
     /// Serves one request: all its writes are applied together with its answer, or none. A request that lost against
     /// another one is run again from the start. When the node is sealed meanwhile, the request ends.
-    pub async fn serve(&self, arrival: Arrival) -> Result<Reply, Fault> {
+    pub async fn serve(self: &Arc<Self>, arrival: Arrival) -> Result<Reply, Fault> {
         let answered = self.answered(arrival).await;
         answered.map_err(|fault| match (fault.kind, fault.retry_after) {
             // Wherever it was found that something is away.
@@ -132,11 +132,11 @@ impl Gateway {
         })
     }
 
-    async fn answered(&self, mut arrival: Arrival) -> Result<Reply, Fault> {
+    async fn answered(self: &Arc<Self>, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
             arrival.led_to.tell("system");
             // These few are found by their whole path: it is the template.
-            arrival.trace.name(arrival.operation.name(), arrival.path.trim_end_matches('/'));
+            arrival.trace.name(arrival.operation.name(), &arrival.path);
             arrival.trace.text("innkeeper.mount.type", "system");
             return self.ask(question, &arrival).await;
         }
@@ -181,6 +181,11 @@ pub(crate) fn sealed() -> Fault {
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Whether a path, as in [`Arrival::path`], is answered in front of the corridor, sealed or not: nothing of it is wrapped.
+pub fn is_in_front(path: &str) -> bool {
+    Front::find(path).is_some()
 }
 
 /// Whether the body of such a request is an upload, see [`Arrival::upload`]. The path is as in [`Arrival::path`].

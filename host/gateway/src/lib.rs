@@ -28,7 +28,7 @@ mod turns;
 mod wrapping;
 
 pub use arrival::{Arrival, LedTo};
-pub use corridor::{Gateway, RERUNS_MAX, Rooms, takes_upload};
+pub use corridor::{Gateway, RERUNS_MAX, Rooms, is_in_front, takes_upload};
 pub use opening::Furnish;
 pub use turns::Turns;
 

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use access::{Admitted, Use};
+use access::{Admitted, Tokens, Use};
 use audit::Devices;
 use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
-use storage::Transaction;
+use storage::{Store, Transaction};
 use system::System;
-use tenancy::Tree;
+use tenancy::{Place, Tree};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use traces::Asks;
 
 use crate::Arrival;
-use crate::admission::{Asked, Known};
+use crate::admission::{Asked, Known, whole};
 use crate::answering::Answering;
 use crate::body::Body;
 use crate::corridor::{Passed, RERUNS_MAX, Rooms, rest};
@@ -31,9 +32,32 @@ pub(crate) struct Journey {
     /// The use of its token was counted.
     counted: bool,
     /// The token that this was the last use of.
-    spent: Option<String>,
+    spent: Option<Spent>,
     /// It was recorded that it goes on, or why not.
     recorder: Option<Arc<Recorder>>,
+}
+
+/// A token that was used for the last time. It is revoked when its request is answered, or nobody waits for that any more.
+struct Spent(Option<(Arc<Tokens>, Store, String)>);
+
+impl Spent {
+    async fn revoked(mut self) -> Result<(), Fault> {
+        let Some((tokens, store, key)) = &self.0 else { return Ok(()) };
+        let done = tokens.revoke_now(store, key).await;
+        self.0 = None;
+        done
+    }
+}
+
+impl Drop for Spent {
+    fn drop(&mut self) {
+        let (Some((tokens, store, key)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            if let Err(error) = tokens.revoke_now(&store, &key).await {
+                tracing::warn!(%error, "a token was used for the last time, and waits for its end to be revoked");
+            }
+        });
+    }
 }
 
 /// What one run of a request stands on.
@@ -88,8 +112,8 @@ impl Rooms {
     pub(crate) async fn serve(&self, arrival: &Arrival, upload: &mut Option<Stream>) -> Result<Passed, Fault> {
         let mut journey = Journey::until(Instant::now() + self.request_time);
         let mut passed = self.run_until_settled(arrival, upload, &mut journey).await;
-        if let Some(key) = &journey.spent
-            && let Err(fault) = self.tokens.revoke_now(&self.store, key).await
+        if let Some(spent) = journey.spent.take()
+            && let Err(fault) = spent.revoked().await
         {
             passed = Err(fault);
         }
@@ -131,15 +155,18 @@ impl Rooms {
         let mut transaction = self.store.begin().await?;
         let tree = self.tenancy.tree(&mut transaction).await?;
         let known = self.identify(arrival, &tree, &mut transaction).await?;
-        let routed = self.route(arrival, known.as_ref(), &tree, &transaction).await;
+        let place = self.place(arrival, known.as_ref(), &tree);
+        if !std::mem::replace(&mut journey.weighed, true) {
+            self.quota(arrival, &tree, place.as_ref().ok(), &mut transaction).await?;
+        }
+        let routed = match place {
+            Ok(place) => self.route(arrival, place, &transaction).await,
+            Err(nowhere) => Err(nowhere),
+        };
         if let Ok(routed) = &routed
             && !std::mem::replace(&mut journey.told, true)
         {
             routed.tell(arrival);
-        }
-        if !std::mem::replace(&mut journey.weighed, true) {
-            let namespace = routed.as_ref().ok().map(|routed| &routed.namespace.path);
-            self.quota(arrival, namespace, &mut transaction).await?;
         }
         self.count_use(arrival, known.as_ref(), journey).await?;
         let devices = self.audit.devices(&transaction).await?;
@@ -198,7 +225,7 @@ impl Rooms {
             (exists, transaction) = answering.exists((routed, engine), known, &body, transaction).await?;
             operation = if exists { Operation::Update } else { Operation::Create };
         }
-        let asked = Asked { operation, body: &body, wrap_ttl: arrival.wrap_ttl };
+        let asked = Asked { operation, body: &body, wrap_ttl: arrival.wrap_ttl, help: arrival.help };
         let admitted = self.admit(known, routed, &asked, &mut transaction).await??;
         let (mut bench, mut warnings) = (None, Vec::new());
         if let Some(governed) = governed {
@@ -254,17 +281,30 @@ impl Rooms {
         Ok(if matched.seals() { Passed::Seals } else { Passed::Replied(Box::new(reply)) })
     }
 
-    /// Refuses what a quota does not let through, before anything is done for it.
+    /// Refuses what a quota does not let through, before anything is done for it. It is judged by where the request
+    /// leads, not by what it calls that: a namespace has several names, and some paths need none.
     async fn quota(
         &self,
         arrival: &Arrival,
-        namespace: Option<&NamespacePath>,
+        tree: &Tree,
+        place: Option<&Place>,
         transaction: &mut Transaction,
     ) -> Result<(), Fault> {
-        let (root, header) = (NamespacePath::root(), arrival.namespace.as_deref().unwrap_or_default());
-        let path = format!("{}/{}", header.trim_matches('/'), arrival.path);
-        let (namespace, path) = (namespace.unwrap_or(&root), path.trim_start_matches('/'));
-        self.system.quota(transaction, system::Asking { namespace, path, peer: arrival.peer.ip() }).await
+        let root = NamespacePath::root();
+        let header = || NamespacePath::parse(arrival.namespace.as_deref().unwrap_or_default()).ok();
+        let (namespace, path) = match place {
+            Some(place) => (&place.namespace.path, place.path.as_str()),
+            // Where nothing is mounted the namespace counts still; what no namespace has by that name is the root's.
+            None => match header().and_then(|header| tree.namespace(&header)) {
+                Some(from) => {
+                    let (namespace, path) = tree.descend(from, &arrival.path);
+                    (&namespace.path, path)
+                }
+                None => (&root, arrival.path.as_str()),
+            },
+        };
+        let path = whole(namespace, path);
+        self.system.quota(transaction, system::Asking { namespace, path: &path, peer: arrival.peer.ip() }).await
     }
 
     /// A token whose uses are counted is used once for each request, however often that is run.
@@ -273,7 +313,8 @@ impl Rooms {
         let counts = !journey.counted && !System::is_of_wrapping(&arrival.path);
         let Some(known) = known.filter(|_| counts) else { return Ok(()) };
         if self.tokens.use_once(&self.store, known.principal()).await? == Use::Last {
-            journey.spent = Some(known.principal().key().to_owned());
+            let (tokens, store) = (Arc::clone(&self.tokens), self.store.clone());
+            journey.spent = Some(Spent(Some((tokens, store, known.principal().key().to_owned()))));
         }
         journey.counted = true;
         Ok(())

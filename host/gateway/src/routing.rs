@@ -7,7 +7,7 @@ use model::{Fault, Kind, NamespacePath, Operation};
 use sandbox::{Action, Guest, Matched, Route};
 use storage::Transaction;
 use system::System;
-use tenancy::{Mount, Namespace, Target, Tree};
+use tenancy::{Mount, Namespace, Place, Target, Tree};
 
 use crate::Arrival;
 use crate::admission::Known;
@@ -99,20 +99,23 @@ impl Routed {
 
 impl Rooms {
     /// Reads the path. What a token asks about itself is answered in the namespace that the token is of.
-    pub(crate) async fn route(
-        &self,
-        arrival: &Arrival,
-        known: Option<&Known>,
-        tree: &Tree,
-        transaction: &Transaction,
-    ) -> Result<Routed, Fault> {
+    pub(crate) fn place(&self, arrival: &Arrival, known: Option<&Known>, tree: &Tree) -> Result<Place, Fault> {
         let header = if System::is_everywhere(&arrival.path) {
             known.map_or_else(NamespacePath::root, |known| known.home().path.clone())
         } else {
             let header = arrival.namespace.as_deref().unwrap_or_default();
             NamespacePath::parse(header).map_err(|e| Fault::invalid(e.to_string()))?
         };
-        let place = tree.resolve(&header, &arrival.path)?;
+        Ok(tree.resolve(&header, &arrival.path)?)
+    }
+
+    /// Finds who answers at a place. A registered guest that is not at hand is loaded.
+    pub(crate) async fn route(
+        &self,
+        arrival: &Arrival,
+        place: Place,
+        transaction: &Transaction,
+    ) -> Result<Routed, Fault> {
         let (namespace, path) = (place.namespace, place.path);
         let unsupported = || Fault::new(Kind::NotFound, "unsupported path");
         let (answerer, demands) = match place.target {

@@ -34,7 +34,7 @@ struct Inner {
     /// By digest. Of several that want the same one loads it and the others wait.
     loaded: Cache<String, Loaded>,
     /// Compiling takes all cores: one at a time.
-    compiling: Mutex<()>,
+    compiling: Arc<Mutex<()>>,
     origins: Origins,
     made: Made,
     meter: Meter,
@@ -72,7 +72,7 @@ impl Catalog {
                 }
             }
         }
-        let (loaded, compiling) = (Cache::new(LOADED_MAX), Mutex::default());
+        let (loaded, compiling) = (Cache::new(LOADED_MAX), Arc::default());
         let made = Made::default();
         Self(Arc::new(Inner { sandbox, secret, auth, policy, loaded, compiling, origins, made, meter }))
     }
@@ -240,11 +240,14 @@ impl Catalog {
         let vouch = Vouch::find(transaction).await?;
         let kept = self.0.origins.compiled.clone().zip(vouch);
         let of = (sha256.to_owned(), settings.to_owned());
-        let native = {
-            let _turn = self.0.compiling.lock().await;
-            let sandbox = Arc::clone(&self.0.sandbox);
-            apart(move || native(&sandbox, &of, &bytes, kept.as_ref())).await??
-        };
+        let turn = Arc::clone(&self.0.compiling).lock_owned().await;
+        let sandbox = Arc::clone(&self.0.sandbox);
+        let native = apart(move || {
+            // Held to the end, also when nobody waits for it any more.
+            let _turn = turn;
+            native(&sandbox, &of, &bytes, kept.as_ref())
+        })
+        .await??;
         // SAFETY: the bytes come from `native`, which either compiled them this moment from a component, or found them
         // under the code of authenticity that only this server's open barrier can make, for this digest and these settings.
         Ok(unsafe { self.0.sandbox.load_precompiled(&native, &self.0.meter) }.await?)

@@ -278,14 +278,13 @@ impl System {
     /// Whether a path is answered in the token's own namespace whatever the header names, even one that does not exist:
     /// what a token asks about itself, what it was given wrapped, and what it keeps for itself.
     pub fn is_everywhere(path: &str) -> bool {
-        let path = path.trim_end_matches('/');
         EVERYWHERE.contains(&path) || path == "cubbyhole" || path.starts_with("cubbyhole/")
     }
 
     /// Whether a path asks about a wrapping token, which may be the very token that was sent. The endpoint itself uses it
     /// up, or not: that the token was sent is not counted.
     pub fn is_of_wrapping(path: &str) -> bool {
-        ["sys/wrapping/lookup", "sys/wrapping/rewrap", "sys/wrapping/unwrap"].contains(&path.trim_end_matches('/'))
+        ["sys/wrapping/lookup", "sys/wrapping/rewrap", "sys/wrapping/unwrap"].contains(&path)
     }
 
     /// Whether a request's body is taken piece by piece, by [`Self::restore`], instead of whole. The door asks before
@@ -338,9 +337,9 @@ impl System {
             Endpoint::SnapshotForce => Err(unsupported()),
             Endpoint::ExternalKeys => external_keys::at(&managed_keys, call, at).await,
             Endpoint::ManagedKeys => managed_keys::at(&managed_keys, call, at).await,
-            Endpoint::Auth => mounts::all(self, call, MountClass::Auth),
+            Endpoint::Auth => mounts::all(self, call, MountClass::Auth).await,
             Endpoint::AuthMethod => mounts::one(self, call, MountClass::Auth, at).await,
-            Endpoint::Mounts => mounts::all(self, call, MountClass::Secret),
+            Endpoint::Mounts => mounts::all(self, call, MountClass::Secret).await,
             Endpoint::Mount => mounts::one(self, call, MountClass::Secret, at).await,
             Endpoint::LockedUsers => lockout::list(call).await,
             Endpoint::LockedUser => lockout::unlock(call, at).await,
@@ -391,9 +390,9 @@ impl System {
             Endpoint::LeaseCount => leases::count(call).await,
             Endpoint::LeaseLookup => leases::lookup(call, at).await,
             Endpoint::LeaseRenew => leases::renew(call, at).await,
-            Endpoint::LeaseRevoke => leases::revoke(call, at).await,
-            Endpoint::LeaseRevokePrefix => leases::revoke_below(call, at, false).await,
-            Endpoint::LeaseRevokeForce => leases::revoke_below(call, at, true).await,
+            Endpoint::LeaseRevoke => leases::revoke(&self.tokens, call, at).await,
+            Endpoint::LeaseRevokePrefix => leases::revoke_below(&self.tokens, call, at, false).await,
+            Endpoint::LeaseRevokeForce => leases::revoke_below(&self.tokens, call, at, true).await,
             Endpoint::LeaseTidy => leases::tidy(&call),
             Endpoint::Wrap => wrapping::wrap(&call),
             Endpoint::Unwrap => wrapping::unwrap(&self.tokens, call).await,

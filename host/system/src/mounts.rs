@@ -1,6 +1,7 @@
 //! `sys/mounts` and `sys/auth`, `sys/mounts/:path` and `sys/auth/:path`, and their `tune`: alike, but for where paths begin
 //! and what is built in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Fault, MountClass, MountPath, Operation, Reply};
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 use tenancy::{AUTH, ListingVisibility, Mount, MountConfig};
 
 use crate::builtin::{self, Builtin};
+use crate::token::tuning::{self, Tuning};
 use crate::{Call, Info, System, auth, fresh_id, leases, params, powers, unsupported};
 
 /// Most entries in one list of a mount's configuration.
@@ -63,11 +65,15 @@ pub(crate) fn listed(system: &System, call: &Call<'_>, class: MountClass) -> Map
     data
 }
 
-pub(crate) fn all(system: &System, call: Call<'_>, class: MountClass) -> Result<Reply, Fault> {
+pub(crate) async fn all(system: &System, call: Call<'_>, class: MountClass) -> Result<Reply, Fault> {
     if !matches!(call.operation, Operation::Read | Operation::List) {
         return Err(unsupported());
     }
-    Ok(Reply::flattened(listed(system, &call, class)))
+    let mut data = listed(system, &call, class);
+    if let Some(token) = data.get_mut(builtin::TOKEN.path).filter(|_| class == MountClass::Auth) {
+        Tuning::of(call.transaction, call.namespace.id).await?.tell(token);
+    }
+    Ok(Reply::flattened(data))
 }
 
 pub(crate) async fn one(system: &System, mut call: Call<'_>, class: MountClass, at: &str) -> Result<Reply, Fault> {
@@ -82,7 +88,13 @@ pub(crate) async fn one(system: &System, mut call: Call<'_>, class: MountClass, 
     let at = At::parse(class, at)?;
     if let Some(builtin) = at.builtin() {
         return match call.operation {
-            Operation::Read => Reply::data(&builtin.show(&call.namespace)),
+            Operation::Read => {
+                let mut shown = builtin.show(&call.namespace);
+                if builtin.is_token() {
+                    Tuning::of(call.transaction, call.namespace.id).await?.tell(&mut shown);
+                }
+                Reply::data(&shown)
+            }
             Operation::Update => Err(Fault::invalid(format!("path is already in use at {}", at.shown))),
             Operation::Delete => Err(Fault::invalid(builtin.stays())),
             Operation::List | Operation::Create | Operation::Patch => Err(unsupported()),
@@ -93,7 +105,7 @@ pub(crate) async fn one(system: &System, mut call: Call<'_>, class: MountClass, 
         Operation::Update => enable(system, call, at).await,
         Operation::Delete => {
             if let Some(mount) = at.find(&call) {
-                leases::end_logins(&mut call, &mount).await?;
+                leases::end_logins(&system.tokens, &mut call, &mount).await?;
                 mount.delete(call.transaction).await?;
             }
             Ok(Reply::nothing())
@@ -152,10 +164,12 @@ async fn ask_version(system: &System, call: &mut Call<'_>, mount: &mut Mount) ->
 
 async fn tune(system: &System, mut call: Call<'_>, at: &At) -> Result<Reply, Fault> {
     if let Some(builtin) = at.builtin() {
-        let stays = || format!("{} is part of every namespace: it cannot be tuned", at.shown);
+        if builtin.is_token() {
+            return tuning::tune(system, call).await;
+        }
         return match call.operation {
             Operation::Read => Reply::data(&builtin.tuned(&system.info)),
-            Operation::Update => Err(Fault::invalid(stays())),
+            Operation::Update => Err(Fault::invalid(format!("cannot tune {:?}", at.shown.as_str()))),
             _ => Err(unsupported()),
         };
     }
@@ -194,12 +208,26 @@ fn describe(mount: &mut Mount, body: &Map<String, Value>) -> Result<(), Fault> {
         mount.description = description.to_owned();
     }
     if let Some(options) = params::map(body, "options")? {
+        if mount.kind == "kv" {
+            check_kv_version(mount, &options)?;
+        }
         if options.iter().any(|(name, value)| name.len() > OPTION_TEXT_MAX || value.len() > OPTION_TEXT_MAX) {
             return Err(Fault::invalid("options: at most 512 bytes per name and value"));
         }
         mount.options.extend(options);
     }
     Ok(())
+}
+
+/// Secrets are kept differently in each version, and what the second keeps the first would not find.
+fn check_kv_version(mount: &Mount, options: &BTreeMap<String, String>) -> Result<(), Fault> {
+    let Some(version) = options.get("version") else { return Ok(()) };
+    let before = mount.options.get("version").map(String::as_str);
+    match (version.as_str(), before) {
+        ("1" | "", Some("2")) => Err(Fault::invalid("options.version: cannot downgrade mount from version 2")),
+        ("" | "1" | "2", _) => Ok(()),
+        _ => Err(Fault::invalid(format!("options.version: invalid version provided: {version:?}; must be 1 or 2"))),
+    }
 }
 
 /// Takes what was sent; lists replace what was there.
@@ -217,18 +245,18 @@ fn configure(mount: &mut Mount, body: &Map<String, Value>, info: &Info) -> Resul
     if default > max {
         return Err(Fault::invalid("default_lease_ttl: must not be longer than max_lease_ttl"));
     }
-    for (field, list, lower) in [
-        ("allowed_managed_keys", &mut config.allowed_managed_keys, false),
-        ("allowed_response_headers", &mut config.allowed_response_headers, true),
-        ("passthrough_request_headers", &mut config.passthrough_request_headers, true),
-        ("audit_non_hmac_request_keys", &mut config.audit_non_hmac_request_keys, false),
-        ("audit_non_hmac_response_keys", &mut config.audit_non_hmac_response_keys, false),
+    for (field, list) in [
+        ("allowed_managed_keys", &mut config.allowed_managed_keys),
+        ("allowed_response_headers", &mut config.allowed_response_headers),
+        ("passthrough_request_headers", &mut config.passthrough_request_headers),
+        ("audit_non_hmac_request_keys", &mut config.audit_non_hmac_request_keys),
+        ("audit_non_hmac_response_keys", &mut config.audit_non_hmac_response_keys),
     ] {
         if let Some(sent) = params::list(body, field)? {
             if sent.len() > LIST_MAX || sent.iter().any(|entry| entry.len() > model::NAME_MAX) {
                 return Err(Fault::invalid(format!("{field}: at most 256 entries of at most 128 bytes")));
             }
-            *list = if lower { sent.iter().map(|entry| entry.to_ascii_lowercase()).collect() } else { sent };
+            *list = sent;
         }
     }
     if let Some(visibility) = params::text(body, "listing_visibility")? {

@@ -1,6 +1,7 @@
 //! Requests of this process to itself, over no connection: what the commands for makers of engines ask.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use gateway::Gateway;
 use hyper::{Request, Response};
@@ -9,7 +10,7 @@ use model::{Fault, Operation, Reply};
 use super::{AnswerBody, Client, Head, note, request_id, response};
 
 /// Answers a request as the door does, without what the door demands of strangers. Nothing bounds its body but who made it.
-pub async fn ask(gateway: &Gateway, request: Request<Vec<u8>>) -> Response<AnswerBody> {
+pub async fn ask(gateway: &Arc<Gateway>, request: Request<Vec<u8>>) -> Response<AnswerBody> {
     let id = request_id();
     let (operation, result) = served(gateway, request, &id).await;
     if let Err(fault) = &result {
@@ -18,7 +19,7 @@ pub async fn ask(gateway: &Gateway, request: Request<Vec<u8>>) -> Response<Answe
     response::build(result, operation, &id, false)
 }
 
-async fn served(gateway: &Gateway, request: Request<Vec<u8>>, id: &str) -> (Operation, Result<Reply, Fault>) {
+async fn served(gateway: &Arc<Gateway>, request: Request<Vec<u8>>, id: &str) -> (Operation, Result<Reply, Fault>) {
     let (parts, body) = request.into_parts();
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let client = Client { peer, tls: false, certificate: None };

@@ -93,7 +93,7 @@ impl Terms {
 
 /// Answers one HTTP request. Whatever happens, an answer comes of it.
 pub async fn answer(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     request: Request<Incoming>,
     client: &Client,
     terms: &Terms,
@@ -139,7 +139,7 @@ pub async fn answer(
 }
 
 /// The trace of a request. What watches the server has none: nobody would find another one between them.
-fn begin(gateway: &Gateway, request: &Request<Incoming>) -> Trace {
+fn begin(gateway: &Arc<Gateway>, request: &Request<Incoming>) -> Trace {
     match request.uri().path() {
         HEALTH | METRICS => Trace::default(),
         _ => gateway.traces().begin(request.headers()),
@@ -161,7 +161,7 @@ impl Served {
 }
 
 async fn served(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     request: Request<Incoming>,
     (id, trace): (&str, &Trace),
     client: &Client,

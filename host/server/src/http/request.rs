@@ -50,9 +50,8 @@ impl Head {
         if operation.has_body() && path.ends_with('/') {
             return Err(Fault::invalid("cannot write to a path ending in '/'"));
         }
-        if operation == Operation::List {
-            path.truncate(path.trim_end_matches('/').len());
-        }
+        // One thing has one path, or a rule for it would not be met by every request for it.
+        path.truncate(path.trim_end_matches('/').len());
         let content_type = text_header(&head.headers, CONTENT_TYPE.as_str())?.unwrap_or_default();
         let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if operation == Operation::Patch && media != MERGE_PATCH {
@@ -63,7 +62,8 @@ impl Head {
         let namespace = head.headers.get("x-vault-namespace");
         let namespace = namespace.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let headers = handed_on(&head.headers);
-        let wrap_ttl = wrap_ttl(&head.headers)?;
+        // Probes are answered whatever a client always sends along.
+        let wrap_ttl = if gateway::is_in_front(&path) { None } else { wrap_ttl(&head.headers)? };
         Ok(Self { operation, path, namespace, token, query, content_type, media, headers, wrap_ttl, help })
     }
 
@@ -116,6 +116,11 @@ fn operation(method: &Method, listing: bool) -> Result<Operation, Fault> {
 /// The path below `/v1/`, decoded once. Doubled slashes count as one, as stock clients send them.
 fn path(raw: &str) -> Result<String, Fault> {
     let below = raw.strip_prefix("/v1/").ok_or_else(Fault::absent)?;
+    // What stands for no byte would be a name here and an error for whoever forwards it.
+    let escaped = |rest: &str| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    if !below.split('%').skip(1).all(escaped) {
+        return Err(Fault::invalid("the path holds a percent sign that is not followed by two hexadecimal digits"));
+    }
     let decoded = percent_decode_str(below).decode_utf8().map_err(|_| Fault::invalid("the path is not UTF-8"))?;
     if decoded.len() > model::PATH_MAX {
         return Err(Fault::invalid("the path is longer than 1024 bytes"));
@@ -191,8 +196,8 @@ fn token(headers: &HeaderMap) -> Result<Option<SecretString>, Fault> {
         Ok(scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim().to_owned()))
     };
     let found = match text_header(headers, "x-vault-token")? {
-        Some(token) => Some(token),
-        None => bearer()?,
+        Some(token) if !token.is_empty() => Some(token),
+        _ => bearer()?,
     };
     match found {
         Some(token) if token.len() > TOKEN_MAX => Err(Fault::invalid("the token is longer than 8192 bytes")),
@@ -252,7 +257,19 @@ mod tests {
         assert_eq!(path("/v1/pki//issue/a%20b").unwrap(), "pki/issue/a b");
         assert_eq!(path("/v1/a/").unwrap(), "a/");
         assert_eq!(path("/v1/a%252e").unwrap(), "a%2e");
-        for bad in ["/v1/a/../b", "/v1/%2e%2e/b", "/v1/a/.", "/v1/a%00b", "/v1/a%0ab", "/v1/%ff", "/v2/a", "/"] {
+        for bad in [
+            "/v1/a/../b",
+            "/v1/%2e%2e/b",
+            "/v1/a/.",
+            "/v1/a%00b",
+            "/v1/a%0ab",
+            "/v1/%ff",
+            "/v1/a%zz",
+            "/v1/a%2",
+            "/v1/%",
+            "/v2/a",
+            "/",
+        ] {
             assert!(path(bad).is_err(), "{bad}");
         }
         assert!(path(&format!("/v1/{}", "a".repeat(model::PATH_MAX))).is_ok());

@@ -16,7 +16,7 @@ use tenancy::Tree;
 
 use super::Asking;
 use super::lease_count::LeaseCount;
-use super::record::{Config, Rate, drawer};
+use super::record::{Config, PERIOD_MAX, Rate, drawer};
 
 /// Most clients whose use is remembered. Of more, those that were not seen for longest begin anew.
 const CLIENTS_MAX: usize = 100_000;
@@ -108,7 +108,8 @@ fn client(peer: IpAddr) -> IpAddr {
 impl Used {
     fn new(rate: &Rate) -> Self {
         let burst = NonZeroU32::new(rate.rate.ceil() as u32).unwrap_or(NonZeroU32::MIN);
-        let period = Duration::from_secs_f64(rate.interval as f64 / rate.rate).max(Duration::from_nanos(1));
+        let period =
+            Duration::from_secs_f64((rate.interval as f64 / rate.rate).min(PERIOD_MAX)).max(Duration::from_nanos(1));
         let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst);
         Self { limiter: RateLimiter::direct(quota), blocked_until: Mutex::new(None) }
     }

@@ -11,6 +11,8 @@ use crate::params;
 const RECORD: u32 = 1;
 /// Most requests per interval that a rule may name.
 const RATE_MAX: f64 = 1_000_000.0;
+/// Longest time between two requests that a rate lets through, in seconds.
+pub(super) const PERIOD_MAX: f64 = 365.0 * 86_400.0;
 /// Longest interval and longest block, in seconds: a day.
 const SECONDS_MAX: u64 = 86_400;
 
@@ -84,6 +86,9 @@ impl Rate {
         }
         if !(1..=SECONDS_MAX).contains(&self.interval) {
             return Err(Fault::invalid("interval: must be from \"1s\" to \"24h\""));
+        }
+        if self.interval as f64 / self.rate > PERIOD_MAX {
+            return Err(Fault::invalid("rate: must let at least one request through in a year"));
         }
         if self.block_interval > SECONDS_MAX {
             return Err(Fault::invalid("block_interval: must be at most \"24h\""));
