@@ -353,3 +353,21 @@ fn the_entry_of_a_wrapped_answer_says_when_it_was_wrapped() {
     assert_eq!((&wrapped["creation_time"], &wrapped["creation_path"]), (&told["creation_time"], &json!("sys/mounts")));
     assert!(wrapped["creation_time"].as_str().unwrap().ends_with('Z'), "{wrapped}");
 }
+
+#[test]
+fn entries_name_what_a_namespace_has_by_itself_and_whom_a_login_let_in() {
+    let house = House::new();
+    house.enable("a");
+    house.server.call("POST", "sys/auth/up", json!({"type": "userpass"}));
+    house.server.call("POST", "auth/up/users/ann", json!({"password": "pass-word"}));
+    assert_eq!(house.server.send("POST", "auth/up/login/ann", &[], json!({"password": "pass-word"})).status, 200);
+    house.server.call("GET", "sys/policies/acl/default", Value::Null);
+    let entries = house.entries("a");
+    let login = about(&entries, "response", "auth/up/login/ann");
+    assert_eq!(login[0]["response"]["auth"]["display_name"], "up-ann", "{}", login[0]);
+    let mounts = house.server.call("GET", "sys/mounts", Value::Null);
+    for kind in ["request", "response"] {
+        let entry = about(&entries, kind, "sys/policies/acl/default")[0];
+        assert_eq!(entry["request"]["mount_accessor"], mounts.json["data"]["sys/"]["accessor"], "{entry}");
+    }
+}

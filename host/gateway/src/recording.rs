@@ -102,6 +102,7 @@ fn let_in(auth: &model::Auth) -> Auth {
     Auth {
         client_token: Some(auth.client_token.clone()),
         accessor: auth.accessor.clone(),
+        display_name: auth.display_name.clone(),
         policies: auth.policies.clone(),
         token_policies: auth.token_policies.clone(),
         identity_policies: auth.identity_policies.clone(),
@@ -248,7 +249,7 @@ impl<'a> Facts<'a> {
     fn request<'d>(&'d self, data: Data<'d>) -> Request<'d> {
         let (mount, clear): (_, &[String]) = match &self.target {
             At::Nowhere => (None, &[]),
-            At::Native(point) => (Some(native(point)), &[]),
+            At::Native(point) => (Some(native(point, self.namespace.as_deref())), &[]),
             At::Mount(mount) => (Some(mounted(mount)), &mount.config.audit_non_hmac_request_keys),
         };
         let arrival = self.arrival;
@@ -351,13 +352,14 @@ fn shown(namespace: &Namespace) -> audit::Namespace {
     audit::Namespace { id: namespace.public_id(), path: namespace.path.to_string() }
 }
 
-fn native(point: &str) -> audit::Mount {
+fn native(point: &str, namespace: Option<&Namespace>) -> audit::Mount {
     let (class, kind) = match point {
         "sys/" => ("secret", "system"),
         "auth/token/" => ("auth", "token"),
         other => ("secret", other.trim_end_matches('/')),
     };
-    audit::Mount { kind: kind.to_owned(), accessor: String::new(), class, point: point.to_owned() }
+    let accessor = namespace.and_then(|namespace| system::native_accessor(point, namespace)).unwrap_or_default();
+    audit::Mount { kind: kind.to_owned(), accessor, class, point: point.to_owned() }
 }
 
 fn mounted(mount: &Mount) -> audit::Mount {

@@ -33,6 +33,8 @@ pub struct Auth {
     pub client_token: SecretString,
     /// Names the token without being it; empty for batch tokens.
     pub accessor: String,
+    /// What records call whoever holds it; no part of the answer itself.
+    pub display_name: String,
     /// All policies: those of the token and those of its identity.
     pub policies: Vec<String>,
     /// The policies of the token itself.

@@ -159,6 +159,7 @@ mod tests {
         Auth {
             client_token: "hvs.x".into(),
             accessor: "a".into(),
+            display_name: "ann".into(),
             policies: vec!["default".into()],
             token_policies: vec!["default".into()],
             identity_policies: Vec::new(),

@@ -101,6 +101,15 @@ impl Builtin {
     }
 }
 
+/// The accessor of what a namespace has by itself at a path, `sys/` or `auth/token/` for instance.
+pub fn native_accessor(point: &str, namespace: &Namespace) -> Option<String> {
+    let found = match point.strip_prefix(tenancy::AUTH) {
+        Some(point) => find(MountClass::Auth, point),
+        None => find(MountClass::Secret, point),
+    };
+    found.map(|builtin| builtin.accessor(namespace))
+}
+
 /// The built-in mounts of one sort, by their paths.
 pub(crate) fn shown(namespace: &Namespace, class: MountClass) -> Map<String, Value> {
     of(class).iter().map(|builtin| (builtin.path.to_owned(), builtin.show(namespace))).collect()

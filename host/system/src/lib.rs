@@ -76,6 +76,7 @@ use tenancy::{Namespace, Tree};
 use tokio::time::Instant;
 
 pub use self::leases::{Duty, Renewal};
+pub use builtin::native_accessor;
 pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use cors::{CrossOrigin, cross_origin};

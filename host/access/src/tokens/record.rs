@@ -172,6 +172,7 @@ impl Principal {
         Auth {
             client_token: token,
             accessor: self.accessor.clone(),
+            display_name: self.display_name.clone(),
             policies,
             token_policies: self.policies.clone(),
             identity_policies,
