@@ -25,8 +25,7 @@ pub(crate) fn list(path: &str) -> Answer {
 
 /// Keeps the whole body.
 pub(crate) fn write(path: &str, request: &Request) -> Answer {
-    let data: Kept = serde_json::from_str(request.text())
-        .map_err(|e| Fault::invalid(format!("the request body is not a JSON object: {e}")))?;
+    let data: Kept = request.exact()?;
     if data.is_empty() {
         return Err(Fault::invalid("missing data fields"));
     }

@@ -211,10 +211,10 @@ impl Request {
         }
     }
 
-    /// The parameters as the text of a JSON object, for values that are to be kept as they were written: what parses a
-    /// number keeps no more digits of it than its own type does.
-    pub fn text(&self) -> &str {
-        &self.body
+    /// The body in a type of the caller's that reads it as it was written, for values that are to be kept so:
+    /// [`Self::body`] is lenient, and [`Self::json`] keeps no more digits of a number than a number of its own has.
+    pub fn exact<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        serde_json::from_str(&self.body).map_err(|e| Fault::invalid(format!("the request body is not as wanted: {e}")))
     }
 
     /// The body as sent and its content type, for actions with a raw body.

@@ -89,7 +89,7 @@ pub fn admit(
 ) -> Result<Admitted, Denied> {
     let known = match &asking {
         Some(known) if !demands.unauthenticated => known,
-        _ => return admit_to_help(asking, demands, namespace),
+        _ => return admit_unjudged(asking, demands, namespace),
     };
     enter(Some(&known.home), demands, namespace)?;
     let verdict = known.acl.decide(&Question { sudo: demands.sudo, ..*question });
@@ -99,8 +99,9 @@ pub fn admit(
     Ok(Admitted { asking, granting: verdict.granting, sudo: verdict.sudo, page_max: verdict.page_max })
 }
 
-/// Decides who is told what a path is for: everybody who may enter its namespace, whatever their policies say.
-pub fn admit_to_help(asking: Option<Asking>, demands: Demands, namespace: &NamespacePath) -> Result<Admitted, Denied> {
+/// Admits whoever may enter the namespace, whatever their policies say: where nobody in particular is demanded, and to be
+/// told what a path is for.
+pub fn admit_unjudged(asking: Option<Asking>, demands: Demands, namespace: &NamespacePath) -> Result<Admitted, Denied> {
     enter(asking.as_ref().map(|known| &known.home), demands, namespace)?;
     Ok(Admitted { asking, granting: Vec::new(), sudo: false, page_max: None })
 }

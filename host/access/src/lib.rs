@@ -11,5 +11,5 @@ mod decision;
 pub mod policy;
 mod tokens;
 
-pub use decision::{Admitted, Asking, Demands, Denied, admit, admit_to_help, enter};
+pub use decision::{Admitted, Asking, Demands, Denied, admit, admit_unjudged, enter};
 pub use tokens::{Login, NewToken, Principal, ROOT_TOKEN_LEN, Record, TOKEN_MAX, Tokens, Use, cidr, cubbyhole, ttl};

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::config::{LOG_FORMATS, LOG_LEVELS};
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -58,17 +60,13 @@ pub struct Server {
     #[arg(long)]
     pub dev_no_store_token: bool,
     /// trace, debug, info, warn or error. [env: VAULT_LOG_LEVEL]
-    #[arg(long, value_parser = LEVELS, hide_possible_values = true, ignore_case = true)]
+    #[arg(long, value_parser = LOG_LEVELS, hide_possible_values = true, ignore_case = true)]
     pub log_level: Option<String>,
     /// standard or json. [env: VAULT_LOG_FORMAT]
-    #[arg(long, value_parser = FORMATS, hide_possible_values = true, ignore_case = true)]
+    #[arg(long, value_parser = LOG_FORMATS, hide_possible_values = true, ignore_case = true)]
     pub log_format: Option<String>,
 }
 
-/// How much may be logged.
-const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
-/// How lines of the log may look.
-const FORMATS: [&str; 2] = ["standard", "json"];
 /// Where development mode listens if nobody says.
 const LISTEN_ADDRESS: &str = "127.0.0.1:8200";
 
@@ -82,8 +80,8 @@ impl Server {
     fn settled_by(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         self.dev_root_token_id = self.dev_root_token_id.or_else(|| variable("DEV_ROOT_TOKEN_ID"));
         self.dev_listen_address = self.dev_listen_address.or_else(|| variable("DEV_LISTEN_ADDRESS"));
-        self.log_level = one_of(self.log_level.or_else(|| variable("LOG_LEVEL")), "LOG_LEVEL", &LEVELS)?;
-        self.log_format = one_of(self.log_format.or_else(|| variable("LOG_FORMAT")), "LOG_FORMAT", &FORMATS)?;
+        self.log_level = one_of(self.log_level.or_else(|| variable("LOG_LEVEL")), "LOG_LEVEL", &LOG_LEVELS)?;
+        self.log_format = one_of(self.log_format.or_else(|| variable("LOG_FORMAT")), "LOG_FORMAT", &LOG_FORMATS)?;
         Ok(self)
     }
 

@@ -29,6 +29,10 @@ pub use self::telemetry::Traces;
 const FILE_MAX: u64 = 1 << 20;
 /// The version that clients are told unless configured: they unlock managed keys and namespaces by it.
 pub const REPORTED_VERSION: &str = "1.21.0+ent";
+/// How much may be logged.
+pub const LOG_LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
+/// How lines of the log may look.
+pub const LOG_FORMATS: [&str; 2] = ["standard", "json"];
 /// Keys that are understood elsewhere and mean nothing here.
 const IGNORED: [&str; 6] = ["disable_mlock", "ui", "api_addr", "cluster_addr", "pid_file", "raw_storage_endpoint"];
 
@@ -229,11 +233,8 @@ impl Reader<'_> {
                 }
                 "plugin_registries" => self.labelled("plugin_registries", &value, Self::plugin_registry)?,
                 "plugin_signers" => self.labelled("plugin_signers", &value, Self::plugin_signer)?,
-                "log_level" => {
-                    self.config.log_level =
-                        self.one_of("log_level", &value, &["trace", "debug", "info", "warn", "error"])?
-                }
-                "log_format" => self.config.log_format = self.one_of("log_format", &value, &["standard", "json"])?,
+                "log_level" => self.config.log_level = self.one_of("log_level", &value, &LOG_LEVELS)?,
+                "log_format" => self.config.log_format = self.one_of("log_format", &value, &LOG_FORMATS)?,
                 "cluster_name" => self.config.cluster_name = self.text("cluster_name", &value)?,
                 "reported_version" => self.config.reported_version = self.version(&value)?,
                 "default_lease_ttl" => self.config.default_lease_ttl = self.seconds("default_lease_ttl", &value)?,

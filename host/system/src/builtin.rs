@@ -5,8 +5,6 @@ use model::{Id, MountClass};
 use serde_json::{Map, Value, json};
 use tenancy::Namespace;
 
-use crate::Info;
-
 /// A mount that is part of every namespace.
 pub(crate) struct Builtin {
     /// Its path, ending in `/`.
@@ -63,10 +61,10 @@ impl Builtin {
     }
 
     /// The mount as its `tune` shows it.
-    pub(crate) fn tuned(&self, info: &Info) -> Value {
+    pub(crate) fn tuned(&self, (default, max): (u64, u64)) -> Value {
         json!({
-            "default_lease_ttl": info.default_lease_ttl.min(info.max_lease_ttl), "max_lease_ttl": info.max_lease_ttl,
-            "force_no_cache": false, "description": self.description,
+            "default_lease_ttl": default, "max_lease_ttl": max, "force_no_cache": false,
+            "description": self.description,
         })
     }
 
@@ -78,10 +76,6 @@ impl Builtin {
     /// Whether it is `auth/token`.
     pub(crate) fn is_token(&self) -> bool {
         self.kind == TOKEN.kind
-    }
-
-    pub(crate) fn description(&self) -> &'static str {
-        self.description
     }
 
     /// Why it cannot be removed.

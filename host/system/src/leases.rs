@@ -6,12 +6,13 @@ use access::Tokens;
 use leases::{Held, Lease, Leases, Sweep};
 use model::{Fault, Id, MountClass, Operation, Reply};
 use serde_json::{Value, json};
+use storage::Transaction;
 use tenancy::{Mount, Namespace};
 
 use crate::{Call, fresh_id, params, rfc3339, unsupported};
 
 /// Leases that one request ends itself; a sweep behind it ends the others.
-pub(crate) const END_MAX: usize = 500;
+const END_MAX: usize = 500;
 /// Most names in one listing, and most leases in one list.
 const LISTED_MAX: usize = 10_000;
 /// Names and leases that are read at once.
@@ -186,24 +187,31 @@ pub(crate) async fn revoke_below(tokens: &Tokens, call: Call<'_>, prefix: &str, 
         Leases::write(call.transaction, &lease).await?;
         leases.push(lease);
     }
-    let mut sweep = Sweep::new(fresh_id()?, namespace, prefix, force, now);
-    leases.extend(sweep.step(call.transaction, now, END_MAX).await?);
-    tokens.revoke_lent(call.transaction, &leases).await?;
-    let rest = sweep.has_more().then(|| Box::new(sweep));
-    *call.duty = Some(Duty::TakeBack { leases, rest, sync });
+    let sweep = Sweep::new(fresh_id()?, namespace, prefix, force, now);
+    *call.duty = Some(end(tokens, call.transaction, (sweep, leases), (now, sync)).await?);
     Ok(Reply::nothing())
 }
 
-/// Ends the tokens that an auth method gave, with the request that removes it.
-pub(crate) async fn end_logins(tokens: &Tokens, call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
-    if mount.class == MountClass::Auth {
-        let mut sweep = Sweep::new(fresh_id()?, mount.namespace, mount.path.as_str(), true, call.now);
-        let leases = sweep.step(call.transaction, call.now, END_MAX).await?;
-        tokens.revoke_lent(call.transaction, &leases).await?;
-        let rest = sweep.has_more().then(|| Box::new(sweep));
-        *call.duty = Some(Duty::TakeBack { leases, rest, sync: false });
-    }
+/// Ends what a mount lent, with the request that removes or moves it: the tokens of an auth method, the secrets of an
+/// engine, which takes them back wherever it is by then.
+pub(crate) async fn end_of_mount(tokens: &Tokens, call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
+    let force = mount.class == MountClass::Auth;
+    let sweep = Sweep::new(fresh_id()?, mount.namespace, mount.path.as_str(), force, call.now);
+    *call.duty = Some(end(tokens, call.transaction, (sweep, Vec::new()), (call.now, false)).await?);
     Ok(())
+}
+
+/// Ends the first leases of a sweep, and the tokens that they or these others are of. What is left to do is in the duty.
+async fn end(
+    tokens: &Tokens,
+    transaction: &mut Transaction,
+    (mut sweep, mut leases): (Sweep, Vec<Lease>),
+    (now, sync): (u64, bool),
+) -> Result<Duty, Fault> {
+    leases.extend(sweep.step(transaction, now, END_MAX).await?);
+    tokens.revoke_lent(transaction, &leases).await?;
+    let rest = sweep.has_more().then(|| Box::new(sweep));
+    Ok(Duty::TakeBack { leases, rest, sync })
 }
 
 /// `sys/leases/tidy`. A lease and all that names it are written together, so there is never anything to tidy up.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::{Fault, MountClass, MountPath, Operation, Reply};
 use serde_json::{Map, Value, json};
-use tenancy::{AUTH, ListingVisibility, Mount, MountConfig};
+use tenancy::{AUTH, ListingVisibility, Mount};
 
 use crate::builtin::{self, Builtin};
 use crate::token::tuning::{self, Tuning};
@@ -105,7 +105,10 @@ pub(crate) async fn one(system: &System, mut call: Call<'_>, class: MountClass, 
         Operation::Update => enable(system, call, at).await,
         Operation::Delete => {
             if let Some(mount) = at.find(&call) {
-                leases::end_logins(&system.tokens, &mut call, &mount).await?;
+                // Secrets are taken back by the mount's engine while it leaves.
+                if at.class == MountClass::Auth {
+                    leases::end_of_mount(&system.tokens, &mut call, &mount).await?;
+                }
                 mount.delete(call.transaction).await?;
             }
             Ok(Reply::nothing())
@@ -168,7 +171,7 @@ async fn tune(system: &System, mut call: Call<'_>, at: &At) -> Result<Reply, Fau
             return tuning::tune(system, call).await;
         }
         return match call.operation {
-            Operation::Read => Reply::data(&builtin.tuned(&system.info)),
+            Operation::Read => Reply::data(&builtin.tuned(effective((0, 0), &system.info))),
             Operation::Update => Err(Fault::invalid(format!("cannot tune {:?}", at.shown.as_str()))),
             _ => Err(unsupported()),
         };
@@ -235,16 +238,7 @@ fn configure(mount: &mut Mount, body: &Map<String, Value>, info: &Info) -> Resul
     auth::configure(mount, body)?;
     let config = &mut mount.config;
     powers::take(&mut config.powers, body)?;
-    if let Some(ttl) = params::seconds(body, "default_lease_ttl")? {
-        config.default_lease_ttl = ttl;
-    }
-    if let Some(ttl) = params::seconds(body, "max_lease_ttl")? {
-        config.max_lease_ttl = ttl;
-    }
-    let (default, max) = effective(config, info);
-    if default > max {
-        return Err(Fault::invalid("default_lease_ttl: must not be longer than max_lease_ttl"));
-    }
+    take_ttls((&mut config.default_lease_ttl, &mut config.max_lease_ttl), body, info)?;
     for (field, list) in [
         ("allowed_managed_keys", &mut config.allowed_managed_keys),
         ("allowed_response_headers", &mut config.allowed_response_headers),
@@ -273,12 +267,28 @@ fn configure(mount: &mut Mount, body: &Map<String, Value>, info: &Info) -> Resul
     Ok(())
 }
 
-/// Times to live with the system's where the mount has none.
-pub(crate) fn effective(config: &MountConfig, info: &Info) -> (u64, u64) {
-    let max = if config.max_lease_ttl == 0 { info.max_lease_ttl } else { config.max_lease_ttl };
-    let default =
-        if config.default_lease_ttl == 0 { info.default_lease_ttl.min(max) } else { config.default_lease_ttl };
-    (default, max)
+/// Times to live, the usual and the longest, with the system's where a mount says 0.
+pub(crate) fn effective((default, max): (u64, u64), info: &Info) -> (u64, u64) {
+    let max = if max == 0 { info.max_lease_ttl } else { max };
+    (if default == 0 { info.default_lease_ttl.min(max) } else { default }, max)
+}
+
+/// Takes the times to live that were sent; 0 leaves them to the system.
+pub(crate) fn take_ttls(
+    (default, max): (&mut u64, &mut u64),
+    body: &Map<String, Value>,
+    info: &Info,
+) -> Result<(), Fault> {
+    for (field, ttl) in [("default_lease_ttl", &mut *default), ("max_lease_ttl", &mut *max)] {
+        if let Some(sent) = params::seconds(body, field)? {
+            *ttl = sent;
+        }
+    }
+    let (default, max) = effective((*default, *max), info);
+    if default > max {
+        return Err(Fault::invalid("default_lease_ttl: must not be longer than max_lease_ttl"));
+    }
+    Ok(())
 }
 
 /// A mount as `sys/mounts` shows it.
@@ -309,7 +319,7 @@ pub(crate) fn show(system: &System, mount: &Mount) -> Value {
 /// A mount as `tune` shows it: effective times, and lists only where they were set.
 fn tuned(info: &Info, mount: &Mount) -> Value {
     let config = &mount.config;
-    let (default, max) = effective(config, info);
+    let (default, max) = effective((config.default_lease_ttl, config.max_lease_ttl), info);
     let mut data = json!({
         "default_lease_ttl": default, "max_lease_ttl": max, "force_no_cache": config.force_no_cache,
         "description": mount.description,
@@ -347,6 +357,6 @@ fn tuned(info: &Info, mount: &Mount) -> Value {
 impl System {
     /// A mount's times to live, default and longest, with the system's where it has none. In seconds.
     pub fn lease_ttls(&self, mount: &Mount) -> (u64, u64) {
-        effective(&mount.config, &self.info)
+        effective((mount.config.default_lease_ttl, mount.config.max_lease_ttl), &self.info)
     }
 }

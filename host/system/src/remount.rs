@@ -3,16 +3,14 @@
 
 use std::sync::Arc;
 
-use access::Tokens;
 use keys::ManagedKeys;
-use leases::Sweep;
 use model::{Fault, MountClass, MountPath, Operation, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use storage::Drawer;
 use tenancy::{Mount, Namespace};
 
-use crate::{Call, Duty, System, builtin, fresh_id, leases as native, params, unsupported};
+use crate::{Call, System, builtin, fresh_id, leases, params, unsupported};
 
 /// How many moves of a namespace are remembered for `sys/remount/status`.
 const MOVES_KEPT: usize = 64;
@@ -61,7 +59,7 @@ pub(crate) async fn start(system: &System, keys: &ManagedKeys, mut call: Call<'_
     mount.expect(call.transaction)?;
     (moved.namespace, moved.path) = (to.namespace.id, to.path);
     moved.place(call.transaction, call.tree).await?;
-    end_leases(&system.tokens, &mut call, &mount).await?;
+    leases::end_of_mount(&system.tokens, &mut call, &mount).await?;
     let id = fresh_id()?.to_string();
     let drawer = drawer(&call);
     let mut moves: Vec<Move> = call.transaction.get_json(&drawer, MOVES).await?.unwrap_or_default();
@@ -71,18 +69,6 @@ pub(crate) async fn start(system: &System, keys: &ManagedKeys, mut call: Call<'_
     let data = Map::from_iter([("migration_id".to_owned(), json!(id))]);
     let warning = format!("The mount has moved with its keys and data. Its status is at sys/remount/status/{id}");
     Ok(Reply::flattened(data).warning(warning))
-}
-
-/// What a mount lent ends with the move, in the move's own transaction: the tokens of an auth method, the secrets of an
-/// engine, which takes them back wherever it is by then.
-async fn end_leases(tokens: &Tokens, call: &mut Call<'_>, mount: &Mount) -> Result<(), Fault> {
-    let force = mount.class == MountClass::Auth;
-    let mut sweep = Sweep::new(fresh_id()?, mount.namespace, mount.path.as_str(), force, call.now);
-    let leases = sweep.step(call.transaction, call.now, native::END_MAX).await?;
-    tokens.revoke_lent(call.transaction, &leases).await?;
-    let rest = sweep.has_more().then(|| Box::new(sweep));
-    *call.duty = Some(Duty::TakeBack { leases, rest, sync: false });
-    Ok(())
 }
 
 /// Refuses to take a mount away from a managed key that it lists, and to lend it another of the same name: who has keys

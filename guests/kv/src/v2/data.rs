@@ -113,8 +113,7 @@ struct Sent {
 
 impl Write {
     fn of(request: &Request) -> Result<Self, Fault> {
-        let sent: Sent = serde_json::from_str(request.text())
-            .map_err(|e| Fault::invalid(format!("the request body is not a JSON object: {e}")))?;
+        let sent: Sent = request.exact()?;
         let data = sent.data.ok_or_else(|| Fault::invalid("no data provided"))?;
         let data = object(&data).ok_or_else(|| Fault::invalid("data: must be an object"))?;
         let cas = match &sent.options {

@@ -1,7 +1,5 @@
 //! Pages of others that speak with this server from a browser: what `sys/config/cors` allows.
 
-use std::sync::Arc;
-
 use gateway::Gateway;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -27,7 +25,7 @@ pub(super) struct Page {
 }
 
 /// The page that a request comes from, if any does that may.
-pub(super) async fn page(gateway: &Arc<Gateway>, request: &Request<Incoming>) -> Result<Option<Page>, Fault> {
+pub(super) async fn page(gateway: &Gateway, request: &Request<Incoming>) -> Result<Option<Page>, Fault> {
     let Some(origin) = request.headers().get(ORIGIN) else { return Ok(None) };
     let refused = || Fault::new(Kind::Denied, "origin not allowed");
     let text = origin.to_str().map_err(|_| refused())?;

@@ -139,7 +139,7 @@ pub async fn answer(
 }
 
 /// The trace of a request. What watches the server has none: nobody would find another one between them.
-fn begin(gateway: &Arc<Gateway>, request: &Request<Incoming>) -> Trace {
+fn begin(gateway: &Gateway, request: &Request<Incoming>) -> Trace {
     match request.uri().path() {
         HEALTH | METRICS => Trace::default(),
         _ => gateway.traces().begin(request.headers()),

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use storage::{Drawer, Transaction};
 
-use crate::{Call, Info, System, params, unsupported};
+use crate::builtin::TOKEN;
+use crate::{Call, Info, System, mounts, params, unsupported};
 
 const KEY: &str = "config";
 
@@ -35,9 +36,7 @@ impl Tuning {
 
     /// The bounds of tokens' times, with the system's where nothing else is said.
     pub(super) fn bounds(&self, info: &Info) -> Bounds {
-        let max_ttl = if self.max_lease_ttl == 0 { info.max_lease_ttl } else { self.max_lease_ttl };
-        let default_ttl =
-            if self.default_lease_ttl == 0 { info.default_lease_ttl.min(max_ttl) } else { self.default_lease_ttl };
+        let (default_ttl, max_ttl) = mounts::effective((self.default_lease_ttl, self.max_lease_ttl), info);
         Bounds { default_ttl, max_ttl }
     }
 
@@ -54,23 +53,12 @@ pub(crate) async fn tune(system: &System, call: Call<'_>) -> Result<Reply, Fault
     match call.operation {
         Operation::Read => {
             let Bounds { default_ttl, max_ttl } = tuning.bounds(&system.info);
-            Reply::data(&json!({
-                "default_lease_ttl": default_ttl, "max_lease_ttl": max_ttl, "force_no_cache": false,
-                "description": crate::builtin::TOKEN.description(), "token_type": "default-service",
-            }))
+            let mut shown = TOKEN.tuned((default_ttl, max_ttl));
+            shown["token_type"] = json!("default-service");
+            Reply::data(&shown)
         }
         Operation::Update => {
-            for (field, ttl) in
-                [("default_lease_ttl", &mut tuning.default_lease_ttl), ("max_lease_ttl", &mut tuning.max_lease_ttl)]
-            {
-                if let Some(sent) = params::seconds(&call.body, field)? {
-                    *ttl = sent;
-                }
-            }
-            let Bounds { default_ttl, max_ttl } = tuning.bounds(&system.info);
-            if default_ttl > max_ttl {
-                return Err(Fault::invalid("default_lease_ttl: must not be longer than max_lease_ttl"));
-            }
+            mounts::take_ttls((&mut tuning.default_lease_ttl, &mut tuning.max_lease_ttl), &call.body, &system.info)?;
             if let Some(kind) = params::text(&call.body, "token_type")?.filter(|kind| !kind.is_empty()) {
                 return Err(Fault::invalid(format!("token_type: tokens are not tuned to be {kind:?}: leave it out")));
             }
