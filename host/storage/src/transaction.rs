@@ -264,11 +264,14 @@ impl Transaction {
         self.flush().await
     }
 
-    /// Commits what was written so far and goes on with a new snapshot. For long work in steps. After one that failed every
-    /// other, and the commit, is a conflict: whoever goes on regardless must not write the second half of their work.
+    /// Commits what was written so far and goes on with a new snapshot. For long work in steps. After one that failed
+    /// the commit is a conflict, and so is another with writes: whoever goes on regardless must not write the second half of
+    /// their work. One without writes begins again.
     pub async fn checkpoint(&mut self) -> Result<(), Error> {
         let broken = std::mem::replace(&mut self.broken, true);
-        if broken {
+        // Whoever has written nothing since has taken note, and begins again from what is there now.
+        if broken && self.is_dirty() {
+            self.forget();
             return Err(Error::Conflict);
         }
         self.flush().await?;
