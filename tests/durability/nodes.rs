@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Node, PIN, Token};
+use harness::{Node, PIN, Token, wait_until};
 use postgresql_testing::Cluster;
 use serde_json::{Value, json};
 
@@ -119,7 +119,7 @@ fn one_node_is_killed_in_the_middle_of_requests_and_the_other_finds_nothing_half
                 }
             });
         }
-        std::thread::sleep(Duration::from_millis(700));
+        wait_until("nothing is issued", || acked.lock().unwrap().len() >= 5);
         drop(one);
     });
     let acked = acked.into_inner().unwrap();
