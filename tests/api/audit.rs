@@ -355,6 +355,21 @@ fn the_entry_of_a_wrapped_answer_says_when_it_was_wrapped() {
 }
 
 #[test]
+fn the_entry_of_what_is_unwrapped_proves_which_answer_was_given() {
+    let house = House::new();
+    house.enable("file");
+    let headers = [("X-Vault-Token", ROOT), ("X-Vault-Wrap-TTL", "60")];
+    let told = house.server.send("POST", "sys/wrapping/wrap", &headers, json!({"secret": "unseen"}));
+    let token = &told.json["wrap_info"]["token"];
+    let answer = house.server.call("POST", "sys/wrapping/unwrap", json!({ "token": token }));
+    assert_eq!(answer.json["data"]["secret"], "unseen", "{}", answer.text);
+    let entries = house.entries("file");
+    let response = &about(&entries, "response", "sys/wrapping/unwrap")[0]["response"];
+    let expected = hash(&house.server, "file", answer.text.as_str());
+    assert_eq!((&response["data_hmac"], &response["data_length"]), (&expected, &json!(answer.text.len())));
+}
+
+#[test]
 fn entries_name_what_a_namespace_has_by_itself_and_whom_a_login_let_in() {
     let house = House::new();
     house.enable("a");

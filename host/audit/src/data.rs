@@ -28,18 +28,12 @@ pub(crate) struct Veil<'a> {
 pub(crate) struct Veiled {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Box<RawValue>>,
-    /// Of data that is too large: the hash of its text.
+    /// Of data that is too large, and of bodies that are no JSON: the hash of the whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     data_hmac: Option<String>,
-    /// Of data that is too large, and of bodies that are no JSON: the length in bytes.
+    /// Of the same: the length in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     data_length: Option<usize>,
-}
-
-impl Veiled {
-    pub(crate) fn length(bytes: usize) -> Self {
-        Self { data_length: Some(bytes), ..Self::default() }
-    }
 }
 
 impl Veil<'_> {
@@ -49,8 +43,13 @@ impl Veil<'_> {
         let shown = self.walk(text).and_then(|out| String::from_utf8(out).ok());
         match shown.and_then(|shown| RawValue::from_string(shown).ok()) {
             Some(data) => Veiled { data: Some(data), ..Veiled::default() },
-            None => Veiled { data: None, data_hmac: Some(self.salt.hash(text)), data_length: Some(text.len()) },
+            None => self.whole(text.as_bytes()),
         }
+    }
+
+    /// One hash of the whole, and its length.
+    pub(crate) fn whole(&self, bytes: &[u8]) -> Veiled {
+        Veiled { data: None, data_hmac: Some(self.salt.hash(bytes)), data_length: Some(bytes.len()) }
     }
 
     /// The walk. `None`: it would have become too large.

@@ -228,7 +228,7 @@ impl Device {
     ) -> Result<Rendered, Fault> {
         let data = match &request.data {
             Data::Nothing => Veiled::default(),
-            Data::Bytes(length) => Veiled::length(*length),
+            Data::Bytes(bytes) => self.veil(request.clear).whole(bytes),
             Data::Object(object) => self.veil(request.clear).object(object),
         };
         let mut shown = self.request(request, headers);
@@ -360,7 +360,7 @@ impl Device {
     fn response<'a>(&self, of: &'a Rendered, answer: &'a Answer<'a>) -> ResponseShown<'a> {
         let data = match &answer.data {
             Data::Nothing => Veiled::default(),
-            Data::Bytes(length) => Veiled::length(*length),
+            Data::Bytes(bytes) => self.veil(answer.clear).whole(bytes),
             Data::Object(object) => {
                 let counts = self.format.elide_list_responses && of.operation == Some(Operation::List);
                 let counted = counts.then(|| elided(object)).flatten();

@@ -74,8 +74,8 @@ pub enum Data<'a> {
     Nothing,
     /// A JSON object.
     Object(Cow<'a, RawValue>),
-    /// So many bytes of anything else: only their number is written.
-    Bytes(usize),
+    /// Anything else: one hash of the whole is written, and the length.
+    Bytes(&'a [u8]),
 }
 
 /// Who asks, or who was let in by an answer.

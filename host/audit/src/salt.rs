@@ -20,12 +20,13 @@ impl Salt {
     }
 
     /// `hmac-sha256:` and 64 hexadecimal digits. Nothing stays nothing, so that fields which are empty are left out.
-    pub(crate) fn hash(&self, text: &str) -> String {
-        if text.is_empty() {
+    pub(crate) fn hash(&self, bytes: impl AsRef<[u8]>) -> String {
+        let bytes = bytes.as_ref();
+        if bytes.is_empty() {
             return String::new();
         }
         let mut out = Vec::with_capacity(HASH_LEN);
-        self.hash_onto(text.as_bytes(), &mut out);
+        self.hash_onto(bytes, &mut out);
         String::from_utf8(out).unwrap_or_default()
     }
 

@@ -317,7 +317,7 @@ impl Gateway {
     }
 }
 
-/// What a request brought: an object, or the length of anything else.
+/// What a request brought: an object, or anything else as it is.
 fn sent(arrival: &Arrival) -> Data<'_> {
     if !arrival.operation.has_body() || arrival.body.is_empty() {
         let query = body::query(arrival);
@@ -325,7 +325,7 @@ fn sent(arrival: &Arrival) -> Data<'_> {
     }
     match serde_json::from_slice::<&RawValue>(&arrival.body) {
         Ok(sent) if sent.get().starts_with('{') => Data::Object(Cow::Borrowed(sent)),
-        _ => Data::Bytes(arrival.body.len()),
+        _ => Data::Bytes(&arrival.body),
     }
 }
 
@@ -335,7 +335,7 @@ fn answered(payload: &Payload) -> Data<'_> {
         Payload::Data(data) => Data::Object(Cow::Borrowed(data)),
         Payload::Flattened(fields) => object(fields),
         Payload::Bare(value) => object(value),
-        Payload::Raw { bytes, .. } => Data::Bytes(bytes.len()),
+        Payload::Raw { bytes, .. } => Data::Bytes(bytes),
     }
 }
 

@@ -60,16 +60,17 @@ async fn a_request_and_its_answer_are_two_lines_without_a_secret() {
 }
 
 #[tokio::test]
-async fn a_refused_request_says_why_and_a_body_that_is_no_json_is_only_measured() {
+async fn a_refused_request_says_why_and_a_body_that_is_no_json_is_one_hash() {
     let house = House::new();
     let file = house.path("log");
     house.enable_file("file", &file).await.unwrap();
-    let facts = || (Request { data: Data::Bytes(17), ..request() }, None);
+    let facts = || (Request { data: Data::Bytes(b"no JSON, but bytes"), ..request() }, None);
     let recording = Recording::new(&*house.devices().await, facts).unwrap();
     recording.request("permission denied", now()).await.unwrap();
     let entry = &entries(&file)[0];
     assert_eq!(entry["error"], "permission denied");
-    assert_eq!(entry["request"]["data_length"], 17);
+    let hash = hash(&house, "file/", "no JSON, but bytes").await;
+    assert_eq!((&entry["request"]["data_hmac"], &entry["request"]["data_length"]), (&json!(hash), &json!(18)));
     assert!(entry["request"].get("data").is_none() && entry.get("auth").is_none());
 }
 
