@@ -91,8 +91,58 @@ fn paths_can_be_exempt() {
     assert!((0..5).all(|_| say(&server, "echo/say") == 200));
     let read = server.call("GET", "sys/quotas/config", Value::Null).json["data"].clone();
     assert_eq!(read["rate_limit_exempt_paths"], config["rate_limit_exempt_paths"]);
-    let refused = server.call("POST", "sys/quotas/config", json!({"enable_rate_limit_audit_logging": true}));
-    assert!(refused.text.contains("enable_rate_limit_audit_logging") && refused.status == 400, "{}", refused.text);
+    for (field, wrong) in [
+        ("enable_rate_limit_audit_logging", json!("perhaps")),
+        ("enable_rate_limit_response_headers", json!([true])),
+        ("rate_limit_exempt_paths", json!({"a": 1})),
+    ] {
+        let refused = server.call("POST", "sys/quotas/config", json!({ field: wrong }));
+        assert!(refused.status == 400 && refused.text.contains(field), "{}", refused.text);
+    }
+}
+
+#[test]
+fn answers_say_what_is_left_where_operators_want_that() {
+    let server = with_echo();
+    server.call("POST", "sys/quotas/rate-limit/echo", json!({"path": "echo", "rate": 2, "interval": "1h"}));
+    assert_eq!(server.call("GET", "echo/say", Value::Null).header("x-ratelimit-limit"), None);
+    let config = json!({"enable_rate_limit_response_headers": true});
+    assert_eq!(server.call("POST", "sys/quotas/config", config).status, 204);
+    assert_eq!(server.call("GET", "sys/mounts", Value::Null).header("x-ratelimit-limit"), None, "no rule holds there");
+    let told = |status: u16| {
+        let answer = server.call("GET", "echo/say", Value::Null);
+        assert_eq!(answer.status, status, "{}", answer.text);
+        ["limit", "remaining", "reset"].map(|name| answer.header(&format!("x-ratelimit-{name}")).unwrap().to_owned())
+    };
+    let [limit, left, reset] = told(200);
+    assert_eq!((limit.as_str(), left.as_str()), ("2", "0"));
+    assert!((3000..=3600).contains(&reset.parse::<u64>().unwrap()), "{reset}");
+    let [limit, left, _] = told(429);
+    assert_eq!((limit.as_str(), left.as_str()), ("2", "0"));
+}
+
+#[test]
+fn refusals_are_in_the_audit_log_where_operators_want_that() {
+    let (server, folder) = (with_echo(), harness::Folder::new());
+    let file = folder.path().join("log");
+    let device = json!({"type": "file", "options": {"file_path": file}});
+    assert_eq!(server.call("POST", "sys/audit/file", device).status, 204);
+    server.call("POST", "sys/quotas/rate-limit/team", json!({"path": "team/echo", "rate": 1, "interval": "1h"}));
+    let refused = || {
+        server.call_in("team", "GET", "echo/say", Value::Null);
+        assert_eq!(server.call_in("team", "GET", "echo/say", Value::Null).status, 429);
+        let log = std::fs::read_to_string(&file).unwrap();
+        let entries = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        entries.filter(|entry| entry["error"].as_str().is_some_and(|error| error.contains("quota exceeded"))).collect()
+    };
+    let before: Vec<Value> = refused();
+    assert_eq!(before, Vec::<Value>::new());
+    server.call("POST", "sys/quotas/config", json!({"enable_rate_limit_audit_logging": true}));
+    let entries = refused();
+    assert_eq!(entries[0]["type"], "request");
+    let request = &entries[0]["request"];
+    assert_eq!((&request["path"], &request["namespace"]["path"]), (&json!("echo/say"), &json!("team/")), "{request}");
+    assert_eq!((&request["mount_type"], &request["remote_address"]), (&json!("echo"), &json!("127.0.0.1")));
 }
 
 #[test]

@@ -40,22 +40,38 @@ pub struct Arrival {
     pub help: bool,
     /// Its trace, which whoever works for it adds to.
     pub trace: Trace,
-    /// The type of mount that it leads to, which the corridor tells and the door counts.
-    pub led_to: LedTo,
+    /// What the corridor tells the door of it.
+    pub told: Told,
 }
 
-/// Where a request led: the type of a mount, `system`, or `token`; empty until the corridor knows.
+/// What the corridor tells the door of a request beside its answer, whatever that is. Cloning shares it.
 #[derive(Clone, Debug, Default)]
-pub struct LedTo(Arc<OnceLock<String>>);
+pub struct Told(Arc<Inner>);
 
-impl LedTo {
-    /// Tells, once.
-    pub(crate) fn tell(&self, mount_type: &str) {
-        self.0.get_or_init(|| mount_type.to_owned());
+#[derive(Debug, Default)]
+struct Inner {
+    mount_type: OnceLock<String>,
+    headers: OnceLock<Vec<(String, String)>>,
+}
+
+impl Told {
+    /// Tells, once, where it led: the type of a mount, `system`, or `token`.
+    pub(crate) fn leads_to(&self, mount_type: &str) {
+        self.0.mount_type.get_or_init(|| mount_type.to_owned());
     }
 
-    /// What was told.
+    /// Where it led; empty unless the corridor found out.
     pub fn mount_type(&self) -> &str {
-        self.0.get().map_or("", String::as_str)
+        self.0.mount_type.get().map_or("", String::as_str)
+    }
+
+    /// Tells, once, the headers that its answer has in any case.
+    pub(crate) fn answers_with(&self, headers: Vec<(String, String)>) {
+        self.0.headers.get_or_init(|| headers);
+    }
+
+    /// Headers that its answer has, a refusal too; names in lower case.
+    pub fn headers(&self) -> &[(String, String)] {
+        self.0.headers.get().map_or(&[], Vec::as_slice)
     }
 }

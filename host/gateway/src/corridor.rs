@@ -134,7 +134,7 @@ impl Gateway {
 
     async fn answered(self: &Arc<Self>, mut arrival: Arrival) -> Result<Reply, Fault> {
         if let Some(question) = Front::find(&arrival.path) {
-            arrival.led_to.tell("system");
+            arrival.told.leads_to("system");
             // These few are found by their whole path: it is the template.
             arrival.trace.name(arrival.operation.name(), &arrival.path);
             arrival.trace.text("innkeeper.mount.type", "system");

@@ -27,7 +27,7 @@ mod ticks;
 mod turns;
 mod wrapping;
 
-pub use arrival::{Arrival, LedTo};
+pub use arrival::{Arrival, Told};
 pub use corridor::{Gateway, RERUNS_MAX, Rooms, is_in_front, takes_upload};
 pub use opening::Furnish;
 pub use turns::Turns;

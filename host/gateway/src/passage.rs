@@ -6,7 +6,7 @@ use access::{Admitted, Tokens, Use};
 use audit::Devices;
 use model::{Fault, Kind, NamespacePath, Operation, Reply, Stream};
 use storage::{Store, Transaction};
-use system::System;
+use system::{System, Weighed};
 use tenancy::{Place, Tree};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ pub(crate) struct Journey {
     /// Quotas let it through.
     weighed: bool,
     /// Its trace says where it leads.
-    told: bool,
+    traced: bool,
     /// The use of its token was counted.
     counted: bool,
     /// The token that this was the last use of.
@@ -88,7 +88,7 @@ struct Decided {
 
 impl Journey {
     fn until(deadline: Instant) -> Self {
-        Self { deadline, weighed: false, told: false, counted: false, spent: None, recorder: None }
+        Self { deadline, weighed: false, traced: false, counted: false, spent: None, recorder: None }
     }
 
     /// Records a request, once: what was decided the first time stands there.
@@ -157,14 +157,14 @@ impl Rooms {
         let known = self.identify(arrival, &tree, &mut transaction).await?;
         let place = self.place(arrival, known.as_ref(), &tree);
         if !std::mem::replace(&mut journey.weighed, true) {
-            self.quota(arrival, &tree, place.as_ref().ok(), &mut transaction).await?;
+            self.weigh(arrival, (&tree, place.as_ref().ok()), known.as_ref(), &mut transaction, journey).await?;
         }
         let routed = match place {
             Ok(place) => self.route(arrival, place, &transaction).await,
             Err(nowhere) => Err(nowhere),
         };
         if let Ok(routed) = &routed
-            && !std::mem::replace(&mut journey.told, true)
+            && !std::mem::replace(&mut journey.traced, true)
         {
             routed.tell(arrival);
         }
@@ -281,15 +281,34 @@ impl Rooms {
         Ok(if matched.seals() { Passed::Seals } else { Passed::Replied(Box::new(reply)) })
     }
 
-    /// Refuses what a quota does not let through, before anything is done for it. It is judged by where the request
-    /// leads, not by what it calls that: a namespace has several names, and some paths need none.
+    /// Refuses what a quota does not let through, before anything is done for it, and records that where it is wanted.
+    async fn weigh(
+        &self,
+        arrival: &Arrival,
+        (tree, place): (&Tree, Option<&Place>),
+        known: Option<&Known>,
+        transaction: &mut Transaction,
+        journey: &mut Journey,
+    ) -> Result<(), Fault> {
+        let Weighed { headers, refused, recorded } = self.quota(arrival, tree, place, transaction).await?;
+        arrival.told.answers_with(headers);
+        let Some(fault) = refused else { return Ok(()) };
+        if recorded {
+            let devices = self.audit.devices(transaction).await?;
+            journey.record(&devices, &Facts::on_the_way(arrival, known, place), Some(&fault)).await?;
+        }
+        Err(fault)
+    }
+
+    /// A request is judged by where it leads, not by what it calls that: a namespace has several names, and some paths
+    /// need none.
     async fn quota(
         &self,
         arrival: &Arrival,
         tree: &Tree,
         place: Option<&Place>,
         transaction: &mut Transaction,
-    ) -> Result<(), Fault> {
+    ) -> Result<Weighed, Fault> {
         let root = NamespacePath::root();
         let header = || NamespacePath::parse(arrival.namespace.as_deref().unwrap_or_default()).ok();
         let (namespace, path) = match place {

@@ -15,7 +15,7 @@ use sandbox::Refusals;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use storage::Transaction;
-use tenancy::{Mount, Namespace};
+use tenancy::{Mount, Namespace, Place, Target};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
@@ -230,6 +230,17 @@ impl<'a> Facts<'a> {
             known,
             decision: None,
         }
+    }
+
+    /// What is known of a request that is refused before anybody is asked who answers there.
+    pub(crate) fn on_the_way(arrival: &'a Arrival, known: Option<&'a Known>, place: Option<&Place>) -> Self {
+        let Some(place) = place else { return Self::new(arrival, known, None) };
+        let target = match &place.target {
+            Target::Mount(mount) => At::Mount(Arc::clone(mount)),
+            _ => At::Native(native_mount(&place.path)),
+        };
+        let (namespace, path) = (Some(Arc::clone(&place.namespace)), place.path.clone());
+        Self { namespace, path, target, ..Self::new(arrival, known, None) }
     }
 
     /// Takes what was decided: the operation, and the policies that it rests on; `None`: it was refused.

@@ -71,7 +71,7 @@ impl Routed {
             return;
         }
         trace.text("innkeeper.namespace", self.namespace.path.as_str());
-        trace.text("innkeeper.mount.type", arrival.led_to.mount_type());
+        trace.text("innkeeper.mount.type", arrival.told.mount_type());
         let operation = arrival.operation.name();
         match &self.answerer {
             Answerer::Host(matched) => trace.name(operation, &matched.template()),
@@ -120,17 +120,17 @@ impl Rooms {
         let unsupported = || Fault::new(Kind::NotFound, "unsupported path");
         let (answerer, demands) = match place.target {
             Target::System => {
-                arrival.led_to.tell("system");
+                arrival.told.leads_to("system");
                 host(self.system.find(&namespace, &place.rest).ok_or_else(unsupported)?)
             }
             Target::Token => {
-                arrival.led_to.tell("token");
+                arrival.told.leads_to("token");
                 host(self.system.find_token(&place.rest).ok_or_else(unsupported)?)
             }
             Target::Identity => host(self.system.find_identity(&place.rest)),
             Target::Cubbyhole => host(self.system.find_cubbyhole(&place.rest)),
             Target::Mount(mount) => {
-                arrival.led_to.tell(&mount.kind);
+                arrival.told.leads_to(&mount.kind);
                 self.engine(transaction, (arrival.operation, mount), &place.rest).await?
             }
         };

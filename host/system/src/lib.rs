@@ -84,7 +84,7 @@ pub use front::{Answer, Founded, Front, Question};
 pub use loggers::Loggers;
 pub use metrics::text as metrics_text;
 use quotas::Quotas;
-pub use quotas::{Asking, Leasing};
+pub use quotas::{Asking, Leasing, Weighed};
 use routes::{Endpoint, Routes};
 pub use snapshot::{AfterRestore, Snapshots};
 pub use version_history::note_version;

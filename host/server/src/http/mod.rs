@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use gateway::{Arrival, Gateway, LedTo};
+use gateway::{Arrival, Gateway, Told};
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
@@ -116,7 +116,7 @@ pub async fn answer(
     };
     let trace = begin(gateway, &request);
     trace.text("innkeeper.request.id", &id);
-    let Served { operation, led_to, result } = match refused {
+    let Served { operation, told, result } = match refused {
         Some(fault) => Served::here(Err(fault)),
         None => served(gateway, request, (&id, &trace), client, (terms, turn)).await,
     };
@@ -124,6 +124,7 @@ pub async fn answer(
         note(&id, trace.id(), fault);
     }
     let mut response = response::build(result, operation, &id, client.tls);
+    response::append(&mut response, told.headers());
     if let Some(page) = page {
         page.allow(&mut response);
     }
@@ -131,9 +132,9 @@ pub async fn answer(
         behead(&mut response);
     }
     let status = response.status().as_u16();
-    gateway.meter().answered(operation, led_to.mount_type(), status, started.elapsed());
+    gateway.meter().answered(operation, told.mount_type(), status, started.elapsed());
     trace.answered(status);
-    let (mount_type, micros) = (led_to.mount_type(), started.elapsed().as_micros() as u64);
+    let (mount_type, micros) = (told.mount_type(), started.elapsed().as_micros() as u64);
     tracing::debug!(request = id, trace = trace.id(), %method, path, mount_type, status, micros, "served");
     response
 }
@@ -146,17 +147,17 @@ fn begin(gateway: &Gateway, request: &Request<Incoming>) -> Trace {
     }
 }
 
-/// What a request wanted, as far as that is known, where it led, and what came of it.
+/// What a request wanted, as far as that is known, what the corridor tells of it, and what came of it.
 struct Served {
     operation: Operation,
-    led_to: LedTo,
+    told: Told,
     result: Result<Reply, Fault>,
 }
 
 impl Served {
     /// What the door itself answers.
     fn here(result: Result<Reply, Fault>) -> Self {
-        Self { operation: Operation::Read, led_to: LedTo::default(), result }
+        Self { operation: Operation::Read, told: Told::default(), result }
     }
 }
 
@@ -182,14 +183,14 @@ async fn served(
         Err(fault) => return Served::here(Err(fault)),
     };
     arrival.trace = trace.clone();
-    let (operation, led_to) = (arrival.operation, arrival.led_to.clone());
+    let (operation, told) = (arrival.operation, arrival.told.clone());
     let _under_way = gateway.meter().begin(under_way(&arrival));
     // How long an upload may take is a matter of its size.
     let result = match arrival.upload {
         Some(_) => gateway.serve(arrival).await,
         None => terms.in_time(gateway.serve(arrival)).await,
     };
-    Served { operation, led_to, result }
+    Served { operation, told, result }
 }
 
 fn under_way(arrival: &Arrival) -> meter::Request {

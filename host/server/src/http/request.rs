@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway::{Arrival, LedTo};
+use gateway::{Arrival, Told};
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
 use hyper::http::request::Parts;
@@ -96,7 +96,7 @@ impl Head {
             wrap_ttl,
             help,
             trace: Trace::default(),
-            led_to: LedTo::default(),
+            told: Told::default(),
         })
     }
 }

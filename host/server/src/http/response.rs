@@ -59,12 +59,17 @@ fn success(reply: Reply, operation: Operation, id: &str) -> Answer {
             answer(StatusCode::OK, content_type, Either::Right(download::body(stream)))
         }
     };
+    append(&mut response, &headers);
+    response
+}
+
+/// Adds headers to what an answer has already.
+pub(super) fn append(response: &mut Answer, headers: &[(String, String)]) {
     for (name, value) in headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().append(name, value);
         }
     }
-    response
 }
 
 /// What is not there: 404 when it was asked for, 204 when it was written.

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use model::{Fault, Id, Kind};
 use quick_cache::sync::Cache;
 use storage::Transaction;
 use tenancy::Tree;
 
-use super::Asking;
 use super::lease_count::LeaseCount;
 use super::record::{Config, PERIOD_MAX, Rate, drawer};
+use super::{Asking, Weighed};
 
 /// Most clients whose use is remembered. Of more, those that were not seen for longest begin anew.
 const CLIENTS_MAX: usize = 100_000;
@@ -29,6 +31,10 @@ pub(super) struct Limits {
     rules: BTreeMap<String, Rate>,
     counts: BTreeMap<String, LeaseCount>,
     exempt: HashSet<String>,
+    /// Answers say what their client has left.
+    headers: bool,
+    /// Refusals are recorded by the audit devices.
+    recorded: bool,
 }
 
 /// The rules, cached by their version, and the clients.
@@ -39,7 +45,7 @@ pub(crate) struct Quotas {
 
 /// What a client has used of a rule.
 struct Used {
-    limiter: DefaultDirectRateLimiter,
+    limiter: RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>,
     blocked_until: Mutex<Option<Instant>>,
 }
 
@@ -72,15 +78,21 @@ impl Quotas {
         Ok(limits)
     }
 
-    pub(super) fn admit(&self, limits: &Limits, asking: Asking<'_>) -> Result<(), Fault> {
-        let Some(rate) = limits.most_specific(asking) else { return Ok(()) };
+    pub(super) fn admit(&self, limits: &Limits, asking: Asking<'_>) -> Weighed {
+        let Some(rate) = limits.most_specific(asking) else { return Weighed::default() };
         let used = self.used(rate, client(asking.peer));
-        let wait = used.take(Duration::from_secs(rate.block_interval));
-        wait.map_or(Ok(()), |wait| {
-            let text = format!("request path {:?}: rate limit quota exceeded", asking.path);
-            // Rounded up, or whoever waits as told comes too early.
-            Err(Fault::new(Kind::TooMany, text).retry_after(Duration::from_secs(wait.as_secs() + 1)))
-        })
+        let taken = used.take(Duration::from_secs(rate.block_interval));
+        let headers = |left, reset| if limits.headers { rate.headers(left, reset) } else { Vec::new() };
+        match taken {
+            Ok(left) => Weighed { headers: headers(left, rate.refilled(left)), ..Weighed::default() },
+            Err(wait) => {
+                let text = format!("request path {:?}: rate limit quota exceeded", asking.path);
+                // Rounded up, or whoever waits as told comes too early.
+                let wait = Duration::from_secs(wait.as_secs() + 1);
+                let refused = Some(Fault::new(Kind::TooMany, text).retry_after(wait));
+                Weighed { headers: headers(0, wait), refused, recorded: limits.recorded }
+            }
+        }
     }
 
     fn used(&self, rate: &Rate, client: IpAddr) -> Arc<Used> {
@@ -107,26 +119,51 @@ fn client(peer: IpAddr) -> IpAddr {
 
 impl Used {
     fn new(rate: &Rate) -> Self {
-        let burst = NonZeroU32::new(rate.rate.ceil() as u32).unwrap_or(NonZeroU32::MIN);
-        let period =
-            Duration::from_secs_f64((rate.interval as f64 / rate.rate).min(PERIOD_MAX)).max(Duration::from_nanos(1));
-        let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst);
-        Self { limiter: RateLimiter::direct(quota), blocked_until: Mutex::new(None) }
+        let burst = NonZeroU32::new(rate.burst()).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(rate.period()).unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst);
+        Self { limiter: RateLimiter::direct(quota).with_middleware(), blocked_until: Mutex::new(None) }
     }
 
-    /// Takes one request, or says how long to wait.
-    fn take(&self, block: Duration) -> Option<Duration> {
+    /// Takes one request and says how many more there could be at once, or how long to wait.
+    fn take(&self, block: Duration) -> Result<u32, Duration> {
         let now = Instant::now();
         let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wait) = blocked.and_then(|until| until.checked_duration_since(now)) {
-            return Some(wait);
+            return Err(wait);
         }
-        let wait = self.limiter.check().err()?.wait_time_from(DefaultClock::default().now());
-        if block.is_zero() {
-            return Some(wait);
-        }
-        *blocked = Some(now + block);
-        Some(block)
+        let taken = self.limiter.check().map(|state| state.remaining_burst_capacity());
+        taken.map_err(|until| {
+            if block.is_zero() {
+                return until.wait_time_from(DefaultClock::default().now());
+            }
+            *blocked = Some(now + block);
+            block
+        })
+    }
+}
+
+impl Rate {
+    /// How many requests may come at once.
+    fn burst(&self) -> u32 {
+        (self.rate.ceil() as u32).max(1)
+    }
+
+    /// How long it takes until there is room for one more.
+    fn period(&self) -> Duration {
+        let seconds = (self.interval as f64 / self.rate).min(PERIOD_MAX);
+        Duration::from_secs_f64(seconds).max(Duration::from_nanos(1))
+    }
+
+    /// How long it takes from so many left until there is room for all again.
+    fn refilled(&self, left: u32) -> Duration {
+        self.period().saturating_mul(self.burst().saturating_sub(left))
+    }
+
+    /// The headers that tell a client where it stands, as Vault has them: `reset` in whole seconds, rounded up.
+    fn headers(&self, left: u32, reset: Duration) -> Vec<(String, String)> {
+        let reset = reset.as_secs() + u64::from(reset.subsec_nanos() > 0);
+        let header = |name: &str, value: u64| (format!("x-ratelimit-{name}"), value.to_string());
+        vec![header("limit", self.burst().into()), header("remaining", left.into()), header("reset", reset)]
     }
 }
 
@@ -148,7 +185,8 @@ async fn load(transaction: &mut Transaction, stamp: u64) -> Result<Limits, Fault
     };
     transaction.peek_each(&drawer(), "count/", take).await?;
     let config: Option<Config> = transaction.get_json(&drawer(), "config").await?;
-    Ok(Limits { stamp, rules, counts, exempt: config.unwrap_or_default().exempt.into_iter().collect() })
+    let Config { exempt, headers, recorded, .. } = config.unwrap_or_default();
+    Ok(Limits { stamp, rules, counts, exempt: exempt.into_iter().collect(), headers, recorded })
 }
 
 impl Limits {
@@ -264,22 +302,36 @@ mod tests {
     fn each_client_has_its_own_share_and_is_told_when_to_come_back() {
         let (quotas, root) = (Quotas::new(), NamespacePath::root());
         let limits = limits(vec![rate("all", 1, json!({"rate": 2, "interval": "1h"}))]);
-        let ask = |peer: &str| quotas.admit(&limits, asking(&root, "a", peer));
-        assert!(ask("192.0.2.1").is_ok() && ask("::ffff:192.0.2.1").is_ok());
-        let refused = ask("192.0.2.1").unwrap_err();
+        let ask = |peer: &str| quotas.admit(&limits, asking(&root, "a", peer)).refused;
+        assert!(ask("192.0.2.1").is_none() && ask("::ffff:192.0.2.1").is_none());
+        let refused = ask("192.0.2.1").unwrap();
         assert_eq!((refused.kind, refused.retry_after.is_some_and(|wait| wait.as_secs() > 60)), (Kind::TooMany, true));
-        assert!(ask("192.0.2.2").is_ok());
-        assert!(ask("2001:db8::1").is_ok() && ask("2001:db8::2").is_ok() && ask("2001:db8::3").is_err());
+        assert!(ask("192.0.2.2").is_none());
+        assert!(ask("2001:db8::1").is_none() && ask("2001:db8::2").is_none() && ask("2001:db8::3").is_some());
+    }
+
+    #[test]
+    fn headers_say_what_is_left_where_they_are_wanted() {
+        let (quotas, root) = (Quotas::new(), NamespacePath::root());
+        let rules = vec![rate("all", 1, json!({"rate": 2, "interval": "1h"}))];
+        let limits = Limits { headers: true, ..limits(rules) };
+        let ask = || quotas.admit(&limits, asking(&root, "a", "192.0.2.1"));
+        let told = |headers: Vec<(String, String)>| headers.into_iter().map(|(_, value)| value).collect::<Vec<_>>();
+        assert_eq!(told(ask().headers), ["2", "1", "1800"]);
+        assert_eq!(told(ask().headers), ["2", "0", "3600"]);
+        let Weighed { headers, refused, .. } = ask();
+        let wait = refused.unwrap().retry_after.unwrap().as_secs().to_string();
+        assert_eq!(told(headers), ["2", "0", &wait]);
     }
 
     #[test]
     fn who_made_too_many_is_blocked_as_long_as_the_rule_says() {
         let (quotas, root) = (Quotas::new(), NamespacePath::root());
         let limits = limits(vec![rate("all", 1, json!({"rate": 1000, "block_interval": 60}))]);
-        let ask = || quotas.admit(&limits, asking(&root, "a", "192.0.2.1"));
-        let refused = (0..100_000).find_map(|_| ask().err()).unwrap();
+        let ask = || quotas.admit(&limits, asking(&root, "a", "192.0.2.1")).refused;
+        let refused = (0..100_000).find_map(|_| ask()).unwrap();
         assert!(refused.retry_after.unwrap().as_secs() >= 60);
         std::thread::sleep(Duration::from_millis(20));
-        assert!(ask().is_err(), "there would be room again, but the client is blocked");
+        assert!(ask().is_some(), "there would be room again, but the client is blocked");
     }
 }

@@ -37,12 +37,27 @@ pub struct Asking<'a> {
     pub peer: IpAddr,
 }
 
+/// What a request is told by its quota.
+#[derive(Debug, Default)]
+pub struct Weighed {
+    /// Headers of its answer that say what its client has left; none unless operators want them.
+    pub headers: Vec<(String, String)>,
+    /// Why it does not go on.
+    pub refused: Option<Fault>,
+    /// Whether operators want that in the audit log.
+    pub recorded: bool,
+}
+
 impl System {
     /// Lets a request through, or refuses it because its client made too many. To be asked once per request, before any
     /// work is done for it.
-    pub async fn quota(&self, transaction: &mut Transaction, asking: Asking<'_>) -> Result<(), Fault> {
+    pub async fn quota(&self, transaction: &mut Transaction, asking: Asking<'_>) -> Result<Weighed, Fault> {
         let limits = self.quotas.limits(transaction).await?;
-        self.quotas.admit(&limits, asking).inspect_err(|_| self.meter.refused())
+        let weighed = self.quotas.admit(&limits, asking);
+        if weighed.refused.is_some() {
+            self.meter.refused();
+        }
+        Ok(weighed)
     }
 }
 
@@ -126,10 +141,11 @@ async fn config(call: Call<'_>) -> Result<Reply, Fault> {
     match call.operation {
         Operation::Read => Reply::data(&config.shown()),
         Operation::Update => {
-            for field in ["enable_rate_limit_audit_logging", "enable_rate_limit_response_headers"] {
-                if params::flag(&call.body, field)?.unwrap_or_default() {
-                    return Err(Fault::invalid(format!("{field}: is not supported; it must be false")));
-                }
+            for (field, flag) in [
+                ("enable_rate_limit_audit_logging", &mut config.recorded),
+                ("enable_rate_limit_response_headers", &mut config.headers),
+            ] {
+                *flag = params::flag(&call.body, field)?.unwrap_or(*flag);
             }
             if let Some(paths) = params::list(&call.body, "rate_limit_exempt_paths")? {
                 if paths.len() > EXEMPT_MAX || paths.iter().any(|path| path.len() > model::PATH_MAX) {

@@ -143,18 +143,24 @@ pub(super) struct Config {
     record: u32,
     /// Paths that no rule limits, from the root namespace.
     pub(super) exempt: Vec<String>,
+    /// Whether answers say in headers what their client has left.
+    #[serde(default)]
+    pub(super) headers: bool,
+    /// Whether requests that are refused are recorded by the audit devices.
+    #[serde(default)]
+    pub(super) recorded: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { record: RECORD, exempt: EXEMPT.map(str::to_owned).to_vec() }
+        Self { record: RECORD, exempt: EXEMPT.map(str::to_owned).to_vec(), headers: false, recorded: false }
     }
 }
 
 impl Config {
     pub(super) fn shown(&self) -> Value {
         json!({
-            "enable_rate_limit_audit_logging": false, "enable_rate_limit_response_headers": false,
+            "enable_rate_limit_audit_logging": self.recorded, "enable_rate_limit_response_headers": self.headers,
             "rate_limit_exempt_paths": self.exempt,
         })
     }
