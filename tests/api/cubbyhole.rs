@@ -1,6 +1,6 @@
 //! `cubbyhole/`.
 
-use harness::Server;
+use harness::{ROOT, Server};
 use serde_json::{Value, json};
 
 fn token(server: &Server, body: Value) -> String {
@@ -24,6 +24,23 @@ fn an_entry_is_written_read_listed_and_removed() {
     }
     let gone = server.call("GET", "cubbyhole/a", Value::Null);
     assert_eq!((gone.status, &gone.json), (404, &json!({"errors": []})));
+}
+
+#[test]
+fn numbers_come_back_with_all_their_digits() {
+    let server = Server::start();
+    let value = r#"{"a":123456789012345678901,"b":[1.10,-0,3.141592653589793238462643]}"#;
+    let send = |path: &str, more: &[(&str, &str)]| {
+        let headers = [&[("X-Vault-Token", ROOT)], more].concat();
+        server.send_bytes("POST", path, &headers, value.to_owned().into_bytes())
+    };
+    assert_eq!(send("cubbyhole/x", &[]).status, 204);
+    let read = server.call("GET", "cubbyhole/x", Value::Null);
+    assert!(read.text.contains(value), "{}", read.text);
+    let wrapped = send("sys/wrapping/wrap", &[("X-Vault-Wrap-TTL", "60")]);
+    let token = &wrapped.json["wrap_info"]["token"];
+    let unwrapped = server.call("POST", "sys/wrapping/unwrap", json!({ "token": token }));
+    assert!(unwrapped.text.contains(value), "{}", unwrapped.text);
 }
 
 #[test]

@@ -60,12 +60,14 @@ impl<'a> Answering<'a> {
         duty: &mut Option<Duty>,
         mut transaction: Transaction,
     ) -> Result<(Reply, Transaction), Fault> {
+        let (body, text) = body.into_parts();
         let call = system::Call {
             request: &self.arrival.id,
             operation,
             namespace: Arc::clone(namespace),
             tree: self.tree,
-            body: body.into_fields(),
+            body,
+            text,
             admitted,
             witness: self.witness(),
             token: self.arrival.token.as_ref(),

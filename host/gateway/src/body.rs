@@ -53,16 +53,16 @@ impl Body {
         }
     }
 
-    /// The parameters, for the host's own endpoints.
-    pub(crate) fn into_fields(self) -> Map<String, Value> {
+    /// The parameters, for the host's own endpoints, and their text as it was sent.
+    pub(crate) fn into_parts(self) -> (Map<String, Value>, Option<String>) {
         self.parameters();
-        self.fields.into_inner().unwrap_or_default()
+        (self.fields.into_inner().unwrap_or_default(), self.text)
     }
 }
 
 /// The parameters, taken apart, for what is answered in front of the corridor.
 pub(crate) fn fields(arrival: &Arrival) -> Result<Map<String, Value>, Fault> {
-    Body::read(arrival, false, sandbox::BODY_MAX).map(Body::into_fields)
+    Body::read(arrival, false, sandbox::BODY_MAX).map(|body| body.into_parts().0)
 }
 
 /// Query parameters: a text each, a list where repeated.

@@ -1,8 +1,8 @@
 //! `cubbyhole/`: what a token keeps for itself. It ends with the token, and nobody else reaches it.
 
 use model::{Fault, Operation, Reply, TokenKind};
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use storage::Drawer;
 
 use crate::{Call, unsupported};
@@ -40,15 +40,15 @@ async fn read(call: Call<'_>, drawer: &Drawer, path: &str) -> Result<Reply, Faul
     entry.map_or_else(|| Err(Fault::absent()), |entry| Reply::data(&entry))
 }
 
-fn write(call: Call<'_>, drawer: &Drawer, path: &str) -> Result<Reply, Fault> {
+fn write(mut call: Call<'_>, drawer: &Drawer, path: &str) -> Result<Reply, Fault> {
     if call.body.is_empty() {
         return Err(Fault::invalid("missing data fields"));
     }
-    let entry = serde_json::to_vec(&Value::Object(call.body)).map_err(|e| Fault::internal(e.to_string()))?;
-    if entry.len() > ENTRY_MAX {
+    let entry = call.sent()?;
+    if entry.get().len() > ENTRY_MAX {
         return Err(Fault::new(model::Kind::TooLarge, "an entry of a cubbyhole has at most 512 KiB"));
     }
-    call.transaction.put(drawer, path, entry)?;
+    call.transaction.put_json(drawer, path, &entry)?;
     Ok(Reply::nothing())
 }
 

@@ -69,6 +69,7 @@ use plugins::Catalog;
 use sandbox::TokenWishes;
 use seal::rekey::Target;
 use secrecy::SecretString;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use storage::Transaction;
 use storage::barrier::Barrier;
@@ -149,6 +150,8 @@ pub struct Call<'a> {
     /// The body, or the query parameters of reads, lists and deletes.
     pub body: Map<String, Value>,
     /// Who asks.
+    /// The body as it was sent: numbers may have more digits there.
+    pub text: Option<String>,
     pub admitted: &'a Admitted,
     /// Is told of each use of a managed key.
     pub witness: Option<Arc<dyn Witness>>,
@@ -169,6 +172,14 @@ pub struct Call<'a> {
 }
 
 /// Asks an auth method what it alone knows of a token that came of its login.
+impl Call<'_> {
+    /// What was sent, to be given back digit for digit.
+    fn sent(&mut self) -> Result<Box<RawValue>, Fault> {
+        let text = self.text.take().unwrap_or_else(|| Value::Object(self.body.clone()).to_string());
+        RawValue::from_string(text).map_err(|e| Fault::internal(e.to_string()))
+    }
+}
+
 #[async_trait]
 pub trait AskMethod: Send + Sync {
     /// Whether such a token may be renewed, and for how long from now on; a fault refuses.
@@ -395,7 +406,7 @@ impl System {
             Endpoint::LeaseRevokePrefix => leases::revoke_below(&self.tokens, call, at, false).await,
             Endpoint::LeaseRevokeForce => leases::revoke_below(&self.tokens, call, at, true).await,
             Endpoint::LeaseTidy => leases::tidy(&call),
-            Endpoint::Wrap => wrapping::wrap(&call),
+            Endpoint::Wrap => wrapping::wrap(call),
             Endpoint::Unwrap => wrapping::unwrap(&self.tokens, call).await,
             Endpoint::Rewrap => wrapping::rewrap(self, call).await,
             Endpoint::WrappingLookup => wrapping::lookup(&self.tokens, call).await,

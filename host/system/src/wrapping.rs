@@ -157,14 +157,14 @@ async fn put_away(
 }
 
 /// `sys/wrapping/wrap`: answers what was sent; the corridor wraps it.
-pub(crate) fn wrap(call: &Call<'_>) -> Result<Reply, Fault> {
+pub(crate) fn wrap(mut call: Call<'_>) -> Result<Reply, Fault> {
     if call.operation != Operation::Update {
         return Err(unsupported());
     }
     if call.wrap_ttl.is_none_or(|ttl| ttl.is_zero()) {
         return Err(Fault::invalid("endpoint requires response wrapping to be used"));
     }
-    Reply::data(&call.body)
+    Reply::data(&call.sent()?)
 }
 
 /// `sys/wrapping/unwrap`: the answer as it would have been given, once.
