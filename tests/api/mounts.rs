@@ -55,6 +55,10 @@ fn tune_changes_what_is_sent_and_shows_effective_times() {
     assert_eq!(read["data"]["allowed_managed_keys"], json!(["root-key"]));
     assert_eq!(server.call("POST", "sys/mounts/echo/tune", json!({"allowed_managed_keys": []})).status, 204);
     assert!(server.call("GET", "sys/mounts/echo/tune", Value::Null).json["data"].get("allowed_managed_keys").is_none());
+    let delegated = json!({"delegated_auth_accessors": ["auth_cert_1"], "identity_token_key": ""});
+    assert_eq!(server.call("POST", "sys/mounts/echo/tune", delegated).status, 204);
+    let read = server.call("GET", "sys/mounts/echo/tune", Value::Null).json;
+    assert_eq!(read["data"]["delegated_auth_accessors"], json!(["auth_cert_1"]));
 }
 
 #[test]
@@ -203,6 +207,8 @@ fn tune_refuses_wrong_types_by_their_names_and_changes_nothing() {
         ("audit_non_hmac_request_keys", json!(7)),
         ("plugin_version", json!(2)),
         ("plugin_version", json!("v99.0.0")),
+        ("delegated_auth_accessors", json!({})),
+        ("identity_token_key", json!("default")),
     ] {
         let answer = server.call("POST", "sys/mounts/echo/tune", json!({"description": "changed", field: value}));
         assert_eq!(answer.status, 400, "{field}");

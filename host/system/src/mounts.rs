@@ -245,6 +245,7 @@ fn configure(mount: &mut Mount, body: &Map<String, Value>, info: &Info) -> Resul
         ("passthrough_request_headers", &mut config.passthrough_request_headers),
         ("audit_non_hmac_request_keys", &mut config.audit_non_hmac_request_keys),
         ("audit_non_hmac_response_keys", &mut config.audit_non_hmac_response_keys),
+        ("delegated_auth_accessors", &mut config.delegated_auth_accessors),
     ] {
         if let Some(sent) = params::list(body, field)? {
             if sent.len() > LIST_MAX || sent.iter().any(|entry| entry.len() > model::NAME_MAX) {
@@ -264,7 +265,10 @@ fn configure(mount: &mut Mount, body: &Map<String, Value>, info: &Info) -> Resul
     if let Some(flag) = params::flag(body, "force_no_cache")? {
         config.force_no_cache = flag;
     }
-    Ok(())
+    match params::text(body, "identity_token_key")? {
+        None | Some("") => Ok(()),
+        Some(_) => Err(Fault::invalid("identity_token_key: no key signs identity tokens here; it must be empty")),
+    }
 }
 
 /// Times to live, the usual and the longest, with the system's where a mount says 0.
@@ -330,6 +334,7 @@ fn tuned(info: &Info, mount: &Mount) -> Value {
         ("passthrough_request_headers", &config.passthrough_request_headers),
         ("audit_non_hmac_request_keys", &config.audit_non_hmac_request_keys),
         ("audit_non_hmac_response_keys", &config.audit_non_hmac_response_keys),
+        ("delegated_auth_accessors", &config.delegated_auth_accessors),
     ];
     if let Value::Object(fields) = &mut data {
         for (name, list) in lists {

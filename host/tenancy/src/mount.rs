@@ -85,6 +85,8 @@ pub struct MountConfig {
     pub audit_non_hmac_request_keys: Vec<String>,
     /// Top-level response keys that audit shows in clear.
     pub audit_non_hmac_response_keys: Vec<String>,
+    /// Accessors of auth methods that the engine may let clients log in at. Kept and shown: no contract has such logins.
+    pub delegated_auth_accessors: Vec<String>,
     /// Whether those without a token see the mount listed.
     pub listing_visibility: ListingVisibility,
     /// Accepted and shown again.
