@@ -90,6 +90,7 @@ fn bad_input_is_refused_with_the_field_that_is_wrong() {
         ("identity/group", json!({"member_entity_ids": ["x"]}), "member_entity_ids:"),
         ("identity/group", json!({"type": "external", "member_entity_ids": [uuid()]}), "member_entity_ids:"),
         ("identity/group-alias", json!({"name": "x"}), "canonical_id:"),
+        ("identity/group-alias", json!({"name": "x", "id": uuid()}), "id:"),
         ("identity/entity/merge", json!({"to_entity_id": uuid()}), "from_entity_ids:"),
         ("identity/entity/batch-delete", json!({}), "entity_ids:"),
     ] {
@@ -123,4 +124,20 @@ fn an_alias_is_the_same_in_upper_and_lower_case_and_is_listed_with_its_mount() {
     let shown = &listed.json["data"]["key_info"][&bob]["aliases"][0];
     assert_eq!((&shown["name"], &shown["mount_type"]), (&json!("Bob"), &json!("userpass")), "{}", listed.text);
     assert_eq!((&shown["mount_path"], &shown["mount_accessor"]), (&json!("auth/up/"), &accessor));
+}
+
+#[test]
+fn the_alias_of_a_group_is_changed_by_its_identifier() {
+    let server = Server::start();
+    server.call("POST", "sys/auth/people", json!({"type": "userpass"}));
+    let accessor = server.call("GET", "sys/auth", Value::Null).json["data"]["people/"]["accessor"].clone();
+    let group =
+        server.call("POST", "identity/group", json!({"name": "g", "type": "external"})).json["data"]["id"].clone();
+    let alias = json!({"name": "old", "mount_accessor": accessor, "canonical_id": group});
+    let id = server.call("POST", "identity/group-alias", alias).json["data"]["id"].clone();
+    let changed = server.call("POST", "identity/group-alias", json!({"id": id, "name": "new"}));
+    assert_eq!((changed.status, &changed.json["data"]["id"]), (200, &id), "{}", changed.text);
+    let read = server.call("GET", &format!("identity/group-alias/id/{}", id.as_str().unwrap()), Value::Null);
+    let data = &read.json["data"];
+    assert_eq!((&data["name"], &data["mount_accessor"], &data["canonical_id"]), (&json!("new"), &accessor, &group));
 }

@@ -224,6 +224,23 @@ fn set_signed_takes_foreign_certificates_in_without_a_key_and_warns() {
 }
 
 #[test]
+fn the_issuer_that_signs_is_named_by_the_path_or_the_body() {
+    let pki = Pki::with_root();
+    pki.write("root/generate/internal", json!({"common_name": "Other", "issuer_name": "other", "key_type": "ec"}));
+    let request = pki.write("intermediate/generate/internal", json!({"common_name": "I", "key_type": "ec"}));
+    let signed = |path: &str, issuer: Value| {
+        let signed = pki.write(path, json!({"csr": request["csr"], "issuer_ref": issuer, "ttl": "1h"}));
+        text(&signed, "issuing_ca")
+    };
+    let [root, other] = ["root", "other"].map(|issuer| text(&pki.read(&format!("issuer/{issuer}")), "certificate"));
+    assert_eq!(signed("root/sign-intermediate", Value::Null), root.trim_end());
+    assert_eq!(signed("root/sign-intermediate", json!("other")), other.trim_end());
+    assert_eq!(signed("issuer/root/sign-intermediate", json!("other")), root.trim_end(), "the path counts");
+    let answer = pki.post("root/sign-intermediate", json!({"csr": request["csr"], "issuer_ref": "nobody"}));
+    assert!(answer.status >= 400, "{}", answer.text);
+}
+
+#[test]
 fn issuers_of_one_mount_make_up_chains_by_themselves() {
     let pki = Pki::with_root();
     let root = text(&pki.read("issuer/root/json"), "certificate");

@@ -13,6 +13,12 @@ use crate::x509::request;
 use formats::pem;
 
 body! {
+    /// Which issuer signs.
+    pub(crate) struct IssuerWish {
+        /// The issuer's id or name, where the path names none.
+        pub(crate) issuer_ref: String = "default".to_owned(),
+    }
+
     /// How the request and the issuer are followed.
     pub(crate) struct FollowWish {
         /// Takes subject and extensions from the certification request as they are.
@@ -35,7 +41,8 @@ const SIGN: &[Action] = &[Action::update("Signs a request for a CA's certificate
         SignatureWish,
         ConstraintsWish,
         CaWish,
-        FollowWish
+        FollowWish,
+        IssuerWish
     ))];
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -45,8 +52,9 @@ pub(crate) const ROUTES: &[Route] = &[
 
 fn sign(request: &Request) -> Answer {
     let sent = request.sent()?;
-    let reference = request.capture("issuer_ref");
-    let issuer = Issuer::for_issuing(if reference.is_empty() { "default" } else { reference })?;
+    let IssuerWish { issuer_ref } = sent.read()?;
+    let named = request.capture("issuer_ref");
+    let issuer = Issuer::for_issuing(if named.is_empty() { &issuer_ref } else { named })?;
     let form = sent.read::<FormWish>()?.form()?;
     let follow: FollowWish = sent.read()?;
     let preference = sent.read::<SignatureWish>()?.preference()?;

@@ -69,6 +69,13 @@ pub(super) async fn write(
     let name = params::text(&call.body, "name")?.filter(|name| !name.is_empty());
     let accessor = params::text(&call.body, "mount_accessor")?.filter(|accessor| !accessor.is_empty());
     let canonical = id(&call.body, "canonical_id")?;
+    let at = match (at, id(&call.body, "id")?) {
+        (None, Some(id)) => {
+            let found = of(directory.group_of_alias(call.transaction, id).await?);
+            Some(found.ok_or_else(|| Fault::invalid("id: no alias of a group has it"))?)
+        }
+        (at, _) => at,
+    };
     let (mut group, before) = match (at, canonical) {
         (Some((group, alias)), _) => (group, Some(alias)),
         (None, Some(id)) => {
