@@ -187,6 +187,8 @@ mod tools;
 mod traces;
 #[path = "api/ui.rs"]
 mod ui;
+#[path = "api/unknown.rs"]
+mod unknown;
 #[path = "api/userpass.rs"]
 mod userpass;
 #[path = "clients/access.rs"]

@@ -85,6 +85,13 @@ fn a_path_of_the_host_is_explained_like_one_of_an_engine() {
         ("team/sys/mounts?help=1", "Shows the mounts."),
         ("auth/token/lookup-self?help=1", "Shows the token that asks."),
         ("pki/issue/web?help=1", "common_name"),
+        ("identity/group/name/x?help=1", "member_entity_ids"),
+        ("cubbyhole/a/b?help=1", "Shows what the token that asks keeps there."),
+        ("sys?help=1", "sys/mounts/{path}/tune"),
+        ("team/sys?help=1", "sys/seal"),
+        ("auth/token?help=1", "auth/token/create/{role}"),
+        ("identity?help=1", "identity/lookup/entity"),
+        ("cubbyhole?help=1", "cubbyhole/{path}"),
     ] {
         let answer = server.call("GET", path, Value::Null);
         assert!(answer.json["help"].as_str().is_some_and(|help| help.contains(says)), "{path}: {}", answer.text);
@@ -92,6 +99,23 @@ fn a_path_of_the_host_is_explained_like_one_of_an_engine() {
     // Explaining does nothing.
     assert_eq!(server.call("DELETE", "sys/mounts/secret?help=1", Value::Null).status, 200);
     assert_eq!(server.call("GET", "sys/mounts/secret", Value::Null).status, 200);
+}
+
+#[test]
+fn whatever_is_said_of_the_directory_is_there() {
+    let server = Server::start();
+    let document = server.call("GET", "sys/internal/specs/openapi", Value::Null).json;
+    let items = document["paths"].as_object().unwrap().iter();
+    let own: Vec<_> = items.filter(|(path, _)| path.starts_with("/identity/")).collect();
+    assert!(own.len() >= 20, "{}", own.len());
+    for (path, item) in own {
+        let at = path.trim_start_matches('/').replace("{id}", "x").replace("{name}", "x");
+        for method in item.as_object().unwrap().keys().filter(|method| *method != "parameters") {
+            let method = if at.ends_with('/') { "LIST" } else { method.as_str() };
+            let answer = server.call(&method.to_uppercase(), at.trim_end_matches('/'), json!({}));
+            assert!(answer.status != 405 && !answer.text.contains("unsupported"), "{method} {at}: {}", answer.text);
+        }
+    }
 }
 
 #[test]

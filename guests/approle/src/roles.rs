@@ -14,16 +14,21 @@ pub(crate) const ROUTES: &[Route] = &[
         &[
             Action::read("Reads the role.", read),
             Action::update("Makes the role, or changes what was sent.", write)
-                .fields(fields!(RoleParams, TokenParams))
+                .fields(fields!(RoleParams, TokenParams, Older))
                 .create_unless(exists),
             Action::delete("Removes the role and its secrets.", remove),
         ],
     ),
 ];
 
-/// Names of fields that earlier clients send.
-pub(crate) const OLDER: &[(&str, &str)] =
-    &[("policies", "token_policies"), ("period", "token_period"), ("bound_cidr_list", "secret_id_bound_cidrs")];
+older! {
+    /// Names under which earlier clients send fields.
+    struct Older {
+        policies: token_policies,
+        period: token_period,
+        bound_cidr_list: secret_id_bound_cidrs,
+    }
+}
 
 body! {
     /// What `role/{role_name}` takes beside what all roles have. Fields that were not sent are `None`.
@@ -76,7 +81,7 @@ fn write(request: &Request) -> Answer {
     let before = Role::load(&name)?;
     let is_new = before.is_none();
     let mut role = before.unwrap_or_else(Role::new);
-    let params: RoleParams = sent.with_older_names(OLDER).read()?;
+    let params: RoleParams = sent.with_older_names(Older::NAMES).read()?;
     if let Some(local) = params.local_secret_ids {
         if !is_new && local != role.local_secret_ids {
             return Err(Fault::invalid("local_secret_ids can only be modified during role creation"));
@@ -89,7 +94,7 @@ fn write(request: &Request) -> Answer {
     if let Some(list) = params.secret_id_bound_cidrs {
         role.secret_id_bound_cidrs = shown(&networks("secret_id_bound_cidrs", &list)?);
     }
-    role.token.change(&sent, OLDER)?;
+    role.token.change(&sent, Older::NAMES)?;
     match params.role_id.filter(|id| !id.is_empty()) {
         Some(id) => role.take_id(&name, &id)?,
         None if is_new => {

@@ -23,15 +23,17 @@ const METADATA_MAX: usize = 32;
 const TEXT_MAX: usize = 2048;
 /// Longest display name, in bytes.
 const DISPLAY_MAX: usize = 256;
-/// Names under which earlier clients send the fields of tokens.
-const OLDER: [(&str, &str); 6] = [
-    ("policies", "token_policies"),
-    ("ttl", "token_ttl"),
-    ("lease", "token_ttl"),
-    ("max_ttl", "token_max_ttl"),
-    ("period", "token_period"),
-    ("bound_cidrs", "token_bound_cidrs"),
-];
+older! {
+    /// Names under which earlier clients send fields.
+    pub struct Older {
+        policies: token_policies,
+        ttl: token_ttl,
+        lease: token_ttl,
+        max_ttl: token_max_ttl,
+        period: token_period,
+        bound_cidrs: token_bound_cidrs,
+    }
+}
 
 body! {
     /// What `certs/{name}` takes beside the fields of tokens. Fields that were not sent stay.
@@ -142,7 +144,7 @@ impl Entry {
         if self.display_name.is_empty() {
             self.display_name = name.to_lowercase();
         }
-        self.token.change(sent, &OLDER)?;
+        self.token.change(sent, Older::NAMES)?;
         self.check()
     }
 

@@ -18,7 +18,7 @@ mod trust;
 use innkeeper_guest::prelude::*;
 
 use config::ConfigParams;
-use entry::EntryParams;
+use entry::{EntryParams, Older};
 
 struct Cert;
 
@@ -53,7 +53,7 @@ const ROUTES: &[Route] = &[
             Action::read("Reads the entry.", entry::read),
             Action::update("Makes the entry, or changes what was sent.", entry::write)
                 .create_unless(entry::exists)
-                .fields(fields!(EntryParams, TokenParams)),
+                .fields(fields!(EntryParams, TokenParams, Older)),
             Action::delete("Removes the entry.", entry::remove),
         ],
     ),

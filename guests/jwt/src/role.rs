@@ -13,15 +13,17 @@ const LIST_MAX: usize = 256;
 const MAPPINGS_MAX: usize = 63;
 /// Longest text of a role, in bytes.
 const TEXT_MAX: usize = 2048;
-/// Names under which earlier clients send the fields of tokens.
-const OLDER: [(&str, &str); 6] = [
-    ("policies", "token_policies"),
-    ("ttl", "token_ttl"),
-    ("max_ttl", "token_max_ttl"),
-    ("period", "token_period"),
-    ("num_uses", "token_num_uses"),
-    ("bound_cidrs", "token_bound_cidrs"),
-];
+older! {
+    /// Names under which earlier clients send fields.
+    pub struct Older {
+        policies: token_policies,
+        ttl: token_ttl,
+        max_ttl: token_max_ttl,
+        period: token_period,
+        num_uses: token_num_uses,
+        bound_cidrs: token_bound_cidrs,
+    }
+}
 
 body! {
     /// What `role/{name}` takes beside the fields of tokens. Fields that were not sent stay.
@@ -128,7 +130,7 @@ impl Role {
                 *mine = Leeway::read(field, &value)?;
             }
         }
-        self.token.change(sent, &OLDER)?;
+        self.token.change(sent, Older::NAMES)?;
         self.check()
     }
 

@@ -17,15 +17,17 @@ const TEXT_MAX: usize = 256;
 const LONG_MAX: usize = 4096;
 /// Where the name of an alias may come from.
 const SOURCES: [&str; 2] = ["serviceaccount_uid", "serviceaccount_name"];
-/// Names under which earlier clients send the fields of tokens.
-const OLDER: [(&str, &str); 6] = [
-    ("policies", "token_policies"),
-    ("ttl", "token_ttl"),
-    ("max_ttl", "token_max_ttl"),
-    ("period", "token_period"),
-    ("num_uses", "token_num_uses"),
-    ("bound_cidrs", "token_bound_cidrs"),
-];
+older! {
+    /// Names under which earlier clients send fields.
+    pub struct Older {
+        policies: token_policies,
+        ttl: token_ttl,
+        max_ttl: token_max_ttl,
+        period: token_period,
+        num_uses: token_num_uses,
+        bound_cidrs: token_bound_cidrs,
+    }
+}
 
 body! {
     /// What `role/{name}` takes beside the fields of tokens. Fields that were not sent stay.
@@ -108,7 +110,7 @@ impl Role {
         if self.alias_name_source.is_empty() {
             SOURCES[0].clone_into(&mut self.alias_name_source);
         }
-        self.token.change(sent, &OLDER)?;
+        self.token.change(sent, Older::NAMES)?;
         self.check()
     }
 

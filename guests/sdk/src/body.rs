@@ -165,6 +165,52 @@ macro_rules! body {
     (@text $default:expr) => { stringify!($default) };
 }
 
+/// A type that stands for names under which clients of earlier days send fields: `NAMES` for
+/// [`Sent::with_older_names`](crate::Sent::with_older_names), and `FIELDS` for the action that takes them.
+#[macro_export]
+macro_rules! older {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($old:ident: $new:ident),+ $(,)? }) => {
+        $(#[$meta])*
+        $vis struct $name;
+
+        impl $name {
+            /// Each older name, with the name of today.
+            $vis const NAMES: &'static [(&'static str, &'static str)] = &[$((stringify!($old), stringify!($new))),+];
+            /// What each field is for.
+            $vis const FIELDS: &'static [$crate::Field] = &[$(
+                $crate::Field {
+                    name: stringify!($old),
+                    kind: $crate::FieldKind::Any,
+                    about: concat!("An older name of `", stringify!($new), "`, which counts before it."),
+                    default: "",
+                },
+            )+];
+        }
+    };
+}
+
+/// A type that stands for fields which clients may send and which have no effect: `FIELDS` for the action that takes them
+/// says so, and why.
+#[macro_export]
+macro_rules! idle {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($field:ident),+ $(,)? } $why:literal) => {
+        $(#[$meta])*
+        $vis struct $name;
+
+        impl $name {
+            /// What each field is for.
+            $vis const FIELDS: &'static [$crate::Field] = &[$(
+                $crate::Field {
+                    name: stringify!($field),
+                    kind: $crate::FieldKind::Any,
+                    about: concat!("Has no effect: ", $why),
+                    default: "",
+                },
+            )+];
+        }
+    };
+}
+
 /// The `FIELDS` of several bodies in one list, for an action that reads them all.
 #[macro_export]
 macro_rules! fields {

@@ -121,8 +121,8 @@ pub mod prelude {
     pub use crate::keys::Key;
     pub use crate::{
         Action, Answer, Auth, Context, Engine, Fault, FaultKind, GuestKind, Lease, Map, Mount, Operation, Request,
-        Response, Route, Seconds, Sent, TokenFields, TokenParams, TokenWishes, body, clock, fields, http_out, keys,
-        log, network, passwords, random, storage,
+        Response, Route, Seconds, Sent, TokenFields, TokenParams, TokenWishes, body, clock, fields, http_out, idle,
+        keys, log, network, older, passwords, random, storage,
     };
     pub use serde_json::json;
 }

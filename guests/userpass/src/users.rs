@@ -12,7 +12,7 @@ pub(crate) const ROUTES: &[Route] = &[
         &[
             Action::read("Reads what tokens the user gets.", read),
             Action::update("Makes the user, or changes what was sent.", write)
-                .fields(fields!(Password, TokenParams))
+                .fields(fields!(Password, TokenParams, Older))
                 .create_unless(exists),
             Action::delete("Removes the user.", remove),
         ],
@@ -29,13 +29,15 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Names of fields that earlier clients send.
-const OLDER: &[(&str, &str)] = &[
-    ("policies", "token_policies"),
-    ("ttl", "token_ttl"),
-    ("max_ttl", "token_max_ttl"),
-    ("bound_cidrs", "token_bound_cidrs"),
-];
+older! {
+    /// Names under which earlier clients send fields.
+    struct Older {
+        policies: token_policies,
+        ttl: token_ttl,
+        max_ttl: token_max_ttl,
+        bound_cidrs: token_bound_cidrs,
+    }
+}
 
 body! {
     /// A password, or what it was made into elsewhere.
@@ -97,7 +99,7 @@ fn write(request: &Request) -> Answer {
         None if is_new => return Err(Fault::invalid("missing password")),
         None => {}
     }
-    user.token.change(&sent, OLDER)?;
+    user.token.change(&sent, Older::NAMES)?;
     user.store(&name)?;
     Ok(Response::nothing())
 }
@@ -117,7 +119,7 @@ fn change_password(request: &Request) -> Answer {
 
 fn change_policies(request: &Request) -> Answer {
     let (name, mut user) = known(request)?;
-    let Policies { token_policies } = request.sent()?.with_older_names(OLDER).read()?;
+    let Policies { token_policies } = request.sent()?.with_older_names(Older::NAMES).read()?;
     user.token.token_policies = innkeeper_guest::policies(token_policies)?;
     user.store(&name)?;
     Ok(Response::nothing())

@@ -11,6 +11,8 @@ use crate::{Arrival, json};
 pub(crate) struct Body {
     /// Checked to be an object that everybody reads alike.
     text: Option<String>,
+    /// The names in it, in no order.
+    names: Vec<String>,
     /// Taken apart.
     fields: OnceLock<Map<String, Value>>,
 }
@@ -19,17 +21,17 @@ impl Body {
     /// Reads the parameters. Where the body is taken as it is, only the query is read.
     pub(crate) fn read(arrival: &Arrival, raw: bool, most: usize) -> Result<Self, Fault> {
         if !raw && arrival.operation.has_body() && arrival.body.is_empty() {
-            return Ok(Self { text: None, fields: OnceLock::new() });
+            return Ok(Self { text: None, names: Vec::new(), fields: OnceLock::new() });
         }
         if raw || !arrival.operation.has_body() {
-            return Ok(Self { text: None, fields: OnceLock::from(query(arrival)) });
+            return Ok(Self { text: None, names: Vec::new(), fields: OnceLock::from(query(arrival)) });
         }
         if arrival.body.len() > most {
             return Err(Fault::new(Kind::TooLarge, format!("this path takes a body of at most {} MiB", most >> 20)));
         }
-        json::check(&arrival.body).map_err(Fault::invalid)?;
+        let names = json::names(&arrival.body).map_err(Fault::invalid)?;
         let text = std::str::from_utf8(&arrival.body).map_err(|_| Fault::invalid("the request body is not UTF-8"))?;
-        Ok(Self { text: Some(text.trim_ascii().to_owned()), fields: OnceLock::new() })
+        Ok(Self { text: Some(text.trim_ascii().to_owned()), names, fields: OnceLock::new() })
     }
 
     /// The parameters, taken apart.
@@ -38,6 +40,11 @@ impl Body {
             // What was checked reads.
             serde_json::from_str(self.text.as_deref().unwrap_or("{}")).unwrap_or_default()
         })
+    }
+
+    /// The names that stand in a body, in no order; none of a query.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// How long the parameters are in text, about: in bytes.

@@ -14,12 +14,13 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 /// Most values and names in one body.
 pub(crate) const VALUES_MAX: usize = 250_000;
 
-/// Why a body is no such object: for the client, without repeating any of it.
-pub(crate) fn check(body: &[u8]) -> Result<(), String> {
-    let mut left = VALUES_MAX;
+/// The names in such an object, in no order; or why a body is none: for the client, without repeating any of it.
+pub(crate) fn names(body: &[u8]) -> Result<Vec<String>, String> {
+    let (mut left, mut names) = (VALUES_MAX, Vec::new());
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let read = Whole { left: &mut left, object: true }.deserialize(&mut reader).and_then(|()| reader.end());
-    read.map_err(|error| {
+    let whole = Whole { left: &mut left, names: Some(&mut names) };
+    let read = whole.deserialize(&mut reader).and_then(|()| reader.end());
+    read.map(|()| names).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let why = match error.classify() {
             _ if error.to_string().starts_with(TWICE) => TWICE,
@@ -35,11 +36,11 @@ pub(crate) fn check(body: &[u8]) -> Result<(), String> {
 const TWICE: &str = "a name stands twice in one object";
 const TOO_MANY: &str = "more than 250000 values";
 
-/// Reads a value to its end and keeps nothing of it.
+/// Reads a value to its end and keeps nothing of it but the outermost names.
 struct Whole<'a> {
     left: &'a mut usize,
-    /// Whether only an object will do.
-    object: bool,
+    /// Of the outermost value, which must be an object.
+    names: Option<&'a mut Vec<String>>,
 }
 
 impl Whole<'_> {
@@ -49,7 +50,7 @@ impl Whole<'_> {
     }
 
     fn scalar<E: Error>(self) -> Result<(), E> {
-        if self.object { Err(E::custom("not an object")) } else { Ok(()) }
+        if self.names.is_some() { Err(E::custom("not an object")) } else { Ok(()) }
     }
 }
 
@@ -94,10 +95,10 @@ impl<'de> Visitor<'de> for Whole<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        if self.object {
+        if self.names.is_some() {
             return Err(A::Error::custom("not an object"));
         }
-        while items.next_element_seed(Whole { left: &mut *self.left, object: false })?.is_some() {}
+        while items.next_element_seed(Whole { left: &mut *self.left, names: None })?.is_some() {}
         Ok(())
     }
 
@@ -108,7 +109,10 @@ impl<'de> Visitor<'de> for Whole<'_> {
             if !names.insert(name) {
                 return Err(A::Error::custom(TWICE));
             }
-            fields.next_value_seed(Whole { left: &mut *self.left, object: false })?;
+            fields.next_value_seed(Whole { left: &mut *self.left, names: None })?;
+        }
+        if let Some(outermost) = self.names {
+            outermost.extend(names);
         }
         Ok(())
     }
@@ -126,8 +130,15 @@ mod tests {
     fn objects_that_all_read_alike_are_taken() {
         let numbers = format!("{{\"a\":123456789012345678901234567890,\"b\":[{}1]}}", "1,".repeat(1000));
         for body in ["{}", " {\"a\": {\"a\": null}, \"b\": [{\"a\": 1}, {\"a\": -1.5e3}]} ", &nested(126), &numbers] {
-            assert_eq!(check(body.as_bytes()), Ok(()), "{body}");
+            assert!(names(body.as_bytes()).is_ok(), "{body}");
         }
+    }
+
+    #[test]
+    fn the_outermost_names_are_told() {
+        let mut told = names(br#"{"b": {"c": 1}, "a": [{"d": 2}], "\u0061b": null}"#).unwrap();
+        told.sort_unstable();
+        assert_eq!(told, ["a", "ab", "b"]);
     }
 
     #[test]
@@ -147,7 +158,7 @@ mod tests {
             (b"{\"a\":1e999}", "not a JSON object"),
             (b"{\"a\":\"\\ud800\"}", "not a JSON object"),
         ] {
-            let why = check(body).unwrap_err();
+            let why = names(body).unwrap_err();
             assert!(why.contains(says) && !why.contains("secret"), "{why}");
         }
     }

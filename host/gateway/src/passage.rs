@@ -20,6 +20,7 @@ use crate::corridor::{Passed, RERUNS_MAX, Rooms, rest};
 use crate::governing::{Bench, Subject};
 use crate::recording::{self, Facts, Recorder};
 use crate::routing::{Answerer, Routed};
+use crate::unknown;
 
 /// What lasts over all runs of a request.
 pub(crate) struct Journey {
@@ -190,10 +191,14 @@ impl Rooms {
         let mut decided = decided?;
         let bench = decided.bench.take();
         let mut warnings = std::mem::take(&mut decided.warnings);
+        let unknown = unknown::warnings(&routed, &decided.body);
         let answering = ground.answering(self, recorder, bench.clone());
         let mut passed = self.answer(answering, &routed, decided, upload, journey, &facts).await?;
         if let Passed::Replied(reply) = &mut passed {
             warnings.extend(bench.iter().flat_map(|bench| bench.warnings()));
+            if unknown::are_told_by(reply) {
+                warnings.extend(unknown);
+            }
             reply.warnings.extend(warnings);
         }
         Ok(passed)

@@ -81,6 +81,7 @@ pub use builtin::native_accessor;
 pub use capabilities::subject;
 pub use cluster::cluster_id;
 pub use cors::{CrossOrigin, cross_origin};
+pub use documented::parameters;
 pub use front::{Answer, Founded, Front, Question};
 pub use loggers::Loggers;
 pub use metrics::text as metrics_text;
@@ -149,9 +150,9 @@ pub struct Call<'a> {
     pub tree: &'a Tree,
     /// The body, or the query parameters of reads, lists and deletes.
     pub body: Map<String, Value>,
-    /// Who asks.
     /// The body as it was sent: numbers may have more digits there.
     pub text: Option<String>,
+    /// Who asks.
     pub admitted: &'a Admitted,
     /// Is told of each use of a managed key.
     pub witness: Option<Arc<dyn Witness>>,
@@ -171,7 +172,6 @@ pub struct Call<'a> {
     pub duty: &'a mut Option<Duty>,
 }
 
-/// Asks an auth method what it alone knows of a token that came of its login.
 impl Call<'_> {
     /// What was sent, to be given back digit for digit.
     fn sent(&mut self) -> Result<Box<RawValue>, Fault> {
@@ -180,6 +180,7 @@ impl Call<'_> {
     }
 }
 
+/// Asks an auth method what it alone knows of a token that came of its login.
 #[async_trait]
 pub trait AskMethod: Send + Sync {
     /// Whether such a token may be renewed, and for how long from now on; a fault refuses.
@@ -414,6 +415,7 @@ impl System {
             Endpoint::ToolsRandom => tools::random(&call, at),
             Endpoint::Token(what) => token::answer(self, call, what, at).await,
             Endpoint::Cubbyhole => cubbyhole::at(call, at).await,
+            Endpoint::Root => Err(Fault::new(Kind::NotFound, "unsupported path")),
         }
     }
 }

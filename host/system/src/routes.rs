@@ -74,6 +74,7 @@ pub(crate) enum Endpoint {
     ReloadPlugin,
     Remount,
     RemountStatus,
+    Root,
     Replication,
     ReplicationOf,
     ResultantAcl,
@@ -286,12 +287,12 @@ impl Routes {
 
     /// Below `sys/`.
     pub(crate) fn find(&self, path: &str) -> Option<(Matched, Demands)> {
-        found(&self.system, path)
+        found(&self.system, path).or_else(|| root("sys/", path))
     }
 
     /// Below `auth/token/`.
     pub(crate) fn find_token(&self, path: &str) -> Option<(Matched, Demands)> {
-        found(&self.token, path)
+        found(&self.token, path).or_else(|| root("auth/token/", path))
     }
 }
 
@@ -304,6 +305,13 @@ fn router<const N: usize>(room: &'static str, routes: [(&'static str, Endpoint, 
         router.insert(below, (Template { room, below }, endpoint, demands)).map_err(refused)?;
     }
     Ok(router)
+}
+
+/// What stands above all routes: there is help for it, and nothing to do.
+fn root(room: &'static str, path: &str) -> Option<(Matched, Demands)> {
+    let matched =
+        || Matched { endpoint: Endpoint::Root, template: Template { room, below: "" }, capture: String::new() };
+    path.is_empty().then(|| (matched(), Demands::default()))
 }
 
 fn found(router: &Routed, path: &str) -> Option<(Matched, Demands)> {

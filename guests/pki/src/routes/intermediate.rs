@@ -27,8 +27,14 @@ body! {
     }
 }
 
+idle! {
+    /// What clients send that make roots and requests alike.
+    struct Times { ttl, not_after, not_before_duration }
+    "whoever signs the request says how long the certificate lasts."
+}
+
 const GENERATE: &[Action] = &[Action::update("Makes or takes a key and a request to have it certified.", generate)
-    .fields(fields!(NamesWish, SubjectWish, FormWish, KeyWish, SignatureWish, BasicWish))];
+    .fields(fields!(NamesWish, SubjectWish, FormWish, KeyWish, SignatureWish, BasicWish, Times))];
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new("intermediate/generate/{type}", "Requests; the type is internal, exported, existing or kms.", GENERATE),
@@ -46,7 +52,8 @@ pub(crate) const ROUTES: &[Route] = &[
             FormWish,
             KeyWish,
             SignatureWish,
-            BasicWish
+            BasicWish,
+            Times
         ))],
     ),
     Route::new(

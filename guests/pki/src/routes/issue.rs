@@ -20,8 +20,15 @@ const VERBATIM: &[Action] = &[Action::update("Signs a certification request as i
     VerbatimWish,
     SignatureWish,
     TimeWish,
-    FormWish
+    FormWish,
+    Names
 ))];
+
+idle! {
+    /// What clients send that sign by roles and verbatim alike.
+    struct Names { common_name, alt_names, ip_sans, uri_sans, other_sans, serial_number, exclude_cn_from_sans, user_ids }
+    "the certificate is named as its request says."
+}
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new("issue/{role}", "Certificates with new keys.", ISSUE),

@@ -33,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(
         "keys/generate/{type}",
         "New keys; the type is internal, exported or kms.",
-        &[Action::update("Makes a key, or takes a managed one into use.", generate).fields(KeyWish::FIELDS)],
+        &[Action::update("Makes a key, or takes a managed one into use.", generate).fields(fields!(KeyWish, FormWish))],
     ),
     Route::new(
         "keys/import",

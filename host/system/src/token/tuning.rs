@@ -68,7 +68,7 @@ pub(crate) async fn tune(system: &System, call: Call<'_>) -> Result<Reply, Fault
             if others.is_empty() {
                 return Ok(Reply::nothing());
             }
-            Ok(Reply::nothing().warning(format!("Endpoint ignored these unrecognized parameters: {others:?}")))
+            Ok(Reply::nothing().warning(format!("tokens are not tuned by these parameters: [{}]", others.join(" "))))
         }
         _ => Err(unsupported()),
     }

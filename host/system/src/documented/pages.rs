@@ -1,41 +1,57 @@
-//! What the native endpoints are for: one line for each path and operation, of which help and OpenAPI are made.
-//!
-//! A path that [`crate::routes`] knows and this page does not fails a test, and the other way round.
+//! A page for each native path, in order.
 
-use model::Operation::{self, Delete, List, Patch, Read, Update};
+use model::Operation::{Delete, List, Patch, Read, Update};
 
-/// What one operation does, and the fields that it takes: names with spaces between, `!` behind those that must be
-/// there, and `:` with a shape where it is no text: `b` true or false, `n` number, `d` duration, `l` list of texts, `o`
-/// object.
-pub(crate) type Does = (Operation, &'static str, &'static str);
+use super::{Documented, Does, path};
 
-/// A path below `/v1/`, and what can be done there.
-pub(crate) struct Documented {
-    pub(crate) path: &'static str,
-    pub(crate) does: &'static [Does],
-}
-
-const fn path(path: &'static str, does: &'static [Does]) -> Documented {
-    Documented { path, does }
-}
-
-const MOUNT: &str = "type! description config:o options:o local:b seal_wrap:b external_entropy_access:b plugin_version";
+const MOUNT: &str =
+    "type! description config:o options:o local:b seal_wrap:b external_entropy_access:b plugin_version plugin_name";
 const TUNING: &str = "description default_lease_ttl:d max_lease_ttl:d options:o listing_visibility plugin_version \
                       allowed_managed_keys:l allowed_response_headers:l passthrough_request_headers:l \
-                      audit_non_hmac_request_keys:l audit_non_hmac_response_keys:l force_no_cache:b powers:o";
+                      audit_non_hmac_request_keys:l audit_non_hmac_response_keys:l force_no_cache:b powers:o \
+                      delegated_auth_accessors:l identity_token_key token_type user_lockout_config:o";
 const REKEY: &str = "secret_shares:n secret_threshold:n pgp_keys:l backup:b require_verification:b";
 const INIT: &str = "secret_shares:n secret_threshold:n pgp_keys:l root_token_pgp_key recovery_shares:n \
                     recovery_threshold:n recovery_pgp_keys:l";
-const QUOTA: &str = "rate! path interval:d block_interval:d inheritable:b";
+const QUOTA: &str = "rate! path interval:d block_interval:d inheritable:b role group_by type";
+const LEASE_RENEWED: &str = "lease_id url_lease_id increment:d";
+const LEASE_REVOKED: &str = "lease_id url_lease_id sync:b";
+const HASH: &str = "input algorithm format";
+const RANDOM: &str = "bytes:n format";
 const ROTATION: &str = "enabled:b max_operations:n interval:d";
 const SHARE: &str = "key! nonce!";
 const NEW_TOKEN: &str = "id policies:l meta:o no_parent:b no_default_policy:b renewable:b ttl:d type explicit_max_ttl:d \
-                         display_name num_uses:n period:d entity_alias";
+                         display_name num_uses:n period:d entity_alias lease:d";
 const TOKEN_ROLE: &str = "allowed_policies:l disallowed_policies:l allowed_policies_glob:l disallowed_policies_glob:l \
                           orphan:b renewable:b path_suffix allowed_entity_aliases:l token_bound_cidrs:l \
-                          token_explicit_max_ttl:d token_no_default_policy:b token_num_uses:n token_period:d token_type";
+                          token_explicit_max_ttl:d token_no_default_policy:b token_num_uses:n token_period:d token_type \
+                          period:d explicit_max_ttl:d bound_cidrs:l";
 const POLICY: &[Does] =
-    &[(Read, "Shows a policy.", ""), (Update, "Writes a policy.", "policy!"), (Delete, "Removes a policy.", "")];
+    &[(Read, "Shows a policy.", ""), (Update, "Writes a policy.", "policy rules"), (Delete, "Removes a policy.", "")];
+
+/// Fields of keys wherever they live; then of each sort of home the fields of the home, and of a key in it.
+const MANAGED_KEY: &str = "allow_generate_key:b allow_replace_key:b allow_store_key:b any_mount:b inherits:b usages:l \
+                           library pin slot token_label token_serial serial max_parallel:n force_rw_session:b \
+                           key_label key_id mechanism curve key_bits:n rsa_oaep_hash \
+                           access_key secret_key region endpoint kms_key key_type \
+                           tenant_id client_id client_secret environment vault_name resource \
+                           key_name key_version encryption_mode \
+                           credentials project key_ring crypto_key crypto_key_version algorithm protection_level";
+const CONFIG: &str = "plugin verify:b library lib pin slot token_label token_serial serial max_parallel:n \
+                      force_rw_session:b access_key secret_key region endpoint \
+                      tenant_id client_id client_secret environment vault_name resource credentials project key_ring";
+const EXTERNAL_KEY: &str = "verify:b allow_generate_key:b allow_replace_key:b allow_store_key:b any_mount:b inherits:b \
+                            usages:l key_label label key_id id mechanism curve key_bits:n rsa_oaep_hash kms_key key_type \
+                            key_name key_version encryption_mode crypto_key crypto_key_version algorithm protection_level";
+const ENTITY: &str = "id name metadata:o policies:l disabled:b";
+const ENTITY_ALIAS: &str = "id name mount_accessor canonical_id entity_id custom_metadata:o";
+const ENTITY_BY: &[Does] =
+    &[(Read, "Shows an entity.", ""), (Update, "Writes an entity.", ENTITY), (Delete, "Removes an entity.", "")];
+const GROUP: &str = "id name type metadata:o policies:l member_entity_ids:l member_group_ids:l";
+const GROUP_ALIAS: &str = "id name mount_accessor canonical_id";
+const GROUP_BY: &[Does] =
+    &[(Read, "Shows a group.", ""), (Update, "Writes a group.", GROUP), (Delete, "Removes a group.", "")];
+const LOOKUP: &str = "id name alias_id alias_name alias_mount_accessor";
 
 /// What the host answers itself.
 pub(crate) const ALL: &[Documented] = &[
@@ -43,12 +59,12 @@ pub(crate) const ALL: &[Documented] = &[
     path("auth/token/create", &[(Update, "Makes a token.", NEW_TOKEN)]),
     path("auth/token/create-orphan", &[(Update, "Makes a token that ends with no other.", NEW_TOKEN)]),
     path("auth/token/create/{role}", &[(Update, "Makes a token as a role says.", NEW_TOKEN)]),
-    path("auth/token/lookup", &[(Read, "Shows a token.", "token"), (Update, "Shows a token.", "token!")]),
+    path("auth/token/lookup", &[(Read, "Shows a token.", "token"), (Update, "Shows a token.", "token")]),
     path("auth/token/lookup-accessor", &[(Update, "Shows the token that an accessor names.", "accessor!")]),
     path("auth/token/lookup-self", &[(Read, "Shows the token that asks.", "")]),
     path("auth/token/renew", &[(Update, "Renews a token.", "token! increment:d")]),
     path("auth/token/renew-accessor", &[(Update, "Renews the token that an accessor names.", "accessor! increment:d")]),
-    path("auth/token/renew-self", &[(Update, "Renews the token that asks.", "increment:d")]),
+    path("auth/token/renew-self", &[(Update, "Renews the token that asks.", "increment:d token")]),
     path("auth/token/revoke", &[(Update, "Ends a token and all below it.", "token!")]),
     path("auth/token/revoke-accessor", &[(Update, "Ends the token that an accessor names.", "accessor!")]),
     path("auth/token/revoke-orphan", &[(Update, "Ends a token and lets those below it live.", "token!")]),
@@ -63,6 +79,49 @@ pub(crate) const ALL: &[Documented] = &[
         ],
     ),
     path("auth/token/tidy", &[(Update, "Clears away what ended tokens left; it is done all the time.", "")]),
+    path(
+        "cubbyhole/{path}",
+        &[
+            (Read, "Shows what the token that asks keeps there.", ""),
+            (List, "Names what it keeps below.", ""),
+            (Update, "Keeps an object of any fields for it.", ""),
+            (Delete, "Removes what it keeps there.", ""),
+        ],
+    ),
+    path("identity/entity", &[(Update, "Makes an entity, or changes the one with an identifier.", ENTITY)]),
+    path("identity/entity-alias", &[(Update, "Makes an alias of an entity.", ENTITY_ALIAS)]),
+    path("identity/entity-alias/id", &[(List, "Names the aliases of entities.", "")]),
+    path(
+        "identity/entity-alias/id/{id}",
+        &[
+            (Read, "Shows an alias of an entity.", ""),
+            (Update, "Writes an alias of an entity.", ENTITY_ALIAS),
+            (Delete, "Removes an alias of an entity.", ""),
+        ],
+    ),
+    path("identity/entity/batch-delete", &[(Update, "Removes entities.", "entity_ids:l!")]),
+    path("identity/entity/id", &[(List, "Names the identifiers of entities.", "")]),
+    path("identity/entity/id/{id}", ENTITY_BY),
+    path("identity/entity/merge", &[(Update, "Makes one entity of several.", "to_entity_id! from_entity_ids:l!")]),
+    path("identity/entity/name", &[(List, "Names the entities.", "")]),
+    path("identity/entity/name/{name}", ENTITY_BY),
+    path("identity/group", &[(Update, "Makes a group, or changes the one with an identifier.", GROUP)]),
+    path("identity/group-alias", &[(Update, "Makes the alias of an external group.", GROUP_ALIAS)]),
+    path("identity/group-alias/id", &[(List, "Names the aliases of groups.", "")]),
+    path(
+        "identity/group-alias/id/{id}",
+        &[
+            (Read, "Shows the alias of a group.", ""),
+            (Update, "Writes the alias of a group.", GROUP_ALIAS),
+            (Delete, "Removes the alias of a group.", ""),
+        ],
+    ),
+    path("identity/group/id", &[(List, "Names the identifiers of groups.", "")]),
+    path("identity/group/id/{id}", GROUP_BY),
+    path("identity/group/name", &[(List, "Names the groups.", "")]),
+    path("identity/group/name/{name}", GROUP_BY),
+    path("identity/lookup/entity", &[(Update, "Finds an entity by one of its names.", LOOKUP)]),
+    path("identity/lookup/group", &[(Update, "Finds a group by one of its names.", LOOKUP)]),
     path("sys/audit", &[(Read, "Shows the audit devices.", "")]),
     path("sys/audit-hash/{path}", &[(Update, "Hashes a text as a device does.", "input!")]),
     path(
@@ -77,7 +136,7 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/auth/{path}",
         &[
             (Read, "Shows an auth method.", ""),
-            (Update, "Enables an auth method.", "type! description config:o"),
+            (Update, "Enables an auth method.", MOUNT),
             (Delete, "Disables an auth method.", ""),
         ],
     ),
@@ -85,12 +144,15 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/auth/{path}/tune",
         &[(Read, "Shows how an auth method is tuned.", ""), (Update, "Tunes an auth method.", TUNING)],
     ),
-    path("sys/capabilities", &[(Update, "Says what a token may do with paths.", "token! paths:l")]),
+    path("sys/capabilities", &[(Update, "Says what a token may do with paths.", "token! paths:l path")]),
     path(
         "sys/capabilities-accessor",
-        &[(Update, "Says what the token that an accessor names may do with paths.", "accessor! paths:l")],
+        &[(Update, "Says what the token that an accessor names may do with paths.", "accessor! paths:l path")],
     ),
-    path("sys/capabilities-self", &[(Update, "Says what the token that asks may do with paths.", "paths:l")]),
+    path(
+        "sys/capabilities-self",
+        &[(Update, "Says what the token that asks may do with paths.", "paths:l path token")],
+    ),
     path(
         "sys/config/auditing/request-headers",
         &[(Read, "Shows which request headers are recorded.", ""), (List, "Names them.", "")],
@@ -127,8 +189,8 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/external-keys/configs/{config}",
         &[
             (Read, "Shows a config.", ""),
-            (Update, "Writes a config.", "plugin! verify:b inherits:b"),
-            (Patch, "Changes a config.", "verify:b inherits:b"),
+            (Update, "Writes a config.", CONFIG),
+            (Patch, "Changes a config.", CONFIG),
             (Delete, "Removes a config with its keys.", ""),
         ],
     ),
@@ -137,8 +199,8 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/external-keys/configs/{config}/keys/{key}",
         &[
             (Read, "Shows a key.", ""),
-            (Update, "Writes a key.", "verify:b"),
-            (Patch, "Changes a key.", "verify:b"),
+            (Update, "Writes a key.", EXTERNAL_KEY),
+            (Patch, "Changes a key.", EXTERNAL_KEY),
             (Delete, "Removes a key.", ""),
         ],
     ),
@@ -172,16 +234,16 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/internal/ui/resultant-acl", &[(Read, "Shows what the caller's policies say together.", "")]),
     path("sys/key-status", &[(Read, "Shows the barrier's key: its number and age.", "")]),
     path("sys/leader", &[(Read, "Says who leads the cluster.", "")]),
-    path("sys/leases", &[(List, "Names the leases that were given up.", "type")]),
-    path("sys/leases/count", &[(Read, "Counts the leases that were given up.", "type include_child_namespaces:b")]),
-    path("sys/leases/lookup", &[(Update, "Shows a lease.", "lease_id!")]),
+    path("sys/leases", &[(List, "Names the leases that were given up.", "type! limit:n include_child_namespaces:b")]),
+    path("sys/leases/count", &[(Read, "Counts the leases that were given up.", "type! include_child_namespaces:b")]),
+    path("sys/leases/lookup", &[(Update, "Shows a lease.", "lease_id url_lease_id")]),
     path("sys/leases/lookup/{prefix}", &[(List, "Names the leases below a path.", "")]),
-    path("sys/leases/renew", &[(Update, "Extends a lease.", "lease_id! increment:d")]),
-    path("sys/leases/renew/{lease_id}", &[(Update, "Extends a lease.", "increment:d")]),
-    path("sys/leases/revoke", &[(Update, "Takes a lease back.", "lease_id! sync:b")]),
+    path("sys/leases/renew", &[(Update, "Extends a lease.", LEASE_RENEWED)]),
+    path("sys/leases/renew/{url_lease_id}", &[(Update, "Extends a lease.", LEASE_RENEWED)]),
+    path("sys/leases/revoke", &[(Update, "Takes a lease back.", LEASE_REVOKED)]),
     path("sys/leases/revoke-force/{prefix}", &[(Update, "Forgets the leases below a path, taken back or not.", "")]),
     path("sys/leases/revoke-prefix/{prefix}", &[(Update, "Takes the leases below a path back.", "sync:b")]),
-    path("sys/leases/revoke/{lease_id}", &[(Update, "Takes a lease back.", "sync:b")]),
+    path("sys/leases/revoke/{url_lease_id}", &[(Update, "Takes a lease back.", LEASE_REVOKED)]),
     path("sys/leases/tidy", &[(Update, "Clears leases up; there is nothing to clear up.", "")]),
     path("sys/locked-users", &[(Read, "Shows who is locked out of which auth method.", "mount_accessor")]),
     path("sys/locked-users/{mount_accessor}/unlock/{alias}", &[(Update, "Lets somebody in again.", "")]),
@@ -207,13 +269,20 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/managed-keys/{type}/{name}",
         &[
             (Read, "Shows a managed key, without its secrets.", ""),
-            (Update, "Registers a managed key.", "allow_generate_key:b allow_store_key:b any_mount:b usages:l"),
+            (Update, "Registers a managed key.", MANAGED_KEY),
             (Delete, "Forgets a managed key.", ""),
         ],
     ),
-    path("sys/managed-keys/{type}/{name}/generate", &[(Update, "Makes the key in its token or cloud.", "")]),
+    path("sys/managed-keys/{type}/{name}/generate", &[(Update, "Makes the key in its token or cloud.", "replace:b")]),
     path("sys/managed-keys/{type}/{name}/health", &[(Read, "Says how the provider of a key is.", "")]),
-    path("sys/managed-keys/{type}/{name}/test/sign", &[(Update, "Signs something with the key.", "hash_algorithm")]),
+    path(
+        "sys/managed-keys/{type}/{name}/import",
+        &[(Update, "Puts a key into its token or cloud.", "private_key secret_key replace:b")],
+    ),
+    path(
+        "sys/managed-keys/{type}/{name}/test/sign",
+        &[(Update, "Signs something with the key.", "hash_algorithm use_pss:b")],
+    ),
     path("sys/metrics", &[(Read, "Shows what this node counts.", "format!")]),
     path("sys/mounts", &[(Read, "Shows the mounts.", "")]),
     path(
@@ -248,7 +317,7 @@ pub(crate) const ALL: &[Documented] = &[
             (
                 Update,
                 "Registers a component by its digest.",
-                "sha256! command component oci_image signature version runtime",
+                "sha256 sha_256 command args:l env:l component oci_image signature version runtime",
             ),
             (Delete, "Removes a plugin that nothing runs.", "version"),
         ],
@@ -322,7 +391,11 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/quotas/config",
         &[
             (Read, "Shows what holds for all quotas.", ""),
-            (Update, "Says what holds for all quotas.", "rate_limit_exempt_paths:l"),
+            (
+                Update,
+                "Says what holds for all quotas.",
+                "rate_limit_exempt_paths:l enable_rate_limit_audit_logging:b enable_rate_limit_response_headers:b",
+            ),
         ],
     ),
     path("sys/quotas/lease-count", &[(List, "Names the quotas of leases.", "")]),
@@ -330,7 +403,7 @@ pub(crate) const ALL: &[Documented] = &[
         "sys/quotas/lease-count/{name}",
         &[
             (Read, "Shows a quota, and how many leases count for it.", ""),
-            (Update, "Limits how many leases there may be below a path.", "max_leases:n! path inheritable:b"),
+            (Update, "Limits how many leases there may be below a path.", "max_leases:n! path inheritable:b role type"),
             (Delete, "Removes a quota.", ""),
         ],
     ),
@@ -354,14 +427,14 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/rekey/verify", VERIFIED),
     path("sys/remount", &[(Update, "Moves a mount to another path.", "from! to!")]),
     path("sys/remount/status/{id}", &[(Read, "Says how far a move is.", "")]),
-    path("sys/renew", &[(Update, "Extends a lease.", "lease_id! increment:d")]),
-    path("sys/renew/{lease_id}", &[(Update, "Extends a lease.", "increment:d")]),
+    path("sys/renew", &[(Update, "Extends a lease.", LEASE_RENEWED)]),
+    path("sys/renew/{url_lease_id}", &[(Update, "Extends a lease.", LEASE_RENEWED)]),
     path("sys/replication/status", &[(Read, "Says that nothing is replicated.", "")]),
     path("sys/replication/{sort}/status", &[(Read, "Says that nothing is replicated.", "")]),
-    path("sys/revoke", &[(Update, "Takes a lease back.", "lease_id! sync:b")]),
+    path("sys/revoke", &[(Update, "Takes a lease back.", LEASE_REVOKED)]),
     path("sys/revoke-force/{prefix}", &[(Update, "Forgets the leases below a path, taken back or not.", "")]),
     path("sys/revoke-prefix/{prefix}", &[(Update, "Takes the leases below a path back.", "sync:b")]),
-    path("sys/revoke/{lease_id}", &[(Update, "Takes a lease back.", "sync:b")]),
+    path("sys/revoke/{url_lease_id}", &[(Update, "Takes a lease back.", LEASE_REVOKED)]),
     path("sys/rotate", &[(Update, "Replaces the barrier's key.", "")]),
     path("sys/rotate/config", ROTATING),
     path("sys/rotate/keyring", &[(Update, "Replaces the barrier's key.", "")]),
@@ -372,10 +445,11 @@ pub(crate) const ALL: &[Documented] = &[
     path("sys/storage/raft/snapshot", SNAPSHOT),
     path("sys/storage/raft/snapshot-force", &[(Update, "Replaces everything that is kept by a snapshot.", "")]),
     path("sys/storage/snapshot", SNAPSHOT),
-    path("sys/tools/hash", &[(Update, "Hashes bytes.", "input! algorithm format")]),
-    path("sys/tools/hash/{algorithm}", &[(Update, "Hashes bytes.", "input! format")]),
-    path("sys/tools/random", &[(Update, "Gives random bytes.", "bytes:n format source")]),
-    path("sys/tools/random/{bytes}", &[(Update, "Gives random bytes.", "format source")]),
+    path("sys/tools/hash", &[(Update, "Hashes bytes.", HASH)]),
+    path("sys/tools/hash/{urlalgorithm}", &[(Update, "Hashes bytes.", HASH)]),
+    path("sys/tools/random", &[(Update, "Gives random bytes.", RANDOM)]),
+    path("sys/tools/random/{source}/{urlbytes}", &[(Update, "Gives random bytes.", RANDOM)]),
+    path("sys/tools/random/{urlbytes}", &[(Update, "Gives random bytes.", RANDOM)]),
     path("sys/unseal", &[(Update, "Gives a share of the unseal key.", "key reset:b migrate:b")]),
     path("sys/version-history", &[(List, "Shows the versions that the store was opened by.", "")]),
     path("sys/wrapping/lookup", &[(Update, "Shows what is known of a wrapping.", "token"), (Read, "The same.", "")]),
@@ -405,105 +479,3 @@ const SNAPSHOT: &[Does] = &[
     (Read, "Gives everything that is kept, encrypted, as one file.", ""),
     (Update, "Replaces everything that is kept by a snapshot.", ""),
 ];
-
-/// The shape of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Text,
-    Boolean,
-    Number,
-    Duration,
-    List,
-    Object,
-}
-
-/// One field of a body.
-pub(crate) struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) shape: Shape,
-    pub(crate) required: bool,
-}
-
-/// The fields as [`Does`] writes them.
-pub(crate) fn fields(text: &'static str) -> impl Iterator<Item = Field> {
-    text.split_whitespace().map(|word| {
-        let (name, shape) = word.split_once(':').unwrap_or((word, ""));
-        let shape = match shape.trim_end_matches('!') {
-            "b" => Shape::Boolean,
-            "n" => Shape::Number,
-            "d" => Shape::Duration,
-            "l" => Shape::List,
-            "o" => Shape::Object,
-            _ => Shape::Text,
-        };
-        Field { name: name.trim_end_matches('!'), shape, required: word.ends_with('!') }
-    })
-}
-
-/// What is said about a path below `/v1/`: the page whose segments match, where captures match any.
-pub(crate) fn find(path: &str) -> Option<&'static Documented> {
-    let asked: Vec<&str> = path.trim_end_matches('/').split('/').collect();
-    let matches = |documented: &&Documented| {
-        let segments: Vec<&str> = documented.path.split('/').collect();
-        let same = |(own, asked): (&&str, &&str)| own == asked || own.starts_with('{');
-        segments.len() == asked.len() && segments.iter().zip(&asked).all(same)
-    };
-    // What is said literally comes before what a capture stands for.
-    ALL.iter().filter(matches).min_by_key(|documented| documented.path.matches('{').count())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::routes::Routes;
-
-    /// Answered by the front.
-    const ELSEWHERE: [&str; 5] = ["sys/health", "sys/init", "sys/leader", "sys/seal-status", "sys/unseal"];
-
-    fn example(path: &str) -> String {
-        path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/")
-    }
-
-    #[test]
-    fn whatever_is_documented_is_there() {
-        let routes = Routes::new().unwrap();
-        for documented in ALL.iter().filter(|documented| !ELSEWHERE.contains(&documented.path)) {
-            let found = match documented.path.strip_prefix("sys/") {
-                Some(below) => routes.find(&example(below)),
-                None => routes.find_token(&example(documented.path.strip_prefix("auth/token/").unwrap())),
-            };
-            assert!(found.is_some(), "nothing answers at {}", documented.path);
-            assert_eq!(find(&example(documented.path)).unwrap().path, documented.path);
-        }
-        assert!(ALL.is_sorted_by_key(|documented| documented.path), "the paths are in order");
-    }
-
-    #[test]
-    fn whatever_is_there_is_documented() {
-        let source = include_str!("routes.rs");
-        let lines = source.lines().filter_map(|line| line.trim().strip_prefix("(\""));
-        let templates: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once('"')).collect();
-        assert!(templates.len() > 20, "the routes are written otherwise than this test reads them");
-        for (template, rest) in templates {
-            let room = if rest.starts_with(", At::") { "auth/token" } else { "sys" };
-            let start = format!("{room}/{}", template.split("{*").next().unwrap_or_default());
-            let named = |documented: &&Documented| example(documented.path).starts_with(&example(&start));
-            assert!(ALL.iter().any(|documented| named(&documented)), "{template} is not on this page");
-        }
-    }
-
-    #[test]
-    fn fields_say_their_shape_and_whether_they_must_be_there() {
-        let all: Vec<_> =
-            fields("type! config:o limit:n!").map(|field| (field.name, field.shape, field.required)).collect();
-        assert_eq!(
-            all,
-            [("type", Shape::Text, true), ("config", Shape::Object, false), ("limit", Shape::Number, true)]
-        );
-        let known: Vec<_> = ALL.iter().flat_map(|documented| documented.does).flat_map(|does| fields(does.2)).collect();
-        let clean = |field: &Field| {
-            field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-        };
-        assert!(known.iter().all(clean));
-    }
-}
