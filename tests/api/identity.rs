@@ -140,4 +140,15 @@ fn the_alias_of_a_group_is_changed_by_its_identifier() {
     let read = server.call("GET", &format!("identity/group-alias/id/{}", id.as_str().unwrap()), Value::Null);
     let data = &read.json["data"];
     assert_eq!((&data["name"], &data["mount_accessor"], &data["canonical_id"]), (&json!("new"), &accessor, &group));
+    // It may become another group's, unless that has one.
+    let other = json!({"name": "other", "type": "external"});
+    let other = server.call("POST", "identity/group", other).json["data"]["id"].clone();
+    let moved = server.call("POST", "identity/group-alias", json!({"id": id, "canonical_id": other}));
+    assert_eq!((&moved.json["data"]["id"], &moved.json["data"]["canonical_id"]), (&id, &other), "{}", moved.text);
+    let left = server.call("GET", &format!("identity/group/id/{}", group.as_str().unwrap()), Value::Null);
+    assert!(!left.text.contains(id.as_str().unwrap()), "{}", left.text);
+    let second = json!({"name": "second", "mount_accessor": accessor, "canonical_id": group});
+    let second = server.call("POST", "identity/group-alias", second).json["data"]["id"].clone();
+    let refused = server.call("POST", "identity/group-alias", json!({"id": second, "canonical_id": other}));
+    assert_eq!(refused.status, 400, "{}", refused.text);
 }

@@ -53,6 +53,7 @@ fn what_is_right_is_not_warned_of_nor_what_any_name_may_stand_in() {
         ("sys/capabilities-self", json!({"token": ROOT, "path": "sys/mounts"})),
         ("sys/tools/hash", json!({"input": "aGk=", "format": "hex"})),
         ("sys/tools/hash/sha2-512", json!({"input": "aGk=", "algorithm": "sha2-256"})),
+        ("sys/tools/random", json!({"bytes": 16, "source": "platform"})),
         ("sys/tools/random/platform/8", json!({"bytes": 16})),
         ("pki/intermediate/generate/internal", json!({"common_name": "I", "ttl": "1h"})),
         ("pki/keys/generate/exported", json!({"key_type": "ec", "private_key_format": "pkcs8"})),

@@ -113,9 +113,13 @@ fn a_guest_that_computes_for_long_holds_nobody_up() {
     std::thread::scope(|scope| {
         let heavy: Vec<_> = (0..8).map(|_| scope.spawn(|| hostile.ask("loop-forever", Value::Null))).collect();
         std::thread::sleep(Duration::from_millis(500));
-        (0..50).for_each(|_| a_bystander_is_served());
+        let mut served = 0;
+        while heavy.iter().all(|one| !one.is_finished()) {
+            a_bystander_is_served();
+            served += 1;
+        }
         // How fast, bench `hostile` says: a machine that tests keep busy is no clock.
-        assert!(heavy.iter().all(|one| !one.is_finished()), "all were served while all of them computed");
+        assert!(served > 5, "{served} were served while all of them computed");
         for ended in heavy {
             ended_by_time(&ended.join().unwrap());
         }

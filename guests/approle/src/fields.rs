@@ -25,12 +25,11 @@ macro_rules! field {
             use super::*;
 
             const FIELD: Field = Field { name: $name, older: $older, show: $show, take: $take, reset: $reset };
-            const FIELDS: &[innkeeper_guest::Field] = &[innkeeper_guest::Field {
-                name: $name,
-                kind: innkeeper_guest::FieldKind::$kind,
-                about: $about,
-                default: "",
-            }];
+            const fn described(name: &'static str) -> innkeeper_guest::Field {
+                innkeeper_guest::Field { name, kind: innkeeper_guest::FieldKind::$kind, about: $about, default: "" }
+            }
+            const FIELDS: &[innkeeper_guest::Field] =
+                if $older.is_empty() { &[described($name)] } else { &[described($name), described($older)] };
 
             pub(super) const ACTIONS: &[Action] = &[
                 Action::read("Reads the field.", |request| super::read(&FIELD, request)),

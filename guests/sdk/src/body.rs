@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub use crate::bindings::exports::innkeeper::engine::engine::FieldKind;
 
-/// One field of a body, for help texts and OpenAPI. Made by [`crate::body!`].
+/// One field of a body, for help texts, OpenAPI and warnings of names that no field has. Made by [`crate::body!`].
 #[derive(Clone, Copy)]
 pub struct Field {
     /// Its name in JSON.
@@ -181,7 +181,7 @@ macro_rules! older {
                 $crate::Field {
                     name: stringify!($old),
                     kind: $crate::FieldKind::Any,
-                    about: concat!("An older name of `", stringify!($new), "`, which counts before it."),
+                    about: concat!("An older name of `", stringify!($new), "`; where both are sent, that one counts."),
                     default: "",
                 },
             )+];

@@ -94,7 +94,8 @@ impl Action {
         }
     }
 
-    /// Describes the body, for help texts and OpenAPI: the `FIELDS` of a type made by [`crate::body!`].
+    /// Describes the body, for help texts and OpenAPI: the `FIELDS` of a type made by [`crate::body!`]. Clients are warned of
+    /// names that no action of the route describes, so describe all fields, or none where any name may mean something.
     #[must_use]
     pub const fn fields(mut self, fields: &'static [Field]) -> Self {
         self.fields = fields;

@@ -25,7 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(
         "users/{username}/policies",
         "The policies of a user.",
-        &[Action::update("Changes the policies.", change_policies).fields(Policies::FIELDS)],
+        &[Action::update("Changes the policies.", change_policies).fields(fields!(Policies, OlderPolicies))],
     ),
 ];
 
@@ -36,6 +36,13 @@ older! {
         ttl: token_ttl,
         max_ttl: token_max_ttl,
         bound_cidrs: token_bound_cidrs,
+    }
+}
+
+older! {
+    /// The same, of the policies alone.
+    struct OlderPolicies {
+        policies: token_policies,
     }
 }
 
@@ -119,7 +126,7 @@ fn change_password(request: &Request) -> Answer {
 
 fn change_policies(request: &Request) -> Answer {
     let (name, mut user) = known(request)?;
-    let Policies { token_policies } = request.sent()?.with_older_names(Older::NAMES).read()?;
+    let Policies { token_policies } = request.sent()?.with_older_names(OlderPolicies::NAMES).read()?;
     user.token.token_policies = innkeeper_guest::policies(token_policies)?;
     user.store(&name)?;
     Ok(Response::nothing())

@@ -28,7 +28,7 @@ pub(crate) struct Veil<'a> {
 pub(crate) struct Veiled {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Box<RawValue>>,
-    /// Of data that is too large, and of bodies that are no JSON: the hash of the whole.
+    /// Of data that is too large, of bodies that are no objects, and of answers that come as they are: the hash of the whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     data_hmac: Option<String>,
     /// Of the same: the length in bytes.

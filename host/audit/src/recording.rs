@@ -120,7 +120,11 @@ fn failed(device: &Device, error: String, why: &mut Vec<String>) {
 
 /// Much data is hashed while another thread takes this one's place.
 fn apart<T>(data: &Data<'_>, work: impl FnOnce() -> T) -> T {
-    let is_large = matches!(data, Data::Object(object) if object.get().len() > HASHED_APART);
+    let size = match data {
+        Data::Nothing => 0,
+        Data::Object(object) => object.get().len(),
+        Data::Bytes(bytes) => bytes.len(),
+    };
     let has_others = || Handle::try_current().is_ok_and(|now| now.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if is_large && has_others() { tokio::task::block_in_place(work) } else { work() }
+    if size > HASHED_APART && has_others() { tokio::task::block_in_place(work) } else { work() }
 }

@@ -42,9 +42,9 @@ impl Body {
         })
     }
 
-    /// The names that stand in a body, in no order; none of a query.
-    pub(crate) fn names(&self) -> &[String] {
-        &self.names
+    /// The names that stand in a body, in no order; none of a query. They are given once, for there may be many of them.
+    pub(crate) fn take_names(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.names)
     }
 
     /// How long the parameters are in text, about: in bytes.

@@ -191,7 +191,7 @@ impl Rooms {
         let mut decided = decided?;
         let bench = decided.bench.take();
         let mut warnings = std::mem::take(&mut decided.warnings);
-        let unknown = unknown::warnings(&routed, &decided.body);
+        let unknown = unknown::warnings(&routed, &decided.body.take_names());
         let answering = ground.answering(self, recorder, bench.clone());
         let mut passed = self.answer(answering, &routed, decided, upload, journey, &facts).await?;
         if let Passed::Replied(reply) = &mut passed {

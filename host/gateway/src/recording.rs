@@ -316,7 +316,9 @@ fn serial(der: &[u8]) -> String {
 
 /// The part of a namespace that a native path is in.
 fn native_mount(path: &str) -> &'static str {
-    ["auth/token/", "identity/", "cubbyhole/"].into_iter().find(|point| path.starts_with(point)).unwrap_or("sys/")
+    // A path comes without a slash behind it.
+    let is_in = |point: &&str| path.starts_with(point) || path == point.trim_end_matches('/');
+    ["auth/token/", "identity/", "cubbyhole/"].into_iter().find(is_in).unwrap_or("sys/")
 }
 
 impl Gateway {
@@ -346,6 +348,7 @@ fn answered(payload: &Payload) -> Data<'_> {
         Payload::Data(data) => Data::Object(Cow::Borrowed(data)),
         Payload::Flattened(fields) => object(fields),
         Payload::Bare(value) => object(value),
+        Payload::Raw { bytes, .. } if bytes.is_empty() => Data::Nothing,
         Payload::Raw { bytes, .. } => Data::Bytes(bytes),
     }
 }

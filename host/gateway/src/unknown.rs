@@ -2,7 +2,6 @@
 
 use model::{Payload, Reply};
 
-use crate::body::Body;
 use crate::routing::{Answerer, Routed};
 
 /// Most names that one warning repeats. Of more, any may be left out.
@@ -10,8 +9,8 @@ const NAMES_MAX: usize = 64;
 
 /// What is said of the names in a body: which ones the path does not know, and which ones the path itself gives a value.
 /// Nothing where the path names no fields of its own, for there any name may mean something.
-pub(crate) fn warnings(routed: &Routed, body: &Body) -> Vec<String> {
-    if body.names().is_empty() {
+pub(crate) fn warnings(routed: &Routed, names: &[String]) -> Vec<String> {
+    if names.is_empty() {
         return Vec::new();
     }
     let (fields, captures) = known(routed);
@@ -19,7 +18,7 @@ pub(crate) fn warnings(routed: &Routed, body: &Body) -> Vec<String> {
         return Vec::new();
     }
     let pick = |wanted: &dyn Fn(&str) -> bool| {
-        let found = body.names().iter().filter(|name| wanted(name)).take(NAMES_MAX);
+        let found = names.iter().filter(|name| wanted(name)).take(NAMES_MAX);
         let mut found: Vec<String> = found.map(|name| name.chars().take(model::NAME_MAX).collect()).collect();
         found.sort_unstable();
         found.join(" ")
@@ -35,7 +34,8 @@ pub(crate) fn warnings(routed: &Routed, body: &Body) -> Vec<String> {
         .collect()
 }
 
-/// Whether an answer has room for them: one without content stays without, and one that comes as it is is not touched.
+/// Whether an answer has room for them: one without content stays without, and one that comes as it is is not touched. What
+/// was wrapped is for whoever unwraps it; whoever asked is told beside it.
 pub(crate) fn are_told_by(reply: &Reply) -> bool {
     let content = matches!(reply.payload, Payload::Data(_) | Payload::Flattened(_));
     content || !reply.warnings.is_empty() || reply.auth.is_some() || reply.wrap_info.is_some()

@@ -318,7 +318,7 @@ impl System {
         Ok(Reply::nothing())
     }
 
-    /// Explains a path below `sys/` or `auth/token/`, instead of doing anything.
+    /// Explains a path that the host answers itself, or what is below it, instead of doing anything.
     pub fn explain(&self, path: &str) -> Result<Reply, Fault> {
         help::explain(path)
     }

@@ -137,7 +137,6 @@ impl Described {
 
 /// The parts of a path that callers choose.
 fn captures(path: &str, default: Option<(&str, &str)>) -> Vec<Value> {
-    let names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
     let parameter = |name: &str| {
         let mut schema = json!({ "type": "string" });
         if let (Some((own, value)), Value::Object(schema)) = (default, &mut schema)
@@ -147,7 +146,7 @@ fn captures(path: &str, default: Option<(&str, &str)>) -> Vec<Value> {
         }
         json!({ "name": name, "in": "path", "required": true, "schema": schema })
     };
-    names.map(parameter).collect()
+    documented::captures(path).map(parameter).collect()
 }
 
 /// A name for an operation that no other has: the words of its path.
@@ -185,7 +184,12 @@ fn native(system: &System, paths: &mut Paths, documented: &documented::Documente
         let described = Described {
             operation: *operation,
             summary: (*about).to_owned(),
-            tag: if below.is_some() { "system" } else { "auth" },
+            tag: match documented.path.split_once('/') {
+                Some(("sys", _)) => "system",
+                Some(("identity", _)) => "identity",
+                Some(("cubbyhole", _)) => "secrets",
+                _ => "auth",
+            },
             id: id(*operation, documented.path),
             body: object(properties, required),
             raw: operation.has_body() && System::takes_upload(*operation, documented.path),

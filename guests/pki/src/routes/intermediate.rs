@@ -1,5 +1,6 @@
 //! `intermediate`: requests for certificates of CAs below others, and the certificates that come back.
 
+use innkeeper_guest::Field;
 use innkeeper_guest::prelude::*;
 
 use super::import;
@@ -33,8 +34,10 @@ idle! {
     "whoever signs the request says how long the certificate lasts."
 }
 
-const GENERATE: &[Action] = &[Action::update("Makes or takes a key and a request to have it certified.", generate)
-    .fields(fields!(NamesWish, SubjectWish, FormWish, KeyWish, SignatureWish, BasicWish, Times))];
+const FIELDS: &[Field] = fields!(NamesWish, SubjectWish, FormWish, KeyWish, SignatureWish, BasicWish, Times);
+
+const GENERATE: &[Action] =
+    &[Action::update("Makes or takes a key and a request to have it certified.", generate).fields(FIELDS)];
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new("intermediate/generate/{type}", "Requests; the type is internal, exported, existing or kms.", GENERATE),
@@ -46,15 +49,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(
         "intermediate/cross-sign",
         "Requests for a key of this mount, to have another CA vouch for it too.",
-        &[Action::update("Makes a request for an existing key.", cross_sign).fields(fields!(
-            NamesWish,
-            SubjectWish,
-            FormWish,
-            KeyWish,
-            SignatureWish,
-            BasicWish,
-            Times
-        ))],
+        &[Action::update("Makes a request for an existing key.", cross_sign).fields(FIELDS)],
     ),
     Route::new(
         "intermediate/set-signed",

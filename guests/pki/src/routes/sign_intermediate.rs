@@ -14,7 +14,7 @@ use formats::pem;
 
 body! {
     /// Which issuer signs.
-    pub(crate) struct IssuerWish {
+    pub(crate) struct SignerWish {
         /// The issuer's id or name, where the path names none.
         pub(crate) issuer_ref: String = "default".to_owned(),
     }
@@ -42,7 +42,7 @@ const SIGN: &[Action] = &[Action::update("Signs a request for a CA's certificate
         ConstraintsWish,
         CaWish,
         FollowWish,
-        IssuerWish
+        SignerWish
     ))];
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -52,7 +52,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 fn sign(request: &Request) -> Answer {
     let sent = request.sent()?;
-    let IssuerWish { issuer_ref } = sent.read()?;
+    let SignerWish { issuer_ref } = sent.read()?;
     let named = request.capture("issuer_ref");
     let issuer = Issuer::for_issuing(if named.is_empty() { &issuer_ref } else { named })?;
     let form = sent.read::<FormWish>()?.form()?;

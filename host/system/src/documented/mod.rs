@@ -97,8 +97,12 @@ fn covers(documented: &str, path: &str) -> Option<bool> {
 pub fn parameters(path: &str) -> (Vec<&'static str>, Vec<&'static str>) {
     let Some(documented) = find(path) else { return Default::default() };
     let fields = documented.does.iter().flat_map(|(_, _, text)| fields(text)).map(|field| field.name);
-    let captures = documented.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-    (fields.collect(), captures.collect())
+    (fields.collect(), captures(documented.path).collect())
+}
+
+/// The names between braces in a path.
+pub(crate) fn captures(path: &str) -> impl Iterator<Item = &str> {
+    path.split('{').skip(1).filter_map(|rest| rest.split('}').next())
 }
 
 #[cfg(test)]
@@ -142,6 +146,30 @@ mod tests {
             let named = |documented: &&Documented| example(documented.path).starts_with(&example(&start));
             assert!(ALL.iter().any(|documented| named(&documented)), "{template} has no page");
         }
+    }
+
+    #[test]
+    fn every_field_that_is_read_stands_on_a_page() {
+        let known: Vec<&str> =
+            ALL.iter().flat_map(|page| page.does).flat_map(|does| fields(does.2)).map(|f| f.name).collect();
+        let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        let mut read = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let source = std::fs::read_to_string(&path).unwrap();
+                for rest in source.split("body, \"").skip(1) {
+                    let name = rest.split('"').next().unwrap();
+                    assert!(known.contains(&name), "{name}, which {} reads, stands on no page", path.display());
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 100, "{read}: fields are read otherwise than this test looks for");
     }
 
     #[test]

@@ -77,6 +77,17 @@ pub(super) async fn write(
         (at, _) => at,
     };
     let (mut group, before) = match (at, canonical) {
+        (Some((mut left, alias)), Some(id)) if left.id != id => {
+            let group = directory.group(call.transaction, id).await?;
+            let group = group.ok_or_else(|| Fault::invalid("canonical_id: no such group"))?;
+            if group.alias.is_some() {
+                return Err(Fault::invalid("canonical_id: the group has an alias of its own"));
+            }
+            left.alias = None;
+            left.updated = call.now;
+            directory.put_group(call.transaction, left).await?;
+            (group, Some(alias))
+        }
         (Some((group, alias)), _) => (group, Some(alias)),
         (None, Some(id)) => {
             let group = directory.group(call.transaction, id).await?;

@@ -63,12 +63,15 @@ pub(crate) async fn tune(system: &System, call: Call<'_>) -> Result<Reply, Fault
                 return Err(Fault::invalid(format!("token_type: tokens are not tuned to be {kind:?}: leave it out")));
             }
             call.transaction.put_json(&drawer(call.namespace.id), KEY, &tuning)?;
-            let known = ["default_lease_ttl", "max_lease_ttl", "token_type"];
-            let others: Vec<&str> = call.body.keys().map(String::as_str).filter(|name| !known.contains(name)).collect();
-            if others.is_empty() {
+            let own = ["default_lease_ttl", "max_lease_ttl", "token_type"];
+            // Other names, whoever answers is warned of by the corridor.
+            let (fields, _) = crate::parameters("sys/auth/token/tune");
+            let idle = fields.into_iter().filter(|name| !own.contains(name) && call.body.contains_key(*name));
+            let idle: Vec<&str> = idle.collect();
+            if idle.is_empty() {
                 return Ok(Reply::nothing());
             }
-            Ok(Reply::nothing().warning(format!("tokens are not tuned by these parameters: [{}]", others.join(" "))))
+            Ok(Reply::nothing().warning(format!("tokens are not tuned by these parameters: [{}]", idle.join(" "))))
         }
         _ => Err(unsupported()),
     }
