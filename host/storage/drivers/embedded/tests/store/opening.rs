@@ -108,7 +108,7 @@ async fn a_newer_format_is_refused_by_both_numbers() {
     for copy in [0, 4096] {
         file.write_all_at(&newer.to_le_bytes(), copy + 16).unwrap();
     }
-    let error = refusal(&folder.store()).to_string();
+    let error = folder.try_open().err().expect("a refusal").to_string();
     for named in [&newer.to_string(), &FORMAT.to_string(), folder.records().to_str().unwrap()] {
         assert!(error.contains(named), "{error}");
     }
