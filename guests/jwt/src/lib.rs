@@ -13,7 +13,6 @@ mod role;
 use innkeeper_guest::prelude::*;
 
 use config::ConfigParams;
-use role::{Older, RoleParams};
 
 struct Jwt;
 
@@ -31,34 +30,33 @@ impl Engine for Jwt {
 
 innkeeper_guest::export!(Jwt);
 
-const ROUTES: &[Route] =
-    &[
-        Route::new(
-            "config",
-            "Whose signatures are taken.",
-            &[
-                Action::read("Reads the configuration.", config::read),
-                Action::update("Sets the keys that tokens are signed with, or where they are found.", config::write)
-                    .fields(ConfigParams::FIELDS),
-            ],
-        ),
-        Route::new("role", "The roles.", &[Action::list("Names the roles.", role::list)]),
-        Route::new(
-            "role/{name}",
-            "Whose tokens are taken, and what a login gets.",
-            &[
-                Action::read("Reads the role.", role::read),
-                Action::update("Creates or changes the role.", role::write)
-                    .create_unless(role::exists)
-                    .fields(fields!(RoleParams, TokenParams, Older)),
-                Action::delete("Removes the role.", role::remove),
-            ],
-        ),
-        Route::new(
-            "login",
-            "Logins.",
-            &[Action::update("Lets in whoever shows a token.", login::login)
-                .unauthenticated()
-                .fields(login::Login::FIELDS)],
-        ),
-    ];
+const ROUTES: &[Route] = &[
+    Route::new(
+        "config",
+        "Whose signatures are taken.",
+        &[
+            Action::read("Reads the configuration.", config::read),
+            Action::update("Sets the keys that tokens are signed with, or where they are found.", config::write)
+                .fields(ConfigParams::FIELDS),
+        ],
+    ),
+    Route::new("role", "The roles.", &[Action::list("Names the roles.", role::list)]),
+    Route::new(
+        "role/{name}",
+        "Whose tokens are taken, and what a login gets.",
+        &[
+            Action::read("Reads the role.", role::read),
+            Action::update("Creates or changes the role.", role::write)
+                .create_unless(role::exists)
+                .fields(role::FIELDS),
+            Action::delete("Removes the role.", role::remove),
+        ],
+    ),
+    Route::new(
+        "login",
+        "Logins.",
+        &[Action::update("Lets in whoever shows a token.", login::login)
+            .unauthenticated()
+            .fields(login::Login::FIELDS)],
+    ),
+];

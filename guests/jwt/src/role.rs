@@ -1,5 +1,6 @@
 //! Roles: whose tokens are taken, and what a login gets.
 
+use innkeeper_guest::Field;
 use innkeeper_guest::prelude::*;
 use innkeeper_guest::serde_json::Value;
 use innkeeper_guest::storage::StorageError;
@@ -13,17 +14,8 @@ const LIST_MAX: usize = 256;
 const MAPPINGS_MAX: usize = 63;
 /// Longest text of a role, in bytes.
 const TEXT_MAX: usize = 2048;
-older! {
-    /// Names under which earlier clients send fields.
-    pub struct Older {
-        policies: token_policies,
-        ttl: token_ttl,
-        max_ttl: token_max_ttl,
-        period: token_period,
-        num_uses: token_num_uses,
-        bound_cidrs: token_bound_cidrs,
-    }
-}
+/// What `role/{name}` takes.
+pub(crate) const FIELDS: &[Field] = fields!(RoleParams, TokenParams, OlderTokenParams);
 
 body! {
     /// What `role/{name}` takes beside the fields of tokens. Fields that were not sent stay.
@@ -130,7 +122,7 @@ impl Role {
                 *mine = Leeway::read(field, &value)?;
             }
         }
-        self.token.change(sent, Older::NAMES)?;
+        self.token.change(sent, OlderTokenParams::NAMES)?;
         self.check()
     }
 

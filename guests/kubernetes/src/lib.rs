@@ -15,7 +15,6 @@ mod selector;
 use innkeeper_guest::prelude::*;
 
 use config::ConfigParams;
-use role::{Older, RoleParams};
 
 struct Kubernetes;
 
@@ -34,33 +33,32 @@ impl Engine for Kubernetes {
 
 innkeeper_guest::export!(Kubernetes);
 
-const ROUTES: &[Route] =
-    &[
-        Route::new(
-            "config",
-            "The cluster.",
-            &[
-                Action::read("Reads the configuration, without the token for reviews.", config::read),
-                Action::update("Sets the cluster whose accounts log in.", config::write).fields(ConfigParams::FIELDS),
-            ],
-        ),
-        Route::new("role", "The roles.", &[Action::list("Names the roles.", role::list)]),
-        Route::new(
-            "role/{name}",
-            "Whose tokens are taken, and what a login gets.",
-            &[
-                Action::read("Reads the role.", role::read),
-                Action::update("Creates or changes the role.", role::write)
-                    .create_unless(role::exists)
-                    .fields(fields!(RoleParams, TokenParams, Older)),
-                Action::delete("Removes the role.", role::remove),
-            ],
-        ),
-        Route::new(
-            "login",
-            "Logins.",
-            &[Action::update("Lets in a service account that shows its token.", login::login)
-                .unauthenticated()
-                .fields(login::Login::FIELDS)],
-        ),
-    ];
+const ROUTES: &[Route] = &[
+    Route::new(
+        "config",
+        "The cluster.",
+        &[
+            Action::read("Reads the configuration, without the token for reviews.", config::read),
+            Action::update("Sets the cluster whose accounts log in.", config::write).fields(ConfigParams::FIELDS),
+        ],
+    ),
+    Route::new("role", "The roles.", &[Action::list("Names the roles.", role::list)]),
+    Route::new(
+        "role/{name}",
+        "Whose tokens are taken, and what a login gets.",
+        &[
+            Action::read("Reads the role.", role::read),
+            Action::update("Creates or changes the role.", role::write)
+                .create_unless(role::exists)
+                .fields(role::FIELDS),
+            Action::delete("Removes the role.", role::remove),
+        ],
+    ),
+    Route::new(
+        "login",
+        "Logins.",
+        &[Action::update("Lets in a service account that shows its token.", login::login)
+            .unauthenticated()
+            .fields(login::Login::FIELDS)],
+    ),
+];

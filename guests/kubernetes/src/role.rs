@@ -1,6 +1,7 @@
 //! Roles: whose tokens are taken, and what a login gets.
 
 use formats::glob;
+use innkeeper_guest::Field;
 use innkeeper_guest::prelude::*;
 use innkeeper_guest::serde_json::Value;
 use serde::{Deserialize, Serialize};
@@ -17,17 +18,8 @@ const TEXT_MAX: usize = 256;
 const LONG_MAX: usize = 4096;
 /// Where the name of an alias may come from.
 const SOURCES: [&str; 2] = ["serviceaccount_uid", "serviceaccount_name"];
-older! {
-    /// Names under which earlier clients send fields.
-    pub struct Older {
-        policies: token_policies,
-        ttl: token_ttl,
-        max_ttl: token_max_ttl,
-        period: token_period,
-        num_uses: token_num_uses,
-        bound_cidrs: token_bound_cidrs,
-    }
-}
+/// What `role/{name}` takes.
+pub(crate) const FIELDS: &[Field] = fields!(RoleParams, TokenParams, OlderTokenParams);
 
 body! {
     /// What `role/{name}` takes beside the fields of tokens. Fields that were not sent stay.
@@ -110,7 +102,7 @@ impl Role {
         if self.alias_name_source.is_empty() {
             SOURCES[0].clone_into(&mut self.alias_name_source);
         }
-        self.token.change(sent, Older::NAMES)?;
+        self.token.change(sent, OlderTokenParams::NAMES)?;
         self.check()
     }
 

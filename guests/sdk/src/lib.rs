@@ -114,15 +114,15 @@ pub use route::{Action, Existence, Handler, Route};
 #[doc(hidden)]
 pub use serde;
 pub use serde_json;
-pub use token_fields::{TokenFields, TokenParams, policies};
+pub use token_fields::{OlderTokenParams, TokenFields, TokenParams, policies};
 
 /// What most engines use.
 pub mod prelude {
     pub use crate::keys::Key;
     pub use crate::{
-        Action, Answer, Auth, Context, Engine, Fault, FaultKind, GuestKind, Lease, Map, Mount, Operation, Request,
-        Response, Route, Seconds, Sent, TokenFields, TokenParams, TokenWishes, body, clock, fields, http_out, idle,
-        keys, log, network, older, passwords, random, storage,
+        Action, Answer, Auth, Context, Engine, Fault, FaultKind, GuestKind, Lease, Map, Mount, OlderTokenParams,
+        Operation, Request, Response, Route, Seconds, Sent, TokenFields, TokenParams, TokenWishes, body, clock, fields,
+        http_out, idle, keys, log, network, older, passwords, random, storage,
     };
     pub use serde_json::json;
 }

@@ -38,6 +38,18 @@ crate::body! {
     }
 }
 
+crate::older! {
+    /// Names under which earlier clients send [`TokenParams`], where a method's roles never had others.
+    pub struct OlderTokenParams {
+        policies: token_policies,
+        ttl: token_ttl,
+        max_ttl: token_max_ttl,
+        period: token_period,
+        num_uses: token_num_uses,
+        bound_cidrs: token_bound_cidrs,
+    }
+}
+
 /// What a role says of the tokens that logins with it get: part of the role's record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -76,10 +76,15 @@ pub(super) async fn write(
         }
         (at, _) => at,
     };
-    let (mut group, before) = match (at, canonical) {
-        (Some((mut left, alias)), Some(id)) if left.id != id => {
+    let named = match canonical {
+        None => None,
+        Some(id) => {
             let group = directory.group(call.transaction, id).await?;
-            let group = group.ok_or_else(|| Fault::invalid("canonical_id: no such group"))?;
+            Some(group.ok_or_else(|| Fault::invalid("canonical_id: no such group"))?)
+        }
+    };
+    let (mut group, before) = match (at, named) {
+        (Some((mut left, alias)), Some(group)) if left.id != group.id => {
             if group.alias.is_some() {
                 return Err(Fault::invalid("canonical_id: the group has an alias of its own"));
             }
@@ -89,9 +94,7 @@ pub(super) async fn write(
             (group, Some(alias))
         }
         (Some((group, alias)), _) => (group, Some(alias)),
-        (None, Some(id)) => {
-            let group = directory.group(call.transaction, id).await?;
-            let group = group.ok_or_else(|| Fault::invalid("canonical_id: no such group"))?;
+        (None, Some(group)) => {
             let before = group.alias.clone();
             (group, before)
         }
